@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+"""Write reference.json beside a model: inputs, token ids and what transformers computes for them in fp32.
+
+usage: make_reference.py MODEL_DIR...
+
+The weights are read as they are stored (f16 too) and cast to fp32. Embedders: the mean over the tokens, scaled to unit length.
+Cross-encoders: the raw logit. Pairs are cut with `only_second` (the query is never cut), single texts at the end.
+"""
+import json
+import sys
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
+
+LONG_ENGLISH = " ".join(
+    "Sourdough rises slowly because wild yeast is fewer and slower than the baker's kind, and the acid of the bacteria holds it back."
+    f" On day {day} feed the starter with flour and water." for day in range(1, 41)
+)
+LONG_CHINESE = "".join(f"第{day}天，给酸面团喂面粉和水，放在温暖的地方，等它长到两倍大。" for day in range(1, 61))
+TEXTS = [
+    "How do I undo the last commit in Git?",
+    "Use git reset --soft HEAD~1 to undo the last commit and keep your changes staged.",
+    "怎样撤销最近一次提交？",
+    "使用 git reset --soft HEAD~1 可以撤销最近一次提交，并保留暂存区里的修改。",
+    "Müller’s café — naïve “quotes”, tabs\tand\nnew lines, ½ ﬁ Ⅳ, e\u0301, 🙂 and 東京タワー",
+    "",
+    " \n ",
+    LONG_ENGLISH,
+    LONG_CHINESE,
+]
+PAIRS = [
+    ("undo last git commit", "Use git reset --soft HEAD~1 to undo the last commit and keep your changes staged."),
+    ("undo last git commit", "Sourdough rises slowly because wild yeast is fewer and slower than the baker's kind."),
+    ("What is the capital of France?", "Paris is the capital and largest city of France."),
+    ("What is the capital of France?", "巴黎是法国的首都，也是法国最大的城市。"),
+    ("怎样撤销最近一次提交？", "使用 git reset --soft HEAD~1 可以撤销最近一次提交，并保留暂存区里的修改。"),
+    ("怎样撤销最近一次提交？", "酸面团发得慢，因为野生酵母少，而且乳酸菌产生的酸会抑制它。"),
+    ("", "An empty query against a passage."),
+    ("a query against nothing", ""),
+    ("how often should a sourdough starter be fed", LONG_ENGLISH),
+    ("酸面团多久喂一次", LONG_CHINESE),
+]
+E5_PREFIXES = ("query: ", "passage: ")
+
+
+def window(config) -> int:
+    """Tokens the model can read; RoBERTa's positions start after the padding id."""
+    offset = config.pad_token_id + 1 if config.model_type in ("roberta", "xlm-roberta") else 0
+    return config.max_position_embeddings - offset
+
+
+def encode(tokenizer: Tokenizer, max_length: int, text: str, passage: str | None = None):
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(max_length, strategy="longest_first" if passage is None else "only_second")
+    return tokenizer.encode(text) if passage is None else tokenizer.encode(text, passage)
+
+
+def inputs(config, encoding) -> dict[str, torch.Tensor]:
+    ids = torch.tensor([encoding.ids])
+    types = torch.tensor([encoding.type_ids]) if config.type_vocab_size > 1 else torch.zeros_like(ids)
+    return {"input_ids": ids, "attention_mask": torch.ones_like(ids), "token_type_ids": types}
+
+
+def reference(folder: Path) -> dict:
+    config = AutoConfig.from_pretrained(folder)
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    max_length = window(config)
+    cross = "SequenceClassification" in config.architectures[0]
+    loader = AutoModelForSequenceClassification if cross else AutoModel
+    model = loader.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+    cases = []
+    with torch.no_grad():
+        if cross:
+            for query, passage in PAIRS:
+                encoding = encode(tokenizer, max_length, query, passage)
+                logit = model(**inputs(config, encoding)).logits[0, 0].item()
+                cases.append({"query": query, "passage": passage, "ids": encoding.ids, "type_ids": encoding.type_ids, "logit": round(logit, 6)})
+        else:
+            prefixes = E5_PREFIXES if folder.name == "bi-encoder" else ("",)
+            for text in (p + t for t in TEXTS for p in prefixes):
+                encoding = encode(tokenizer, max_length, text)
+                mean = model(**inputs(config, encoding)).last_hidden_state[0].mean(0)
+                vector = torch.nn.functional.normalize(mean, dim=0)
+                cases.append({"text": text, "ids": encoding.ids, "embedding": [round(x, 6) for x in vector.tolist()]})
+    kind = {"output": "logit", "truncation": "only_second"} if cross else {"output": "embedding", "pooling": "mean", "unit_length": True}
+    return {"computed_with": f"transformers, fp32, eager attention, torch {torch.__version__}", "max_length": max_length, **kind, "cases": cases}
+
+
+def main() -> None:
+    for folder in map(Path, sys.argv[1:]):
+        result = reference(folder)
+        cases = result.pop("cases")
+        head = json.dumps(result, ensure_ascii=False)[:-1]
+        body = ",\n".join(json.dumps(c, ensure_ascii=False) for c in cases)
+        (folder / "reference.json").write_text(f'{head}, "cases": [\n{body}\n]}}\n', "utf8")
+        print(folder.name, len(cases), "cases")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+//! Checks the configuration and gives each command a permission of its own, so that the capability file lists by name
+//! everything the window may ask for.
+
+/// The commands of `src/commands.rs`; a test there keeps both lists and the capability file the same.
+const COMMANDS: &[&str] = &[
+    "search",
+    "folders",
+    "add_folder",
+    "add_folder_path",
+    "remove_folder",
+    "status",
+    "preview",
+    "open_file",
+    "reveal_file",
+    "settings",
+    "set_candidates",
+    "models_state",
+];
+
+fn main() {
+    let attributes =
+        tauri_build::Attributes::new().app_manifest(tauri_build::AppManifest::new().commands(COMMANDS));
+    if let Err(error) = tauri_build::try_build(attributes) {
+        panic!("{error:#}");
+    }
+}

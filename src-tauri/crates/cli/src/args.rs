@@ -1,0 +1,218 @@
+//! What can be asked for on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use nuthatch_engine::Stage;
+
+/// Finds the notes that answer you, on your own machine.
+#[derive(Debug, Parser)]
+#[command(name = "nuthatch", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 done, 1 nothing found or check failed, 2 asked wrongly, 3 could not be done, \
+                        130 interrupted.")]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// Answer in JSON, errors included
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Keep settings, index and models in DIR instead of the usual place
+    #[arg(long, global = true, value_name = "DIR", env = "NUTHATCH_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Where models run
+    #[arg(long, global = true, value_enum, default_value_t = DeviceArg::Auto)]
+    pub device: DeviceArg,
+    /// Arithmetic of the models on the CPU; without it each model's own choice
+    #[arg(long, global = true, value_enum)]
+    pub precision: Option<PrecisionArg>,
+    /// Threads for the models; all cores without it
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// No progress and no warnings
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say more about the run on standard error; twice for all of it
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DeviceArg {
+    /// The fastest there is
+    Auto,
+    Cpu,
+    Cuda,
+    Metal,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PrecisionArg {
+    F32,
+    Int8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum StageArg {
+    /// Words alone (BM25)
+    Lexical,
+    /// Vectors alone
+    Vector,
+    /// Words and vectors, fused
+    Hybrid,
+    /// The fused candidates, read by the cross-encoder
+    Rerank,
+}
+
+impl From<StageArg> for Stage {
+    fn from(stage: StageArg) -> Self {
+        match stage {
+            StageArg::Lexical => Self::Lexical,
+            StageArg::Vector => Self::Vector,
+            StageArg::Hybrid => Self::Hybrid,
+            StageArg::Rerank => Self::Rerank,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Add, remove or list the watched folders
+    #[command(subcommand)]
+    Folders(FoldersCommand),
+    /// Bring the index in line with the watched folders, then stop
+    Index {
+        /// Folders to add to the watched ones first
+        #[arg(value_name = "FOLDER")]
+        folders: Vec<PathBuf>,
+        #[command(flatten)]
+        embedder: EmbedderArg,
+    },
+    /// Index, then follow every change until Ctrl-C
+    Watch {
+        #[command(flatten)]
+        embedder: EmbedderArg,
+    },
+    /// Show what is indexed, waiting, skipped and failed
+    Status {
+        /// A line for every file
+        #[arg(long)]
+        files: bool,
+    },
+    /// Find the notes that answer a question
+    Search(SearchArgs),
+    /// Measure every stage on a test collection in BEIR layout
+    Eval(EvalArgs),
+    /// Score passages from standard input against a question
+    Rerank(RerankArgs),
+    /// List, check, import or fetch models
+    #[command(subcommand)]
+    Models(ModelsCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum FoldersCommand {
+    /// Watch these folders; their notes come in with the next `nuthatch index`
+    Add {
+        #[arg(value_name = "FOLDER", required = true)]
+        folders: Vec<PathBuf>,
+    },
+    /// Watch these folders no longer and take their notes out of the index
+    Remove {
+        #[arg(value_name = "FOLDER", required = true)]
+        folders: Vec<PathBuf>,
+    },
+    /// List the watched folders
+    List,
+}
+
+#[derive(Debug, Args)]
+pub struct EmbedderArg {
+    /// Bi-encoder to make vectors with, instead of the one in the settings
+    #[arg(long, value_name = "NAME")]
+    pub embedder: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct RerankerArg {
+    /// Cross-encoder to rerank with, instead of the one in the settings
+    #[arg(long, value_name = "NAME")]
+    pub reranker: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct SearchArgs {
+    /// The question; several words need no quotes
+    #[arg(required = true, value_name = "QUERY")]
+    pub query: Vec<String>,
+    /// Files to show at most
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub top: u16,
+    /// Candidates to hand to the cross-encoder; the settings' number (100) without it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub candidates: Option<u16>,
+    /// Leave out what scores below X, from 0 to 1
+    #[arg(long, value_name = "X", value_parser = probability)]
+    pub threshold: Option<f32>,
+    /// Stop after this stage; it is an error if its model is not there
+    #[arg(long, value_enum)]
+    pub stage: Option<StageArg>,
+    #[command(flatten)]
+    pub embedder: EmbedderArg,
+    #[command(flatten)]
+    pub reranker: RerankerArg,
+}
+
+#[derive(Debug, Args)]
+pub struct EvalArgs {
+    /// Holds corpus.jsonl, queries.jsonl (or .gz) and qrels.tsv or qrels/test.tsv
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Candidates to hand to the cross-encoder
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub candidates: u16,
+    /// Ask the first N judged questions only
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit_queries: Option<u32>,
+    /// Measure this stage only; may be given several times
+    #[arg(long, value_enum)]
+    pub stage: Vec<StageArg>,
+    #[command(flatten)]
+    pub embedder: EmbedderArg,
+    #[command(flatten)]
+    pub reranker: RerankerArg,
+}
+
+/// Passages come one a line: plain text, or JSON strings, or JSON objects with "text" and perhaps "id".
+/// The first line decides which.
+#[derive(Debug, Args)]
+pub struct RerankArgs {
+    /// The question
+    #[arg(long, value_name = "Q")]
+    pub query: String,
+    #[command(flatten)]
+    pub reranker: RerankerArg,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ModelsCommand {
+    /// List the models: built in, imported, fetched, and those that could be fetched
+    List,
+    /// Check the files of one model, or of all that are here, against their sums
+    Verify { name: Option<String> },
+    /// Take in a model folder in Hugging Face layout
+    Import { dir: PathBuf },
+    /// Download a model of the manifest
+    Fetch { name: String },
+}
+
+fn probability(text: &str) -> Result<f32, String> {
+    let value: f32 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.0..=1.0).contains(&value) { Ok(value) } else { Err("a threshold lies between 0 and 1".to_owned()) }
+}

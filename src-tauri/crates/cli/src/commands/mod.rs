@@ -1,0 +1,27 @@
+//! One file a command. Each takes its arguments and the [`Session`] and writes its answer.
+
+mod eval;
+mod folders;
+mod index;
+mod models;
+mod rerank;
+mod search;
+mod status;
+mod watch;
+
+use crate::args::Command;
+use crate::failure::Failure;
+use crate::session::Session;
+
+pub(crate) fn run(command: Command, session: &mut Session<'_, '_>) -> Result<(), Failure> {
+    match command {
+        Command::Folders(command) => folders::run(command, session),
+        Command::Index { folders, embedder } => index::run(&folders, &embedder, session),
+        Command::Watch { embedder } => watch::run(&embedder, session),
+        Command::Status { files } => status::run(files, session),
+        Command::Search(args) => search::run(&args, session),
+        Command::Eval(args) => eval::run(&args, session),
+        Command::Rerank(args) => rerank::run(&args, session),
+        Command::Models(command) => models::run(command, session),
+    }
+}

@@ -1,0 +1,221 @@
+//! Reading a test collection in BEIR layout (Thakur et al. 2021): `corpus.jsonl` with `_id`, `title` and `text`,
+//! `queries.jsonl` with `_id` and `text` (either may be gzipped, `.gz` added), and `qrels.tsv` or `qrels/test.tsv`
+//! with a header line and the columns query, document, grade.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+use flate2::read::MultiGzDecoder;
+use serde::Deserialize;
+
+use crate::eval::metrics::Judgements;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BeirError {
+    #[error("{} has no {wanted}: give a folder in BEIR layout", dir.display())]
+    Missing { dir: PathBuf, wanted: &'static str },
+    #[error("cannot read {}: {source}", path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error("{}, line {line}: {message}", path.display())]
+    BadLine { path: PathBuf, line: usize, message: String },
+    #[error("{} judges none of the questions in {}", qrels.display(), queries.display())]
+    NothingJudged { qrels: PathBuf, queries: PathBuf },
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Document {
+    #[serde(rename = "_id")]
+    pub(crate) id: String,
+    #[serde(default)]
+    pub(crate) title: String,
+    #[serde(default)]
+    pub(crate) text: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Question {
+    #[serde(rename = "_id")]
+    pub(crate) id: String,
+    pub(crate) text: String,
+}
+
+/// The questions with a relevant document, and what is known of the corpus after one pass over it.
+#[derive(Debug)]
+pub(crate) struct TestSet {
+    corpus: PathBuf,
+    pub(crate) n_docs: usize,
+    /// Names the content of the corpus, 32 hexadecimal digits.
+    pub(crate) corpus_hash: String,
+    /// In the order of the file, each with its judgements.
+    pub(crate) questions: Vec<(Question, Judgements)>,
+    /// Questions that are themselves a document of the same id and text (as in ArguAna): not their own answer.
+    own_document: HashSet<String>,
+}
+
+impl TestSet {
+    pub(crate) fn read(dir: &Path) -> Result<Self, BeirError> {
+        let corpus = find(dir, "corpus.jsonl", &["corpus.jsonl", "corpus.jsonl.gz"])?;
+        let queries = find(dir, "queries.jsonl", &["queries.jsonl", "queries.jsonl.gz"])?;
+        let qrels = find(dir, "qrels.tsv or qrels/test.tsv", &["qrels.tsv", "qrels/test.tsv"])?;
+
+        let mut judged = read_qrels(&qrels)?;
+        let mut questions = Vec::new();
+        for question in json_lines::<Question>(&queries)? {
+            let question = question?;
+            if let Some(judgements) = judged.remove(&question.id) {
+                questions.push((question, judgements));
+            }
+        }
+        if questions.is_empty() {
+            return Err(BeirError::NothingJudged { qrels, queries });
+        }
+
+        let texts: HashMap<&str, &str> =
+            questions.iter().map(|(question, _)| (question.id.as_str(), question.text.trim())).collect();
+        let (mut n_docs, mut hash, mut own_document) = (0, blake3::Hasher::new(), HashSet::new());
+        for document in json_lines::<Document>(&corpus)? {
+            let Document { id, title, text } = document?;
+            n_docs += 1;
+            for field in [&id, &title, &text] {
+                hash.update(&(field.len() as u64).to_le_bytes()).update(field.as_bytes());
+            }
+            if texts.get(id.as_str()).is_some_and(|question| *question == text.trim()) {
+                own_document.insert(id);
+            }
+        }
+        let corpus_hash = hash.finalize().to_hex()[..32].to_owned();
+        Ok(Self { corpus, n_docs, corpus_hash, questions, own_document })
+    }
+
+    pub(crate) fn documents(&self) -> Result<impl Iterator<Item = Result<Document, BeirError>> + use<>, BeirError> {
+        json_lines(&self.corpus)
+    }
+
+    /// Whether ranking document `id` for `question` would only find the question again.
+    pub(crate) fn is_itself(&self, question: &Question, id: &str) -> bool {
+        question.id == id && self.own_document.contains(id)
+    }
+}
+
+/// Grades by question, of the questions that have a relevant document.
+fn read_qrels(path: &Path) -> Result<HashMap<String, Judgements>, BeirError> {
+    let mut judged: HashMap<String, Judgements> = HashMap::new();
+    // The first line is the header.
+    for (number, line) in lines(path)?.skip(1) {
+        let line = line.map_err(|source| BeirError::Io { path: path.to_owned(), source })?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let columns: Vec<&str> = line.trim_end().split('\t').collect();
+        let bad = |message: &str| BeirError::BadLine { path: path.to_owned(), line: number, message: message.to_owned() };
+        let [query, document, grade] = columns[..] else {
+            return Err(bad("not the three columns query, document, grade with tabs between them"));
+        };
+        let grade: f64 = grade.trim().parse().map_err(|_| bad("the grade is not a number"))?;
+        judged.entry(query.to_owned()).or_default().insert(document.to_owned(), grade);
+    }
+    judged.retain(|_, judgements| judgements.values().any(|grade| *grade > 0.0));
+    Ok(judged)
+}
+
+fn find(dir: &Path, wanted: &'static str, names: &[&str]) -> Result<PathBuf, BeirError> {
+    let found = names.iter().map(|name| dir.join(name)).find(|path| path.is_file());
+    found.ok_or_else(|| BeirError::Missing { dir: dir.to_owned(), wanted })
+}
+
+/// Lines with their number, from 1; decompressed if the name ends in `.gz`.
+fn lines(path: &Path) -> Result<impl Iterator<Item = (usize, std::io::Result<String>)> + use<>, BeirError> {
+    let file = File::open(path).map_err(|source| BeirError::Io { path: path.to_owned(), source })?;
+    let reader: Box<dyn BufRead> = if path.extension().is_some_and(|extension| extension == "gz") {
+        Box::new(BufReader::new(MultiGzDecoder::new(file)))
+    } else {
+        Box::new(BufReader::new(file))
+    };
+    Ok((1..).zip(reader.lines()))
+}
+
+fn json_lines<T: for<'de> Deserialize<'de>>(
+    path: &Path,
+) -> Result<impl Iterator<Item = Result<T, BeirError>> + use<T>, BeirError> {
+    let path = path.to_owned();
+    Ok(lines(&path)?.filter_map(move |(number, line)| match line {
+        Err(source) => Some(Err(BeirError::Io { path: path.clone(), source })),
+        Ok(line) if line.trim().is_empty() => None,
+        Ok(line) => Some(serde_json::from_str(&line).map_err(|error| BeirError::BadLine {
+            path: path.clone(),
+            line: number,
+            message: error.to_string(),
+        })),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    const CORPUS: &str = "{\"_id\": \"d1\", \"title\": \"T\", \"text\": \"one\"}\n\n{\"_id\": \"q2\", \"text\": \"Who argues?\"}\n";
+    const QUERIES: &str = "{\"_id\": \"q1\", \"text\": \"what\"}\n{\"_id\": \"q2\", \"text\": \"Who argues?\"}\n{\"_id\": \"q3\", \"text\": \"no answer\"}\n";
+    const QRELS: &str = "query-id\tcorpus-id\tscore\nq1\td1\t2\nq1\td9\t0\nq2\td1\t1\nq3\td1\t0\n";
+
+    fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, content) in files {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, content).unwrap();
+        }
+        dir
+    }
+
+    fn gz(text: &str) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn reads_a_collection_plain_and_gzipped_alike() {
+        let plain = folder(&[
+            ("corpus.jsonl", CORPUS.as_bytes()),
+            ("queries.jsonl", QUERIES.as_bytes()),
+            ("qrels.tsv", QRELS.as_bytes()),
+        ]);
+        let packed = folder(&[
+            ("corpus.jsonl.gz", &gz(CORPUS)),
+            ("queries.jsonl.gz", &gz(QUERIES)),
+            ("qrels/test.tsv", QRELS.as_bytes()),
+        ]);
+        let sets = [plain, packed].map(|dir| TestSet::read(dir.path()).unwrap());
+        for set in &sets {
+            assert_eq!(set.n_docs, 2);
+            let ids: Vec<_> = set.questions.iter().map(|(question, _)| question.id.as_str()).collect();
+            assert_eq!(ids, ["q1", "q2"], "q3 has no relevant document");
+            assert_eq!(set.questions[0].1, HashMap::from([("d1".to_owned(), 2.0), ("d9".to_owned(), 0.0)]));
+            let (q2, _) = &set.questions[1];
+            assert!(set.is_itself(q2, "q2") && !set.is_itself(q2, "d1"));
+        }
+        assert_eq!(sets[0].corpus_hash, sets[1].corpus_hash);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_file_and_line() {
+        let with = |corpus: &str, qrels: &str| {
+            let files = [("corpus.jsonl", corpus), ("queries.jsonl", QUERIES), ("qrels.tsv", qrels)];
+            let dir = folder(&files.map(|(name, text)| (name, text.as_bytes())));
+            TestSet::read(dir.path()).unwrap_err().to_string()
+        };
+        assert!(with("{\"_id\": \"d1\"}\n{oops", QRELS).contains("corpus.jsonl, line 2: "));
+        assert!(with(CORPUS, "h\nq1 d1 1\n").contains("qrels.tsv, line 2: not the three columns"));
+        assert!(with(CORPUS, "h\nq1\td1\tyes\n").contains("the grade is not a number"));
+        assert!(with(CORPUS, "h\nother\td1\t1\n").contains("judges none of the questions"));
+        let empty = folder(&[]);
+        assert!(TestSet::read(empty.path()).unwrap_err().to_string().contains("has no corpus.jsonl"));
+    }
+}

@@ -1,0 +1,59 @@
+//! Every error names the file or the setting and what to do about it.
+
+use std::path::PathBuf;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    #[error("cancelled")]
+    Cancelled,
+    /// `message` says what is wrong with which file and what to do.
+    #[error("{message}")]
+    Failed { message: String },
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    #[error("{} is not there: check the spelling, or plug the drive in", path.display())]
+    NotFound { path: PathBuf },
+    #[error("{} is a file: give the folder it lies in", path.display())]
+    NotAFolder { path: PathBuf },
+    #[error("{} cannot be read ({source}): give yourself permission to read it", path.display())]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("{} is not among the watched folders: `nuthatch folders list` shows them", path.display())]
+    NotWatched { path: PathBuf },
+    #[error("{} holds Nuthatch's own data: choose another folder", path.display())]
+    IsDataDir { path: PathBuf },
+    #[error(transparent)]
+    Engine(#[from] Box<EngineError>),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    #[error("cancelled")]
+    Cancelled,
+    #[error("the question is empty: type a few words")]
+    EmptyQuery,
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io { action: &'static str, path: PathBuf, source: std::io::Error },
+    #[error("{} is not a valid settings file ({message}): mend it, or delete it to start afresh", path.display())]
+    Settings { path: PathBuf, message: String },
+    #[error("the index in {} is held by another Nuthatch (process {holder}): close it, or use another --data-dir", path.display())]
+    Locked { path: PathBuf, holder: String },
+    #[error("there is no index in {} yet: run `nuthatch index FOLDER` first", path.display())]
+    NoIndex { path: PathBuf },
+    #[error(
+        "the index in {} was written by another version of Nuthatch (format {found}, this one reads {ours}): `nuthatch index` builds it anew from your files",
+        path.display()
+    )]
+    OtherVersion { path: PathBuf, found: i64, ours: u32 },
+    #[error("the index in {} is damaged ({message}): `nuthatch index` builds it anew from your files", path.display())]
+    Damaged { path: PathBuf, message: String },
+    #[error("{}: {message}", path.display())]
+    BadInput { path: PathBuf, message: String },
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    #[error("the index in {} failed ({source}): delete that folder to build it anew from your files", path.display())]
+    Index { path: PathBuf, source: tantivy::TantivyError },
+}

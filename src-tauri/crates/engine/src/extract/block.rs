@@ -1,0 +1,144 @@
+//! Blocks in the making: readable text on one side, its place in the source on the other.
+
+use std::ops::Range;
+
+use super::{Block, BlockKind};
+use crate::text::script::joins_without_space;
+
+/// Ties a place in a block's readable text to the place in the source that it was read from. Between two anchors both
+/// sides advance together, as far as the next anchor allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Anchor {
+    pub(crate) text: usize,
+    pub(crate) source: usize,
+}
+
+/// The headings above the place being read.
+#[derive(Debug, Default)]
+pub(super) struct Outline {
+    open: Vec<(u8, String)>,
+    first_h1: Option<String>,
+}
+
+impl Outline {
+    pub(super) fn path(&self) -> Vec<String> {
+        self.open.iter().map(|(_, text)| text.clone()).collect()
+    }
+
+    /// The first heading of level 1 so far.
+    pub(super) fn first_h1(&self) -> Option<&str> {
+        self.first_h1.as_deref()
+    }
+
+    /// Closes the headings of this level and below. Called before a heading's own block takes its path.
+    pub(super) fn close(&mut self, level: u8) {
+        self.open.retain(|(open, _)| *open < level);
+    }
+
+    pub(super) fn open(&mut self, level: u8, text: &str) {
+        if level == 1 && self.first_h1.is_none() {
+            self.first_h1 = Some(text.to_owned());
+        }
+        self.open.push((level, text.to_owned()));
+    }
+}
+
+/// Collects one block's text.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) kind: BlockKind,
+    pub(super) text: String,
+    pub(super) span: Range<usize>,
+    anchors: Vec<Anchor>,
+    /// Ranges of `text` that are code.
+    pub(super) code: Vec<Range<usize>>,
+    soft_break: bool,
+}
+
+impl Draft {
+    pub(super) fn new(kind: BlockKind, span: Range<usize>) -> Self {
+        Self { kind, text: String::new(), span, anchors: Vec::new(), code: Vec::new(), soft_break: false }
+    }
+
+    /// Adds text read from `source`.
+    pub(super) fn push(&mut self, text: &str, source: usize) {
+        if text.is_empty() {
+            return;
+        }
+        if std::mem::take(&mut self.soft_break) {
+            let around = (self.text.chars().next_back(), text.chars().next());
+            if let (Some(before), Some(after)) = around
+                && !before.is_whitespace()
+                && !after.is_whitespace()
+                && !(joins_without_space(before) && joins_without_space(after))
+            {
+                self.text.push(' ');
+            }
+        }
+        self.anchors.push(Anchor { text: self.text.len(), source });
+        self.text.push_str(text);
+    }
+
+    pub(super) fn push_code(&mut self, text: &str, source: usize) {
+        self.push(text, source);
+        self.code.push(self.text.len() - text.len()..self.text.len());
+    }
+
+    /// Adds what is not in the source, such as a list's dash.
+    pub(super) fn mark(&mut self, text: &str) {
+        self.soft_break = false;
+        self.text.push_str(text);
+    }
+
+    /// A line's end that means a space between words, and nothing between Chinese characters.
+    pub(super) fn soft_break(&mut self) {
+        self.soft_break = true;
+    }
+
+    /// Begins a new line, unless one has just begun.
+    pub(super) fn new_line(&mut self) {
+        self.soft_break = false;
+        let kept = self.text.trim_end_matches([' ', '\t']).len();
+        self.text.truncate(kept);
+        if !self.text.is_empty() && !self.text.ends_with('\n') {
+            self.text.push('\n');
+        }
+    }
+
+    /// The finished block, its span narrowed to what is not blank in `source`; `None` if it says nothing.
+    pub(super) fn finish(mut self, source: &str, outline: &mut Outline) -> Option<Block> {
+        if let BlockKind::Heading { level } = self.kind {
+            outline.close(level);
+        }
+        let kept = self.text.trim_end().len();
+        self.text.truncate(kept);
+        let lead = match self.kind {
+            // Indentation is part of code.
+            BlockKind::Code => self.text.len() - self.text.trim_start_matches(['\r', '\n']).len(),
+            _ => self.text.len() - self.text.trim_start().len(),
+        };
+        self.text.drain(..lead);
+        for anchor in &mut self.anchors {
+            anchor.source += lead.saturating_sub(anchor.text);
+            anchor.text = anchor.text.saturating_sub(lead);
+        }
+        let span = trimmed(source, self.span);
+        if self.text.is_empty() || span.is_empty() {
+            return None;
+        }
+        let heading_path = outline.path();
+        if let BlockKind::Heading { level } = self.kind {
+            outline.open(level, &self.text);
+        }
+        Some(Block { kind: self.kind, heading_path, text: self.text, span, anchors: self.anchors })
+    }
+}
+
+/// `range` without the white space at its ends, moved outward to character boundaries.
+pub(super) fn trimmed(source: &str, range: Range<usize>) -> Range<usize> {
+    let start = source.floor_char_boundary(range.start);
+    let end = source.ceil_char_boundary(range.end.max(start));
+    let slice = &source[start..end];
+    let lead = slice.len() - slice.trim_start().len();
+    start + lead..start + lead + slice.trim().len()
+}

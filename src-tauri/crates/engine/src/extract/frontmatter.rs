@@ -1,0 +1,178 @@
+//! The few keys a note's frontmatter holds for us, read line by line: YAML between `---`, TOML between `+++`.
+//!
+//! Not a YAML reader on purpose: people's frontmatter is often broken, and a note must never fail for it. Lines that
+//! make no sense are passed over.
+
+use std::ops::Range;
+
+use super::plain::bom_len;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Frontmatter {
+    pub(super) title: Option<String>,
+    pub(super) tags: Vec<String>,
+    pub(super) aliases: Vec<String>,
+    pub(super) date: Option<String>,
+    /// What the note is about, and where that stands in the source.
+    pub(super) description: Option<(String, Range<usize>)>,
+}
+
+/// Reads the frontmatter at the start of `source`. Also says where the text after it begins (after the byte order
+/// mark if there is no frontmatter).
+pub(super) fn read(source: &str) -> (Frontmatter, usize) {
+    let start = bom_len(source);
+    let none = (Frontmatter::default(), start);
+    let mut lines = Lines { source, at: start };
+    let (fence, separator) = match lines.next().map(|(line, _)| line.trim_end()) {
+        Some("---") => ("---", ':'),
+        Some("+++") => ("+++", '='),
+        _ => return none,
+    };
+    let mut entries: Vec<Entry> = Vec::new();
+    loop {
+        let Some((line, span)) = lines.next() else { return none };
+        let trimmed = line.trim();
+        if line.trim_end() == fence || (fence == "---" && line.trim_end() == "...") {
+            break;
+        }
+        if trimmed.is_empty() || trimmed.starts_with('#') {
+            continue;
+        }
+        let is_item = trimmed.starts_with("- ") || trimmed == "-";
+        let is_indented = line.starts_with([' ', '\t']) || is_item || trimmed.starts_with([']', '"', '\'']);
+        let key_value = trimmed.split_once(separator).filter(|(key, _)| is_key(key));
+        match (entries.last_mut(), key_value) {
+            (Some(entry), _) if is_indented => {
+                entry.more.push(trimmed);
+                entry.span.end = span.end;
+            }
+            (_, Some((key, value))) => {
+                let key = unquoted(key.trim()).to_ascii_lowercase();
+                entries.push(Entry { key, value: value.trim(), more: Vec::new(), span });
+            }
+            // Between two `---` of running text there is no frontmatter.
+            (None, None) => return none,
+            (Some(_), None) => {}
+        }
+    }
+    (entries.iter().fold(Frontmatter::default(), Entry::fill), lines.at)
+}
+
+struct Entry<'a> {
+    key: String,
+    value: &'a str,
+    /// Lines that belong to it: list items, folded text, the rest of an array.
+    more: Vec<&'a str>,
+    span: Range<usize>,
+}
+
+impl Entry<'_> {
+    fn fill(mut front: Frontmatter, entry: &Entry) -> Frontmatter {
+        match entry.key.as_str() {
+            "title" => front.title = entry.text(),
+            "date" => front.date = entry.text(),
+            "tags" | "tag" | "keywords" => front.tags.extend(entry.list().into_iter().flat_map(split_tags)),
+            "aliases" | "alias" => front.aliases.extend(entry.list()),
+            "description" | "summary" | "subtitle" | "abstract" | "excerpt" => {
+                let text = entry.text();
+                front.description = front.description.or(text.map(|text| (text, entry.span.clone())));
+            }
+            _ => {}
+        }
+        front
+    }
+
+    /// The value as one text; `>` and `|` blocks are joined by spaces.
+    fn text(&self) -> Option<String> {
+        let head = if self.value.starts_with(['>', '|']) { "" } else { self.value };
+        let mut text = without_comment(head).to_owned();
+        for line in &self.more {
+            text.push(' ');
+            text.push_str(line);
+        }
+        let text = unquoted(text.trim()).trim().to_owned();
+        (!text.is_empty() && text != "null" && text != "~").then_some(text)
+    }
+
+    /// The value as a list: `[a, b]`, one item a line, or a lone value.
+    fn list(&self) -> Vec<String> {
+        let mut joined = without_comment(self.value).to_owned();
+        if joined.starts_with('[') || self.value.is_empty() && self.more.first().is_some_and(|l| l.starts_with('[')) {
+            joined.extend(self.more.iter().map(|line| without_comment(line)));
+            return split_quoted(joined.trim().trim_start_matches('[').trim_end_matches(']'));
+        }
+        let items = self.more.iter().map(|line| without_comment(line.strip_prefix('-').unwrap_or(line)).trim());
+        std::iter::once(joined.trim())
+            .chain(items)
+            .map(|item| unquoted(item).trim().to_owned())
+            .filter(|item| !item.is_empty() && item != "null" && item != "~")
+            .collect()
+    }
+}
+
+struct Lines<'a> {
+    source: &'a str,
+    at: usize,
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = (&'a str, Range<usize>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let line = self.source[self.at..].split_inclusive('\n').next()?;
+        let span = self.at..self.at + line.len();
+        self.at = span.end;
+        Some((line, span))
+    }
+}
+
+fn is_key(key: &str) -> bool {
+    let key = key.trim();
+    !key.is_empty() && key.len() <= 64 && !key.contains(['[', ']', '{', '}', '/', '<', '>']) && !key.ends_with('.')
+}
+
+/// `a, b` and `#a #b` are how people write several tags in one value.
+fn split_tags(value: String) -> Vec<String> {
+    let parts: Vec<&str> = if value.contains([',', '，']) {
+        value.split([',', '，']).collect()
+    } else if value.contains('#') {
+        value.split_whitespace().collect()
+    } else {
+        vec![&value]
+    };
+    parts.into_iter().map(|tag| tag.trim().trim_start_matches('#').to_owned()).filter(|tag| !tag.is_empty()).collect()
+}
+
+fn split_quoted(list: &str) -> Vec<String> {
+    let mut items = Vec::new();
+    let (mut start, mut quote) = (0, None);
+    for (at, c) in list.char_indices().chain([(list.len(), ',')]) {
+        match quote {
+            Some(open) if c == open && at < list.len() => quote = None,
+            None if c == '"' || c == '\'' => quote = Some(c),
+            _ if c == ',' && (quote.is_none() || at == list.len()) => {
+                items.push(unquoted(list[start..at].trim()).trim().to_owned());
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    items.retain(|item| !item.is_empty());
+    items
+}
+
+fn unquoted(value: &str) -> &str {
+    ['"', '\'']
+        .iter()
+        .find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote))
+        .unwrap_or(value)
+}
+
+/// YAML and TOML comments begin with ` #`; a tag's `#` has no space after it.
+fn without_comment(value: &str) -> &str {
+    let quoted = value.starts_with(['"', '\'']);
+    match value.find(" # ") {
+        Some(at) if !quoted => &value[..at],
+        _ => value,
+    }
+}

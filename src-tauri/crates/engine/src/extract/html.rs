@@ -1,0 +1,266 @@
+//! HTML as it reads: without scripts, styles and menus, in blocks.
+
+use std::ops::Range;
+
+use html5gum::{DefaultEmitter, StartTag, Token, Tokenizer};
+
+use super::block::{Draft, Outline};
+use super::{Block, BlockKind};
+
+pub(super) struct Html {
+    /// Of `<title>`, white space folded.
+    pub(super) title: Option<String>,
+    pub(super) blocks: Vec<Block>,
+}
+
+/// Elements whose content no one reads, or every page of a site repeats.
+const UNREAD: [&[u8]; 10] =
+    [b"script", b"style", b"noscript", b"template", b"svg", b"iframe", b"object", b"nav", b"select", b"math"];
+
+/// Elements that stand on lines of their own.
+const BLOCKS: [&[u8]; 27] = [
+    b"address", b"article", b"aside", b"blockquote", b"body", b"center", b"dd", b"details", b"dialog", b"div", b"dl",
+    b"dt", b"fieldset", b"figcaption", b"figure", b"footer", b"form", b"header", b"hr", b"html", b"main", b"p",
+    b"section", b"summary", b"tbody", b"thead", b"caption",
+];
+
+/// Reads the part `range` of `source`; headings go on from those in `outline`.
+pub(super) fn parse(source: &str, range: Range<usize>, outline: &mut Outline) -> Html {
+    let mut reader = Reader {
+        source,
+        outline,
+        blocks: Vec::new(),
+        title: None,
+        in_title: false,
+        unread: None,
+        draft: None,
+        marker: None,
+        heading: None,
+        lists: Vec::new(),
+        n_pre: 0,
+        n_tables: 0,
+        n_quotes: 0,
+        n_cells: 0,
+    };
+    let mut emitter = DefaultEmitter::<usize>::new_with_span();
+    // Scripts, styles and titles hold text, not tags.
+    emitter.naively_switch_states(true);
+    for Ok(token) in Tokenizer::new_with_emitter(&source[range.clone()], emitter) {
+        match token {
+            Token::StartTag(tag) => {
+                let span = range.start + tag.span.start..range.start + tag.span.end;
+                reader.start(&tag, span);
+            }
+            Token::EndTag(tag) => reader.end(&tag.name),
+            Token::String(text) => {
+                let span = range.start + text.span.start..range.start + text.span.end;
+                reader.text(&String::from_utf8_lossy(&text.value), span);
+            }
+            _ => {}
+        }
+    }
+    reader.flush();
+    Html { title: reader.title.filter(|title| !title.is_empty()), blocks: reader.blocks }
+}
+
+struct Reader<'a> {
+    source: &'a str,
+    outline: &'a mut Outline,
+    blocks: Vec<Block>,
+    title: Option<String>,
+    in_title: bool,
+    /// The unread element we are in, and how many of its name are open.
+    unread: Option<(Vec<u8>, usize)>,
+    draft: Option<Draft>,
+    /// What stands before the next text of a list.
+    marker: Option<String>,
+    heading: Option<u8>,
+    /// The next number of each open list; `None` for bullets.
+    lists: Vec<Option<u64>>,
+    n_pre: usize,
+    n_tables: usize,
+    n_quotes: usize,
+    /// Cells already read in this table row.
+    n_cells: usize,
+}
+
+impl Reader<'_> {
+    fn start(&mut self, tag: &StartTag<usize>, span: Range<usize>) {
+        let name = tag.name.as_slice();
+        if let Some((unread, n_open)) = &mut self.unread {
+            *n_open += usize::from(unread == name);
+            return;
+        }
+        if UNREAD.contains(&name) {
+            if !(tag.self_closing && matches!(name, b"svg" | b"math")) {
+                self.unread = Some((name.to_vec(), 1));
+            }
+            return;
+        }
+        match name {
+            b"title" => self.in_title = self.title.is_none(),
+            b"br" => self.new_line(),
+            b"img" => {
+                if let Some(alt) = tag.attributes.get(b"alt".as_slice()) {
+                    self.text(&String::from_utf8_lossy(&alt.value), span);
+                }
+            }
+            b"ul" | b"ol" | b"menu" => {
+                self.part();
+                self.lists.push((name == b"ol").then_some(1));
+            }
+            b"li" => {
+                self.new_line();
+                let indent = "  ".repeat(self.lists.len().saturating_sub(1).min(8));
+                self.marker = Some(match self.lists.last_mut() {
+                    Some(Some(number)) => {
+                        *number += 1;
+                        format!("{indent}{}. ", *number - 1)
+                    }
+                    _ => format!("{indent}- "),
+                });
+            }
+            b"table" => {
+                self.part();
+                self.n_tables += 1;
+            }
+            b"tr" => {
+                self.new_line();
+                self.n_cells = 0;
+            }
+            b"td" | b"th" => {
+                if let (Some(draft), true) = (&mut self.draft, self.n_cells > 0) {
+                    draft.mark(" | ");
+                }
+                self.n_cells += 1;
+            }
+            b"pre" => {
+                self.part();
+                self.n_pre += 1;
+            }
+            b"blockquote" => {
+                self.part();
+                self.n_quotes += 1;
+            }
+            _ if heading_level(name).is_some() => {
+                self.flush();
+                self.heading = heading_level(name);
+            }
+            _ if BLOCKS.contains(&name) => self.part(),
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, name: &[u8]) {
+        if let Some((unread, n_open)) = &mut self.unread {
+            *n_open -= usize::from(unread == name);
+            if *n_open == 0 {
+                self.unread = None;
+            }
+            return;
+        }
+        match name {
+            b"title" => self.in_title = false,
+            b"ul" | b"ol" | b"menu" => {
+                self.marker = None;
+                self.new_line();
+                self.lists.pop();
+                self.part();
+            }
+            b"li" | b"tr" => self.new_line(),
+            b"table" => {
+                self.n_tables = self.n_tables.saturating_sub(1);
+                self.part();
+            }
+            b"pre" => {
+                self.n_pre = self.n_pre.saturating_sub(1);
+                self.part();
+            }
+            b"blockquote" => {
+                self.part();
+                self.n_quotes = self.n_quotes.saturating_sub(1);
+            }
+            _ if heading_level(name).is_some() => {
+                self.flush();
+                self.heading = None;
+            }
+            _ if BLOCKS.contains(&name) => self.part(),
+            _ => {}
+        }
+    }
+
+    fn text(&mut self, text: &str, span: Range<usize>) {
+        if self.unread.is_some() {
+            return;
+        }
+        if self.in_title {
+            let title = self.title.get_or_insert_default();
+            for word in text.split_whitespace() {
+                if !title.is_empty() {
+                    title.push(' ');
+                }
+                title.push_str(word);
+            }
+            return;
+        }
+        let kind = self.kind();
+        if self.draft.is_none() && text.trim().is_empty() {
+            return;
+        }
+        let draft = self.draft.get_or_insert_with(|| Draft::new(kind, span.clone()));
+        if let Some(marker) = self.marker.take_if(|_| !text.trim().is_empty()) {
+            draft.new_line();
+            draft.mark(&marker);
+        }
+        draft.span.end = span.end;
+        if self.n_pre > 0 {
+            draft.push(text, span.start);
+            return;
+        }
+        let mut at = span.start;
+        for line in text.split_inclusive('\n') {
+            if line.starts_with(char::is_whitespace) {
+                draft.soft_break();
+            }
+            let words: Vec<&str> = line.split_whitespace().collect();
+            draft.push(&words.join(" "), at + line.len() - line.trim_start().len());
+            if line.ends_with(char::is_whitespace) {
+                draft.soft_break();
+            }
+            at += line.len();
+        }
+    }
+
+    fn kind(&self) -> BlockKind {
+        match self.heading {
+            Some(level) => BlockKind::Heading { level },
+            None if self.n_tables > 0 => BlockKind::Table,
+            None if !self.lists.is_empty() => BlockKind::List,
+            None if self.n_pre > 0 => BlockKind::Code,
+            None if self.n_quotes > 0 => BlockKind::Quote,
+            None => BlockKind::Paragraph,
+        }
+    }
+
+    /// A part ends here: in a list or a table that is a line, elsewhere a block.
+    fn part(&mut self) {
+        if self.lists.is_empty() && self.n_tables == 0 { self.flush() } else { self.new_line() }
+    }
+
+    fn new_line(&mut self) {
+        if let Some(draft) = &mut self.draft {
+            draft.new_line();
+        }
+    }
+
+    fn flush(&mut self) {
+        self.blocks.extend(self.draft.take().and_then(|draft| draft.finish(self.source, self.outline)));
+    }
+}
+
+fn heading_level(name: &[u8]) -> Option<u8> {
+    match name {
+        [b'h', level @ b'1'..=b'6'] => Some(level - b'0'),
+        _ => None,
+    }
+}

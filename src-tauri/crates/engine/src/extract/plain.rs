@@ -1,0 +1,29 @@
+//! Plain text: paragraphs are what blank lines set apart.
+
+use super::block::{Draft, Outline};
+use super::{Block, BlockKind};
+
+pub(super) fn blocks(source: &str) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let mut outline = Outline::default();
+    let mut draft: Option<Draft> = None;
+    let mut offset = bom_len(source);
+    for line in source[offset..].split_inclusive('\n') {
+        let end = offset + line.len();
+        if line.trim().is_empty() {
+            blocks.extend(draft.take().and_then(|draft| draft.finish(source, &mut outline)));
+        } else {
+            let draft = draft.get_or_insert_with(|| Draft::new(BlockKind::Paragraph, offset..end));
+            draft.span.end = end;
+            draft.push(line, offset);
+        }
+        offset = end;
+    }
+    blocks.extend(draft.and_then(|draft| draft.finish(source, &mut outline)));
+    blocks
+}
+
+/// Length of the byte order mark at the start of a text, in bytes.
+pub(super) fn bom_len(source: &str) -> usize {
+    if source.starts_with('\u{FEFF}') { '\u{FEFF}'.len_utf8() } else { 0 }
+}

@@ -1,0 +1,168 @@
+//! Passages and catalog rows, to and from Tantivy documents.
+
+use std::path::{Path, PathBuf};
+
+use tantivy::TantivyDocument;
+use tantivy::schema::Value;
+
+use super::schema::Fields;
+use super::vectors::Quantized;
+use crate::chunk::{Chunk, embedding_text};
+
+/// One passage of a file, as it is indexed and as it comes back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Passage {
+    /// Absolute path of the file.
+    pub path: String,
+    pub title: String,
+    /// Tags and aliases of the file. Indexed, not stored: empty when read back.
+    pub tags: Vec<String>,
+    pub chunk: Chunk,
+}
+
+impl Passage {
+    /// What the models read: see [`embedding_text`].
+    pub fn model_text(&self) -> String {
+        embedding_text(&self.title, &self.chunk)
+    }
+}
+
+/// Values of the field `row`: on a passage, or on a document that is nothing else.
+pub(super) const ROW_WITH_PASSAGE: u64 = 1;
+pub(super) const ROW_ALONE: u64 = 2;
+
+/// What became of a file that was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowState {
+    Indexed,
+    Skipped,
+    Failed,
+}
+
+impl RowState {
+    fn as_str(self) -> &'static str {
+        match self {
+            RowState::Indexed => "indexed",
+            RowState::Skipped => "skipped",
+            RowState::Failed => "failed",
+        }
+    }
+}
+
+/// A file in the catalog.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    pub path: PathBuf,
+    pub state: RowState,
+    pub reason: Option<String>,
+    /// Seconds since 1970.
+    pub at: u64,
+    /// Whether every passage has its vector.
+    pub embedded: bool,
+    pub passages: usize,
+    /// Nanoseconds since 1970.
+    pub modified: i64,
+    pub size: u64,
+    pub file_hash: String,
+}
+
+/// First eight bytes of BLAKE3 over what the embedder reads. Among a million passages the chance that any two differ
+/// and agree in it is about 3 in 10^8.
+pub fn text_hash(model_text: &str) -> u64 {
+    let mut first = [0; 8];
+    first.copy_from_slice(&blake3::hash(model_text.as_bytes()).as_bytes()[..8]);
+    u64::from_le_bytes(first)
+}
+
+pub(super) fn passage_document(f: &Fields, passage: &Passage, vector: Option<&Quantized>) -> TantivyDocument {
+    let mut doc = TantivyDocument::new();
+    let path = Path::new(&passage.path);
+    doc.add_text(f.path, &passage.path);
+    if let Some(stem) = path.file_stem() {
+        doc.add_text(f.name, stem.to_string_lossy());
+    }
+    if let Some(folder) = path.parent() {
+        doc.add_text(f.folder, folder.to_string_lossy());
+    }
+    doc.add_text(f.title, &passage.title);
+    for heading in &passage.chunk.heading_path {
+        doc.add_text(f.headings, heading);
+        doc.add_text(f.cjk, heading);
+    }
+    for tag in &passage.tags {
+        doc.add_text(f.tags, tag);
+        doc.add_text(f.cjk, tag);
+    }
+    doc.add_text(f.body, &passage.chunk.text);
+    doc.add_text(f.cjk, &passage.title);
+    doc.add_text(f.cjk, &passage.chunk.text);
+    doc.add_u64(f.ordinal, passage.chunk.ordinal as u64);
+    doc.add_u64(f.span_start, passage.chunk.span.start as u64);
+    doc.add_u64(f.span_end, passage.chunk.span.end as u64);
+    doc.add_u64(f.text_hash, text_hash(&passage.model_text()));
+    if let Some(vector) = vector {
+        doc.add_custom(f.vector, vector.as_bytes());
+    }
+    doc
+}
+
+pub(super) fn add_row(f: &Fields, doc: &mut TantivyDocument, row: &Row, kind: u64) {
+    doc.add_u64(f.row, kind);
+    doc.add_text(f.row_state, row.state.as_str());
+    if let Some(reason) = &row.reason {
+        doc.add_text(f.row_reason, reason);
+    }
+    doc.add_u64(f.row_at, row.at);
+    doc.add_u64(f.row_embedded, u64::from(row.embedded));
+    doc.add_u64(f.row_passages, row.passages as u64);
+    doc.add_i64(f.modified, row.modified);
+    doc.add_u64(f.size, row.size);
+    doc.add_text(f.file_hash, &row.file_hash);
+}
+
+pub(super) fn row_alone(f: &Fields, row: &Row) -> TantivyDocument {
+    let mut doc = TantivyDocument::new();
+    doc.add_text(f.path, row.path.to_string_lossy());
+    add_row(f, &mut doc, row, ROW_ALONE);
+    doc
+}
+
+pub(super) fn read_passage(f: &Fields, doc: &TantivyDocument) -> Passage {
+    Passage {
+        path: text(doc, f.path),
+        title: text(doc, f.title),
+        tags: Vec::new(),
+        chunk: Chunk {
+            ordinal: number(doc, f.ordinal) as usize,
+            span: number(doc, f.span_start) as usize..number(doc, f.span_end) as usize,
+            heading_path: doc.get_all(f.headings).filter_map(|v| v.as_str().map(str::to_owned)).collect(),
+            text: text(doc, f.body),
+        },
+    }
+}
+
+pub(super) fn read_row(f: &Fields, doc: &TantivyDocument) -> Row {
+    Row {
+        path: PathBuf::from(text(doc, f.path)),
+        state: match text(doc, f.row_state).as_str() {
+            "indexed" => RowState::Indexed,
+            "skipped" => RowState::Skipped,
+            _ => RowState::Failed,
+        },
+        reason: doc.get_first(f.row_reason).and_then(|v| v.as_str().map(str::to_owned)),
+        at: number(doc, f.row_at),
+        embedded: number(doc, f.row_embedded) == 1,
+        passages: number(doc, f.row_passages) as usize,
+        modified: doc.get_first(f.modified).and_then(|v| v.as_i64()).unwrap_or_default(),
+        size: number(doc, f.size),
+        file_hash: text(doc, f.file_hash),
+    }
+}
+
+fn text(doc: &TantivyDocument, field: tantivy::schema::Field) -> String {
+    doc.get_first(field).and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn number(doc: &TantivyDocument, field: tantivy::schema::Field) -> u64 {
+    doc.get_first(field).and_then(|v| v.as_u64()).unwrap_or_default()
+}

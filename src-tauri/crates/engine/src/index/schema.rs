@@ -1,0 +1,87 @@
+//! What a Tantivy document of ours holds. Every document is a passage; a file's first passage carries its catalog
+//! row as well, and a file without passages (skipped, failed) is a row alone.
+
+use tantivy::schema::{
+    Field, INDEXED, IndexRecordOption, STORED, STRING, Schema, TextFieldIndexing, TextOptions,
+};
+
+use super::vectors;
+use crate::text;
+
+#[derive(Clone, Copy, Debug)]
+pub struct Fields {
+    /// Absolute path (UTF-8), one term: the key that a file's documents are deleted by.
+    pub path: Field,
+    /// File name without its extension, as words.
+    pub name: Field,
+    /// Names of the folders above, as words.
+    pub folder: Field,
+    pub title: Field,
+    /// The headings above the passage, one value each, outermost first.
+    pub headings: Field,
+    /// Tags and aliases, one value each.
+    pub tags: Field,
+    pub body: Field,
+    /// Title, headings and body once more, by characters, for Chinese, Japanese and Korean.
+    pub cjk: Field,
+    /// Vector column, see [`vectors`].
+    pub vector: Field,
+    pub ordinal: Field,
+    pub span_start: Field,
+    pub span_end: Field,
+    /// Hash of what the embedder reads, so that no text is embedded twice.
+    pub text_hash: Field,
+    /// Set on the document that carries the file's row, see `passage`.
+    pub row: Field,
+    pub row_state: Field,
+    pub row_reason: Field,
+    /// Seconds since 1970 when the row came into its state.
+    pub row_at: Field,
+    /// Whether every passage of the file has its vector.
+    pub row_embedded: Field,
+    pub row_passages: Field,
+    /// Modification time of the file, nanoseconds since 1970.
+    pub modified: Field,
+    pub size: Field,
+    /// Hash of the file's bytes.
+    pub file_hash: Field,
+}
+
+/// The schema of a generation whose vectors have `dimensions` numbers.
+pub fn schema(dimensions: usize) -> (Schema, Fields) {
+    let words = |record| {
+        TextOptions::default().set_indexing_options(
+            TextFieldIndexing::default().set_tokenizer(text::WORDS).set_index_option(record),
+        )
+    };
+    let positions = IndexRecordOption::WithFreqsAndPositions;
+    let cjk = TextOptions::default().set_indexing_options(
+        TextFieldIndexing::default().set_tokenizer(text::CJK).set_index_option(IndexRecordOption::WithFreqs),
+    );
+    let mut s = Schema::builder();
+    let fields = Fields {
+        path: s.add_text_field("path", STRING | STORED),
+        name: s.add_text_field("name", words(positions)),
+        folder: s.add_text_field("folder", words(IndexRecordOption::WithFreqs)),
+        title: s.add_text_field("title", words(positions).set_stored()),
+        headings: s.add_text_field("headings", words(positions).set_stored()),
+        tags: s.add_text_field("tags", words(IndexRecordOption::WithFreqs)),
+        body: s.add_text_field("body", words(positions).set_stored()),
+        cjk: s.add_text_field("cjk", cjk),
+        vector: vectors::add_vector_field(&mut s, "vector", dimensions),
+        ordinal: s.add_u64_field("ordinal", STORED),
+        span_start: s.add_u64_field("span_start", STORED),
+        span_end: s.add_u64_field("span_end", STORED),
+        text_hash: s.add_u64_field("text_hash", INDEXED),
+        row: s.add_u64_field("row", INDEXED | STORED),
+        row_state: s.add_text_field("row_state", STORED),
+        row_reason: s.add_text_field("row_reason", STORED),
+        row_at: s.add_u64_field("row_at", STORED),
+        row_embedded: s.add_u64_field("row_embedded", STORED),
+        row_passages: s.add_u64_field("row_passages", STORED),
+        modified: s.add_i64_field("modified", STORED),
+        size: s.add_u64_field("size", STORED),
+        file_hash: s.add_text_field("file_hash", STORED),
+    };
+    (s.build(), fields)
+}

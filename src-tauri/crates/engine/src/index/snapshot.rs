@@ -1,0 +1,84 @@
+//! A commit, frozen: what one search sees, whatever is written meanwhile.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tantivy::collector::{Count, DocSetCollector};
+use tantivy::query::TermQuery;
+use tantivy::schema::IndexRecordOption;
+use tantivy::{DocAddress, Searcher, TantivyDocument, Term};
+
+use super::passage::{Passage, ROW_ALONE, ROW_WITH_PASSAGE, Row, read_passage, read_row};
+use super::schema::Fields;
+use super::vectors::{Quantized, VectorReader};
+
+#[derive(Clone)]
+pub struct Snapshot {
+    searcher: Searcher,
+    fields: Fields,
+    vectors: Arc<VectorReader>,
+    folder: Arc<Path>,
+}
+
+impl Snapshot {
+    pub(super) fn new(searcher: Searcher, fields: Fields, vectors: VectorReader, folder: &Path) -> Self {
+        Self { searcher, fields, vectors: Arc::new(vectors), folder: folder.into() }
+    }
+
+    pub(crate) fn failed(&self, source: tantivy::TantivyError) -> crate::EngineError {
+        crate::EngineError::Index { path: self.folder.to_path_buf(), source }
+    }
+
+    pub fn searcher(&self) -> &Searcher {
+        &self.searcher
+    }
+
+    pub fn fields(&self) -> &Fields {
+        &self.fields
+    }
+
+    pub fn vectors(&self) -> &VectorReader {
+        &self.vectors
+    }
+
+    pub fn passage(&self, address: DocAddress) -> tantivy::Result<Passage> {
+        let doc: TantivyDocument = self.searcher.doc(address)?;
+        Ok(read_passage(&self.fields, &doc))
+    }
+
+    /// Every file's row, in no order.
+    pub fn rows(&self) -> tantivy::Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        for kind in [ROW_WITH_PASSAGE, ROW_ALONE] {
+            for address in self.searcher.search(&self.row_query(kind), &DocSetCollector)? {
+                let doc: TantivyDocument = self.searcher.doc(address)?;
+                rows.push(read_row(&self.fields, &doc));
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Passages in the index.
+    pub fn n_passages(&self) -> tantivy::Result<u64> {
+        let rows_alone = self.searcher.search(&self.row_query(ROW_ALONE), &Count)? as u64;
+        Ok(self.searcher.num_docs() - rows_alone)
+    }
+
+    /// Files in the index, with passages or without.
+    pub fn n_files(&self) -> tantivy::Result<usize> {
+        let with_passages = self.searcher.search(&self.row_query(ROW_WITH_PASSAGE), &Count)?;
+        Ok(with_passages + self.searcher.search(&self.row_query(ROW_ALONE), &Count)?)
+    }
+
+    /// The vector of a passage with this text, whichever file it stands in.
+    pub fn vector_of(&self, text_hash: u64) -> tantivy::Result<Option<Quantized>> {
+        let term = Term::from_field_u64(self.fields.text_hash, text_hash);
+        let query = TermQuery::new(term, IndexRecordOption::Basic);
+        let found = self.searcher.search(&query, &DocSetCollector)?;
+        Ok(found.into_iter().find_map(|address| self.vectors.payload(address)))
+    }
+
+    fn row_query(&self, kind: u64) -> TermQuery {
+        TermQuery::new(Term::from_field_u64(self.fields.row, kind), IndexRecordOption::Basic)
+    }
+}

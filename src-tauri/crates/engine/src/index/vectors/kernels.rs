@@ -1,0 +1,174 @@
+//! The two loops that a search spends its time in, each compiled for several instruction sets.
+//!
+//! The loops are plain Rust that the compiler vectorises; what differs is the instruction set it may use, chosen at
+//! run time. They count and multiply integers, so every variant gives the same result to the last bit.
+
+use super::sketch::{BLOCK_ROWS, FACTOR_BYTES, QUERY_PLANES, QuerySketch, block_bytes};
+
+/// Estimates a query's cosine with every row of whole `blocks` (of `dims` dimensions) and hands each block's
+/// estimates to `found` when at least one of them reaches the floor that `found` returned last.
+///
+/// `found(block, estimates)` gets the block's number from the start of `blocks`.
+pub(super) fn scan(
+    blocks: &[u8],
+    dims: usize,
+    query: &QuerySketch,
+    floor: f32,
+    found: &mut dyn FnMut(usize, &[f32; BLOCK_ROWS]) -> f32,
+) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vpopcntdq") {
+            // SAFETY: the processor has the features the function is compiled for; it needs nothing else.
+            return unsafe { scan_avx512(blocks, dims, query, floor, found) };
+        }
+        if is_x86_feature_detected!("avx2") {
+            // SAFETY: as above.
+            return unsafe { scan_avx2(blocks, dims, query, floor, found) };
+        }
+    }
+    scan_any(blocks, dims, query, floor, found);
+}
+
+/// The inner product of a query in i16 with a row of int8 codes. The caller keeps the sum within i32.
+pub(super) fn dot(query: &[i16], codes: &[u8]) -> i32 {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has AVX2; the function needs nothing else.
+        return unsafe { dot_avx2(query, codes) };
+    }
+    dot_any(query, codes)
+}
+
+/// The squared length of a row of int8 codes; below 2²⁷ for 4096 dimensions.
+pub(super) fn squared_length(codes: &[u8]) -> i32 {
+    codes.iter().map(|&code| i32::from(code as i8)).map(|code| code * code).sum()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vpopcntdq")]
+fn scan_avx512(
+    blocks: &[u8],
+    dims: usize,
+    query: &QuerySketch,
+    floor: f32,
+    found: &mut dyn FnMut(usize, &[f32; BLOCK_ROWS]) -> f32,
+) {
+    scan_any(blocks, dims, query, floor, found);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn scan_avx2(
+    blocks: &[u8],
+    dims: usize,
+    query: &QuerySketch,
+    floor: f32,
+    found: &mut dyn FnMut(usize, &[f32; BLOCK_ROWS]) -> f32,
+) {
+    scan_any(blocks, dims, query, floor, found);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn dot_avx2(query: &[i16], codes: &[u8]) -> i32 {
+    dot_any(query, codes)
+}
+
+/// Inlined into each variant, so that it is compiled with the variant's instructions.
+#[inline(always)]
+fn scan_any(
+    blocks: &[u8],
+    dims: usize,
+    query: &QuerySketch,
+    mut floor: f32,
+    found: &mut dyn FnMut(usize, &[f32; BLOCK_ROWS]) -> f32,
+) {
+    for (number, block) in blocks.chunks_exact(block_bytes(dims)).enumerate() {
+        let (factors, bits) = block.split_at(FACTOR_BYTES);
+        let (factors, _) = factors.as_chunks::<4>();
+        let (words, _) = bits.as_chunks::<8>();
+        let (words, _) = words.as_chunks::<BLOCK_ROWS>();
+
+        let mut counts = [[0_u64; BLOCK_ROWS]; QUERY_PLANES];
+        for (rows, planes) in words.iter().zip(&query.planes) {
+            for (counts, plane) in counts.iter_mut().zip(planes) {
+                for (count, row) in counts.iter_mut().zip(rows) {
+                    *count += u64::from((u64::from_le_bytes(*row) ^ plane).count_ones());
+                }
+            }
+        }
+
+        let mut estimates = [0.0; BLOCK_ROWS];
+        for (lane, estimate) in estimates.iter_mut().enumerate() {
+            let disagreement: u64 = (0..QUERY_PLANES).map(|power| counts[power][lane] << power).sum();
+            let gain = f32::from_le_bytes(factors[lane]);
+            let offset = f32::from_le_bytes(factors[BLOCK_ROWS + lane]);
+            *estimate = query.estimate(gain, offset, disagreement as u32);
+        }
+        if estimates.iter().fold(false, |any, &estimate| any | (estimate >= floor)) {
+            floor = found(number, &estimates);
+        }
+    }
+}
+
+#[inline(always)]
+fn dot_any(query: &[i16], codes: &[u8]) -> i32 {
+    query.iter().zip(codes).map(|(&q, &code)| i32::from(q) * i32::from(code as i8)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Quantized, sketch};
+    use super::*;
+
+    fn rows(n: usize, dims: usize) -> Vec<Quantized> {
+        (0..n)
+            .map(|seed| (0..dims).map(|i| ((i * 31 + seed * 57) as f32 * 1.3).sin() + 0.5).collect::<Vec<f32>>())
+            .map(|row| Quantized::from_f32(&row))
+            .collect()
+    }
+
+    #[test]
+    fn every_variant_agrees_with_the_portable_loop() {
+        for dims in [1, 63, 64, 65, 384, 1000] {
+            let rows = rows(24, dims);
+            let centre = sketch::centre(dims, rows.iter().map(Quantized::as_bytes));
+            let mut blocks = Vec::new();
+            for eight in rows.chunks(BLOCK_ROWS) {
+                let eight: Vec<&[u8]> = eight.iter().map(Quantized::as_bytes).collect();
+                sketch::append_block(&centre, &eight, &mut blocks);
+            }
+            let query = QuerySketch::new(&rows[5].to_f32(), &centre);
+            let collect = |scan: fn(&[u8], usize, &QuerySketch, f32, &mut dyn FnMut(usize, &[f32; 8]) -> f32)| {
+                let mut all = Vec::new();
+                scan(&blocks, dims, &query, f32::NEG_INFINITY, &mut |block, estimates| {
+                    assert_eq!(block, all.len() / BLOCK_ROWS);
+                    all.extend(estimates.map(f32::to_bits));
+                    f32::NEG_INFINITY
+                });
+                all
+            };
+            let portable = collect(|b, d, q, f, found| scan_any(b, d, q, f, found));
+            assert_eq!(portable.len(), 24);
+            assert_eq!(collect(scan), portable, "{dims} dimensions");
+            #[cfg(target_arch = "x86_64")]
+            if is_x86_feature_detected!("avx2") {
+                // SAFETY: AVX2 was found just above.
+                let avx2 = collect(|b, d, q, f, found| unsafe { scan_avx2(b, d, q, f, found) });
+                assert_eq!(avx2, portable, "{dims} dimensions");
+            }
+        }
+    }
+
+    #[test]
+    fn inner_products_agree() {
+        let query: Vec<i16> = (0..1000).map(|i| (i * 37 % 8191 - 4095) as i16).collect();
+        let codes: Vec<u8> = (0..1000).map(|i| (i * 73 % 256) as u8).collect();
+        for n in [0, 1, 15, 16, 17, 384, 1000] {
+            assert_eq!(dot(&query[..n], &codes[..n]), dot_any(&query[..n], &codes[..n]));
+            let squared: i64 = codes[..n].iter().map(|&code| i64::from(code as i8).pow(2)).sum();
+            assert_eq!(i64::from(squared_length(&codes[..n])), squared);
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Searching the vectors of one snapshot of the index.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use tantivy::index::SegmentId;
+use tantivy::{DocAddress, DocId, Searcher};
+
+use super::Quantized;
+use super::column::{Column, QueryCodes};
+use super::kernels;
+use super::sketch::{BLOCK_ROWS, QuerySketch, block_bytes};
+use super::top::{Scored, Top};
+
+/// Blocks that one task scans: 32,768 rows, a millisecond or less, so that small indexes wake no other thread.
+const TASK_BLOCKS: usize = 4096;
+
+/// How many rows are taken from the scan and rescored, to return `n`.
+///
+/// PLACEHOLDER
+pub(super) fn rescored(n: usize) -> usize {
+    n.saturating_mul(8).max(400)
+}
+
+/// All vectors of a searcher's snapshot. Deleted documents are never returned.
+///
+/// Make one for each searcher generation; cloning is cheap.
+#[derive(Clone)]
+pub struct VectorReader {
+    searcher: Searcher,
+    dims: usize,
+    columns: Vec<(SegmentId, Arc<Column>)>,
+}
+
+impl VectorReader {
+    /// Opens the columns of all segments, reading an eighth of their bytes to check them.
+    ///
+    /// # Errors
+    /// `DataCorruption` where a file is damaged or of another width; `OpenReadError` where one is missing.
+    pub fn open(searcher: &Searcher, dims: usize) -> tantivy::Result<Self> {
+        Self::with_columns(searcher, dims, &[])
+    }
+
+    /// The same for a newer snapshot of the same index. Only segments that are new are opened.
+    pub fn reopen(&self, searcher: &Searcher) -> tantivy::Result<Self> {
+        Self::with_columns(searcher, self.dims, &self.columns)
+    }
+
+    fn with_columns(
+        searcher: &Searcher,
+        dims: usize,
+        known: &[(SegmentId, Arc<Column>)],
+    ) -> tantivy::Result<Self> {
+        let columns = searcher
+            .segment_readers()
+            .iter()
+            .map(|segment| {
+                // A segment's files never change; what was deleted since is in the searcher's alive bitset.
+                let id = segment.segment_id();
+                let column = match known.iter().find(|(known, _)| *known == id) {
+                    Some((_, column)) => column.clone(),
+                    None => Arc::new(Column::open(segment, dims)?),
+                };
+                Ok((id, column))
+            })
+            .collect::<tantivy::Result<_>>()?;
+        Ok(Self { searcher: searcher.clone(), dims, columns })
+    }
+
+    /// The `n` documents nearest to `query` and their cosines, best first; equal cosines in address order.
+    ///
+    /// Only the direction of `query` counts. Of a query of another width, or without a direction (zero or not
+    /// finite), nothing is near. Runs on the calling thread, and for large indexes on Rayon's current pool.
+    pub fn nearest(&self, query: &[f32], n: usize) -> Vec<(DocAddress, f32)> {
+        let Some(query) = self.unit_query(query) else { return Vec::new() };
+        if n == 0 {
+            return Vec::new();
+        }
+        let mut found = self.recall(&query, rescored(n));
+        let codes = QueryCodes::new(&query);
+        for row in &mut found {
+            row.score = codes.cosine(self.columns[row.segment as usize].1.codes(row.row as usize));
+        }
+        found.sort_unstable_by(Scored::best_first);
+        found.truncate(n);
+        found.iter().map(|row| (self.address(row), row.score)).collect()
+    }
+
+    /// The cosine of `query` and a document's vector; `None` where it has none, is deleted or unknown, or where
+    /// `query` has another width or no direction.
+    pub fn cosine(&self, query: &[f32], document: DocAddress) -> Option<f32> {
+        let codes = self.codes(document)?;
+        Some(QueryCodes::new(&self.unit_query(query)?).cosine(codes))
+    }
+
+    /// The stored vector of a document, fit to be added again.
+    pub fn payload(&self, document: DocAddress) -> Option<Quantized> {
+        self.codes(document).map(Quantized::from_bytes)
+    }
+
+    /// How many living documents have a vector.
+    pub fn n_vectors(&self) -> usize {
+        let living = |segment: u32, column: &Column| match self.searcher.segment_reader(segment).alive_bitset() {
+            None => column.n_rows(),
+            Some(alive) => column.documents().filter(|&document| alive.is_alive(document)).count(),
+        };
+        (0..).zip(&self.columns).map(|(segment, (_, column))| living(segment, column)).sum()
+    }
+
+    /// The best `limit` living rows by their sketches, in any order.
+    fn recall(&self, query: &[f32], limit: usize) -> Vec<Scored> {
+        let sketches: Vec<_> = self.columns.iter().map(|(_, column)| QuerySketch::new(query, &column.centre)).collect();
+        let mut tasks = Vec::new();
+        for (segment, (_, column)) in (0..).zip(&self.columns) {
+            let n_blocks = column.n_rows().div_ceil(BLOCK_ROWS);
+            let starts = (0..n_blocks).step_by(TASK_BLOCKS);
+            tasks.extend(starts.map(|start| (segment, start..n_blocks.min(start + TASK_BLOCKS))));
+        }
+        let scan = |mut top: Top, (segment, blocks): &(u32, Range<usize>)| {
+            self.scan(*segment, blocks.clone(), &sketches[*segment as usize], &mut top);
+            top
+        };
+        let empty = || Top::new(limit);
+        let rows: usize = self.columns.iter().map(|(_, column)| column.n_rows()).sum();
+        let top = if rows <= TASK_BLOCKS * BLOCK_ROWS {
+            tasks.iter().fold(empty(), scan)
+        } else {
+            tasks.par_iter().fold(empty, scan).reduce(empty, Top::merge)
+        };
+        top.into_sorted()
+    }
+
+    fn scan(&self, segment: u32, blocks: Range<usize>, sketch: &QuerySketch, top: &mut Top) {
+        let column = &self.columns[segment as usize].1;
+        let alive = self.searcher.segment_reader(segment).alive_bitset();
+        let bytes = block_bytes(self.dims);
+        let slice = &column.blocks()[blocks.start * bytes..blocks.end * bytes];
+        kernels::scan(slice, self.dims, sketch, top.floor(), &mut |block, estimates| {
+            let first = (blocks.start + block) * BLOCK_ROWS;
+            // The last block may be partly empty.
+            for (row, &score) in (first..column.n_rows()).zip(estimates) {
+                if score >= top.floor() && alive.is_none_or(|alive| alive.is_alive(column.document(row))) {
+                    top.push(Scored { score, segment, row: row as u32 });
+                }
+            }
+            top.floor()
+        });
+    }
+
+    /// `query` at unit length; `None` where it has another width or no direction.
+    fn unit_query(&self, query: &[f32]) -> Option<Vec<f32>> {
+        let largest = query.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
+        if query.len() != self.dims || largest == 0.0 || !query.iter().all(|x| x.is_finite()) {
+            return None;
+        }
+        // By the largest component first: squares of very small or very large ones would leave f32.
+        let length = query.iter().map(|x| (x / largest).powi(2)).sum::<f32>().sqrt();
+        Some(query.iter().map(|x| x / largest / length).collect())
+    }
+
+    fn codes(&self, document: DocAddress) -> Option<&[u8]> {
+        let (_, column) = self.columns.get(document.segment_ord as usize)?;
+        let alive = self.searcher.segment_reader(document.segment_ord).alive_bitset();
+        let row = column.row_of(document.doc_id)?;
+        alive.is_none_or(|alive| alive.is_alive(document.doc_id)).then(|| column.codes(row))
+    }
+
+    fn address(&self, row: &Scored) -> DocAddress {
+        let document: DocId = self.columns[row.segment as usize].1.document(row.row as usize);
+        DocAddress::new(row.segment, document)
+    }
+}

@@ -1,0 +1,44 @@
+//! Nuthatch's engine: from files on disk to the five passages that answer a question.
+//!
+//! ```text
+//! file -> scan + catalog -> extract -> chunk -> index (text now, vectors as they come) -> generation
+//! query -> lexical | vector -> fuse -> rerank -> calibrated score -> threshold -> best chunk a file -> top K
+//! ```
+//!
+//! The engine is synchronous and knows neither Tauri nor Candle: models come in as [`Embedder`] and
+//! [`Reranker`], results go out as plain values. All of it works without a model, by words alone, and says so.
+
+mod blend;
+pub mod calibrate;
+pub mod cancel;
+pub mod catalog;
+pub mod chunk;
+mod engine;
+pub mod error;
+pub mod eval;
+pub mod extract;
+pub mod fuse;
+mod hits;
+pub mod index;
+mod indexer;
+pub mod model;
+mod pipeline;
+pub mod preview;
+mod recall;
+mod scan;
+pub mod search;
+pub mod settings;
+pub mod snippet;
+pub mod text;
+pub mod watch;
+
+pub use calibrate::Calibration;
+pub use cancel::Cancel;
+pub use catalog::{FileRow, FileState, RootStatus, Status};
+pub use engine::{Engine, EngineOptions, IndexProgress, IndexReport, Phase};
+pub use error::{EngineError, FolderError, ModelError};
+pub use model::{Embedder, Reranker};
+pub use preview::Preview;
+pub use search::{Counts, Degraded, Hit, SearchRequest, SearchResults, Stage, TookMs};
+pub use settings::Settings;
+pub use watch::Watch;

@@ -1,0 +1,212 @@
+//! One question through all stages over one snapshot: recall by words and by meaning at once, fuse, rerank, score.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::blend;
+use crate::fuse;
+use crate::index::{Passage, Snapshot};
+use crate::recall::{self, Candidate, Ranked, Words, ms};
+use crate::search::{Counts, Stage, TookMs};
+use crate::{Cancel, Embedder, EngineError, ModelError, Reranker};
+
+/// The models a question may use; what is absent, it does without.
+#[derive(Clone, Default)]
+pub(crate) struct Models {
+    pub embedder: Option<Arc<dyn Embedder>>,
+    pub reranker: Option<Arc<dyn Reranker>>,
+}
+
+/// A candidate with its final score.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scored {
+    pub candidate: Candidate,
+    /// 1-based rank among the candidates.
+    pub recall_rank: usize,
+    pub raw_score: f32,
+    /// See [`Words::share`].
+    pub words: f32,
+    pub score: f32,
+}
+
+/// A stage's list, best first.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub stage: Stage,
+    pub scored: Vec<Scored>,
+    pub took_ms: TookMs,
+    pub counts: Counts,
+}
+
+pub(crate) struct Question<'a> {
+    pub text: &'a str,
+    pub candidates: usize,
+    pub stage: Stage,
+}
+
+/// Runs every stage up to `question.stage` that the models allow. `landed` gets each list but the last.
+pub(crate) fn run(
+    snapshot: &Snapshot,
+    models: &Models,
+    question: &Question<'_>,
+    cancel: &Cancel,
+    landed: &mut dyn FnMut(&Answer),
+) -> Result<Answer, EngineError> {
+    let start = Instant::now();
+    let go_on = || if cancel.is_cancelled() { Err(EngineError::Cancelled) } else { Ok(()) };
+    let words = Words::of(question.text, snapshot);
+    let depth = recall::depth(question.candidates);
+    let mut took_ms = TookMs::default();
+
+    if question.stage == Stage::Lexical {
+        let ranked = recall::lexical(snapshot, &words, question.candidates).map_err(|e| snapshot.failed(e))?;
+        took_ms.lexical = ranked.took_ms;
+        return Ok(first_stage(Stage::Lexical, ranked.candidates, &words, question, took_ms, start));
+    }
+
+    let (lexical, vector) = std::thread::scope(|scope| {
+        let by_meaning = scope.spawn(|| by_meaning(snapshot, models, question.text, depth));
+        let by_words = if question.stage == Stage::Vector {
+            Ok(Ranked { candidates: Vec::new(), took_ms: 0.0 })
+        } else {
+            recall::lexical(snapshot, &words, depth)
+        };
+        if let (Ok(ranked), false) = (&by_words, question.stage == Stage::Vector) {
+            let mut best = ranked.candidates.clone();
+            best.truncate(question.candidates);
+            let took_ms = TookMs { lexical: ranked.took_ms, ..took_ms };
+            landed(&first_stage(Stage::Lexical, best, &words, question, took_ms, start));
+        }
+        (by_words, by_meaning.join())
+    });
+    let lexical = lexical.map_err(|e| snapshot.failed(e))?;
+    let vector = vector.map_err(|_| ModelError::Failed { message: "the embedder stopped unexpectedly".into() })??;
+    took_ms.lexical = lexical.took_ms;
+    let Some((meaning, mut by_meaning)) = vector else {
+        return words_alone(snapshot, models, question, &words, lexical, took_ms, start, cancel);
+    };
+    took_ms.vector = by_meaning.took_ms;
+    go_on()?;
+    if question.stage == Stage::Vector {
+        by_meaning.candidates.truncate(question.candidates);
+        return Ok(first_stage(Stage::Vector, by_meaning.candidates, &words, question, took_ms, start));
+    }
+
+    let fused = recall::fused(
+        snapshot,
+        &words,
+        Some(&meaning),
+        &lexical.candidates,
+        &by_meaning.candidates,
+        question.candidates,
+        fuse::COSINE_WEIGHT,
+    )
+    .map_err(|e| snapshot.failed(e))?;
+    took_ms.fuse = fused.took_ms;
+    let hybrid = first_stage(Stage::Hybrid, fused.candidates, &words, question, took_ms, start);
+    go_on()?;
+    rerank(snapshot, models, question, hybrid, start, cancel, landed)
+}
+
+/// The way on where no vectors are to be had: the cross-encoder reads what the words found.
+#[allow(clippy::too_many_arguments)]
+fn words_alone(
+    snapshot: &Snapshot,
+    models: &Models,
+    question: &Question<'_>,
+    words: &Words,
+    mut lexical: Ranked,
+    took_ms: TookMs,
+    start: Instant,
+    cancel: &Cancel,
+) -> Result<Answer, EngineError> {
+    lexical.candidates.truncate(question.candidates);
+    let answer = first_stage(Stage::Lexical, lexical.candidates, words, question, took_ms, start);
+    rerank(snapshot, models, question, answer, start, cancel, &mut |_| {})
+}
+
+/// The question's vector and its nearest passages; `None` without an embedder or without vectors.
+fn by_meaning(
+    snapshot: &Snapshot,
+    models: &Models,
+    question: &str,
+    depth: usize,
+) -> Result<Option<(Vec<f32>, Ranked)>, ModelError> {
+    let Some(embedder) = models.embedder.as_ref().filter(|_| snapshot.vectors().n_vectors() > 0) else {
+        return Ok(None);
+    };
+    let start = Instant::now();
+    let vector = embedder.embed_query(question)?;
+    let mut ranked = recall::vector(snapshot, &vector, depth);
+    ranked.took_ms = ms(start);
+    Ok(Some((vector, ranked)))
+}
+
+fn first_stage(
+    stage: Stage,
+    candidates: Vec<Candidate>,
+    words: &Words,
+    question: &Question<'_>,
+    mut took_ms: TookMs,
+    start: Instant,
+) -> Answer {
+    let blend = match stage {
+        Stage::Lexical => blend::LEXICAL,
+        Stage::Vector => blend::VECTOR,
+        Stage::Hybrid | Stage::Rerank => blend::HYBRID,
+    };
+    let counts = Counts { asked: question.candidates, recalled: candidates.len(), reranked: 0 };
+    let scored = candidates
+        .into_iter()
+        .enumerate()
+        .map(|(i, candidate)| Scored {
+            candidate,
+            recall_rank: i + 1,
+            raw_score: candidate.score,
+            words: words.share(candidate.evidence.bm25),
+            score: blend.score(None, candidate.evidence.cosine, words.share(candidate.evidence.bm25)),
+        })
+        .collect();
+    took_ms.total = ms(start);
+    Answer { stage, scored, took_ms, counts }
+}
+
+/// Lets the cross-encoder read every candidate in one call. Without one, or for an earlier stage, `answer` is final.
+#[allow(clippy::too_many_arguments)]
+fn rerank(
+    snapshot: &Snapshot,
+    models: &Models,
+    question: &Question<'_>,
+    mut answer: Answer,
+    start: Instant,
+    cancel: &Cancel,
+    landed: &mut dyn FnMut(&Answer),
+) -> Result<Answer, EngineError> {
+    let Some(reranker) = models.reranker.as_ref().filter(|_| question.stage == Stage::Rerank) else {
+        return Ok(answer);
+    };
+    landed(&answer);
+    let reading = Instant::now();
+    let passages: Vec<Passage> = answer
+        .scored
+        .iter()
+        .map(|s| snapshot.passage(s.candidate.address))
+        .collect::<tantivy::Result<_>>()
+        .map_err(|e| snapshot.failed(e))?;
+    let texts: Vec<String> = passages.iter().map(Passage::model_text).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let raw = reranker.score(question.text, &texts, cancel)?;
+    let calibration = reranker.calibration();
+    for (scored, raw) in answer.scored.iter_mut().zip(raw) {
+        scored.raw_score = raw;
+        let cross = calibration.probability(raw);
+        scored.score = blend::RERANKED.score(Some(cross), scored.candidate.evidence.cosine, scored.words);
+        answer.counts.reranked += 1;
+    }
+    // A stable sort: equal scores keep the first stage's order.
+    answer.scored.sort_by(|a, b| b.score.total_cmp(&a.score));
+    answer.stage = Stage::Rerank;
+    answer.took_ms.rerank = ms(reading);
+    answer.took_ms.total = ms(start);
+    Ok(answer)
+}

@@ -1,0 +1,211 @@
+//! First stage: about a hundred passages worth reading, by words and by meaning at once.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use tantivy::collector::TopDocs;
+use tantivy::query::{BooleanQuery, BoostQuery, EnableScoring, Occur, PhraseQuery, Query, TermQuery};
+use tantivy::schema::{Field, IndexRecordOption};
+use tantivy::{DocAddress, Searcher, TERMINATED, Term};
+
+use crate::fuse::{Evidence, fuse};
+use crate::index::{Fields, Snapshot};
+use crate::text::{QueryTerms, query_terms};
+
+/// How deep each side looks, at least. A passage that is good on both sides can be past the hundredth on either.
+const MIN_DEPTH: usize = 200;
+
+/// Weights of a word's BM25 score by where it stands. Chosen on development sets, see the README.
+const TITLE_BOOST: f32 = 0.6;
+const HEADINGS_BOOST: f32 = 0.4;
+const TAGS_BOOST: f32 = 0.5;
+const NAME_BOOST: f32 = 0.6;
+const FOLDER_BOOST: f32 = 0.15;
+const CJK_BOOST: f32 = 0.3;
+
+/// A passage that was recalled.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Candidate {
+    pub address: DocAddress,
+    pub evidence: Evidence,
+    /// What it was ranked by: BM25, cosine or the fused score.
+    pub score: f32,
+}
+
+/// Candidates in order and the milliseconds they took.
+pub(crate) struct Ranked {
+    pub candidates: Vec<Candidate>,
+    pub took_ms: f64,
+}
+
+/// A question, analysed for one index.
+pub(crate) struct Words {
+    query: BooleanQuery,
+    /// Upper end of what BM25 gives a passage that holds every word: see [`Words::share`].
+    ideal: f32,
+    is_empty: bool,
+}
+
+impl Words {
+    pub(crate) fn of(question: &str, snapshot: &Snapshot) -> Self {
+        let terms = query_terms(question);
+        let query = lexical_query(&terms, snapshot.fields());
+        let ideal = ideal_score(&terms, snapshot);
+        Self { query, ideal, is_empty: terms.words.is_empty() && terms.cjk.is_empty() }
+    }
+
+    /// How much of the question's weight in words a passage carries, about `0..=1`, comparable between questions.
+    pub(crate) fn share(&self, bm25: f32) -> f32 {
+        if self.ideal > 0.0 { (bm25 / self.ideal).clamp(0.0, 1.0) } else { 0.0 }
+    }
+}
+
+/// Best `n` passages by BM25.
+pub(crate) fn lexical(snapshot: &Snapshot, words: &Words, n: usize) -> tantivy::Result<Ranked> {
+    let start = Instant::now();
+    let mut candidates = Vec::new();
+    if !words.is_empty && n > 0 {
+        let found = snapshot.searcher().search(&words.query, &TopDocs::with_limit(n).order_by_score())?;
+        for (i, (score, address)) in found.into_iter().enumerate() {
+            let evidence = Evidence { bm25: score, cosine: None, lexical_rank: Some(i + 1), vector_rank: None };
+            candidates.push(Candidate { address, evidence, score });
+        }
+    }
+    Ok(Ranked { candidates, took_ms: ms(start) })
+}
+
+/// Best `n` passages by cosine.
+pub(crate) fn vector(snapshot: &Snapshot, question: &[f32], n: usize) -> Ranked {
+    let start = Instant::now();
+    let found = snapshot.vectors().nearest(question, n);
+    let candidates = found.into_iter().enumerate().map(|(i, (address, cosine))| Candidate {
+        address,
+        evidence: Evidence { bm25: 0.0, cosine: Some(cosine), lexical_rank: None, vector_rank: Some(i + 1) },
+        score: cosine,
+    });
+    Ranked { candidates: candidates.collect(), took_ms: ms(start) }
+}
+
+/// How deep each side must look for `n` fused candidates.
+pub(crate) fn depth(n: usize) -> usize {
+    n.max(MIN_DEPTH)
+}
+
+/// Both lists, every candidate scored by both sides, best `n` first.
+pub(crate) fn fused(
+    snapshot: &Snapshot,
+    words: &Words,
+    question: Option<&[f32]>,
+    lexical: &[Candidate],
+    vector: &[Candidate],
+    n: usize,
+    cosine_weight: f32,
+) -> tantivy::Result<Ranked> {
+    let start = Instant::now();
+    let mut all: HashMap<DocAddress, Evidence> = lexical.iter().map(|c| (c.address, c.evidence)).collect();
+    let mut unscored = Vec::new();
+    for c in vector {
+        let known = all.entry(c.address).or_insert_with(|| {
+            unscored.push(c.address);
+            c.evidence
+        });
+        known.cosine = c.evidence.cosine;
+        known.vector_rank = c.evidence.vector_rank;
+    }
+    if let Some(question) = question {
+        for (address, evidence) in &mut all {
+            if evidence.cosine.is_none() {
+                evidence.cosine = snapshot.vectors().cosine(question, *address);
+            }
+        }
+    }
+    for (address, bm25) in bm25_of(snapshot.searcher(), &words.query, unscored)? {
+        if let Some(evidence) = all.get_mut(&address) {
+            evidence.bm25 = bm25;
+        }
+    }
+    let (addresses, evidence): (Vec<DocAddress>, Vec<Evidence>) = {
+        let mut pairs: Vec<_> = all.into_iter().collect();
+        pairs.sort_by_key(|(address, _)| *address);
+        pairs.into_iter().unzip()
+    };
+    let scores = fuse(&evidence, cosine_weight);
+    let mut candidates: Vec<Candidate> = addresses
+        .into_iter()
+        .zip(evidence)
+        .zip(scores)
+        .map(|((address, evidence), score)| Candidate { address, evidence, score })
+        .collect();
+    candidates.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.address.cmp(&b.address)));
+    candidates.truncate(n);
+    Ok(Ranked { candidates, took_ms: ms(start) })
+}
+
+/// BM25 of given passages, by seeking in the postings; those without a matching word are left out.
+fn bm25_of(
+    searcher: &Searcher,
+    query: &dyn Query,
+    mut addresses: Vec<DocAddress>,
+) -> tantivy::Result<Vec<(DocAddress, f32)>> {
+    addresses.sort();
+    let weight = query.weight(EnableScoring::enabled_from_searcher(searcher))?;
+    let mut scored = Vec::with_capacity(addresses.len());
+    for segment in addresses.chunk_by(|a, b| a.segment_ord == b.segment_ord) {
+        let ord = segment[0].segment_ord;
+        let mut scorer = weight.scorer(searcher.segment_reader(ord), 1.0)?;
+        for address in segment {
+            if scorer.doc() < address.doc_id && scorer.seek(address.doc_id) == TERMINATED {
+                break;
+            }
+            if scorer.doc() == address.doc_id {
+                scored.push((*address, scorer.score()));
+            }
+        }
+    }
+    Ok(scored)
+}
+
+fn lexical_query(terms: &QueryTerms, f: &Fields) -> BooleanQuery {
+    let mut clauses: Vec<(Occur, Box<dyn Query>)> = Vec::new();
+    let mut should = |field: Field, term: &str, boost: f32| {
+        let query = TermQuery::new(Term::from_field_text(field, term), IndexRecordOption::WithFreqs);
+        let query: Box<dyn Query> =
+            if boost == 1.0 { Box::new(query) } else { Box::new(BoostQuery::new(Box::new(query), boost)) };
+        clauses.push((Occur::Should, query));
+    };
+    for word in &terms.words {
+        should(f.body, word, 1.0);
+        should(f.title, word, TITLE_BOOST);
+        should(f.headings, word, HEADINGS_BOOST);
+        should(f.tags, word, TAGS_BOOST);
+        should(f.name, word, NAME_BOOST);
+        should(f.folder, word, FOLDER_BOOST);
+    }
+    for characters in &terms.cjk {
+        should(f.cjk, characters, CJK_BOOST);
+    }
+    for phrase in terms.phrases.iter().filter(|p| p.len() > 1) {
+        for field in [f.body, f.title] {
+            let terms = phrase.iter().map(|(at, word)| (*at, Term::from_field_text(field, word))).collect();
+            clauses.push((Occur::Should, Box::new(PhraseQuery::new_with_offset(terms))));
+        }
+    }
+    BooleanQuery::new(clauses)
+}
+
+/// Sum over the question's words of idf times BM25's ceiling for one field (k1 + 1 = 2.2).
+fn ideal_score(terms: &QueryTerms, snapshot: &Snapshot) -> f32 {
+    let n = snapshot.searcher().num_docs() as f32;
+    let idf = |field: Field, term: &str| {
+        let found = snapshot.searcher().doc_freq(&Term::from_field_text(field, term)).unwrap_or(0) as f32;
+        (1.0 + (n - found + 0.5).max(0.0) / (found + 0.5)).ln()
+    };
+    let f = snapshot.fields();
+    let words: f32 = terms.words.iter().map(|t| idf(f.body, t)).sum();
+    let cjk: f32 = terms.cjk.iter().map(|t| CJK_BOOST * idf(f.cjk, t)).sum();
+    2.2 * (words + cjk)
+}
+
+pub(crate) fn ms(start: Instant) -> f64 {
+    start.elapsed().as_secs_f64() * 1000.0
+}

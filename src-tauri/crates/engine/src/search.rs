@@ -1,0 +1,100 @@
+//! A question and its answers: the shapes every face of Nuthatch (command line, window, scripts) shares.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// How far down the pipeline a search goes, and which stage a result list comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// BM25 alone.
+    Lexical,
+    /// Bi-encoder vectors alone.
+    Vector,
+    /// Both, fused.
+    Hybrid,
+    /// The fused candidates, read by the cross-encoder.
+    Rerank,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct SearchRequest {
+    pub query: String,
+    /// How many files to return at most (5 by default).
+    pub top: usize,
+    /// How many candidates the first stage hands to the cross-encoder (100 by default).
+    pub candidates: usize,
+    /// Hits whose score is below are dropped, after reranking. In `0..=1`; `None` keeps all.
+    pub threshold: Option<f32>,
+    pub stage: Stage,
+}
+
+impl SearchRequest {
+    pub fn new(query: impl Into<String>) -> Self {
+        Self { query: query.into(), top: 5, candidates: 100, threshold: None, stage: Stage::Rerank }
+    }
+}
+
+/// The JSON of a search is this, field for field; a snapshot test keeps it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SearchResults {
+    pub query: String,
+    /// The reranker that scored the hits; `None` where none took part.
+    pub model: Option<String>,
+    pub took_ms: TookMs,
+    pub candidates: Counts,
+    pub degraded: Option<Degraded>,
+    pub hits: Vec<Hit>,
+}
+
+/// Milliseconds spent in each stage; 0 for one that did not run. `vector` includes embedding the question.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct TookMs {
+    pub lexical: f64,
+    pub vector: f64,
+    pub fuse: f64,
+    pub rerank: f64,
+    pub total: f64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    pub asked: usize,
+    pub recalled: usize,
+    pub reranked: usize,
+}
+
+/// What this answer had to do without. Nothing falls back silently.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Degraded {
+    /// No bi-encoder: found by words alone.
+    NoEmbedder { reason: String },
+    /// No cross-encoder: in the first stage's order.
+    NoReranker { reason: String },
+    /// Some passages have no vector yet: those are found by words alone.
+    VectorsPending { embedded: u64, chunks: u64 },
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Hit {
+    /// 1 is the best.
+    pub rank: usize,
+    /// In `0..=1`; after reranking, the chance that a person calls the passage relevant. Never relative to other hits.
+    pub score: f32,
+    /// What the stage's model said: a logit, a cosine, a BM25 score, or the fused z-score.
+    pub raw_score: f32,
+    pub path: PathBuf,
+    pub title: String,
+    /// A few lines of the passage, white space folded.
+    pub snippet: String,
+    /// Where the question's words stand in `snippet`, in Unicode code points, end exclusive.
+    pub highlights: Vec<[usize; 2]>,
+    /// The passage in the file, in bytes, end exclusive.
+    pub span: [usize; 2],
+    /// Rank among the candidates, 1-based, counting passages.
+    pub recall_rank: usize,
+    pub lexical_rank: Option<usize>,
+    pub vector_rank: Option<usize>,
+}

@@ -1,0 +1,252 @@
+//! Kernels that touch each number once: GELU, softmax, layer normalisation, quantisation.
+
+use super::simd::{dispatched, mul_add};
+
+/// Partial sums held side by side: floating-point sums are not reordered by the compiler, so the lanes are ours.
+const LANES: usize = 16;
+
+/// 1.5 x 2^23: added to a float of magnitude below 2^22, it leaves the nearest integer in the low bits.
+const ROUND: f32 = 12_582_912.0;
+
+/// `e^x` for `x <= 88`, within 2 units in the last place; below -87 it is as good as 0. Cephes' polynomial.
+#[inline(always)]
+fn exp<const FMA: bool>(x: f32) -> f32 {
+    let x = x.max(-87.0);
+    let shifted = mul_add::<FMA>(x, std::f32::consts::LOG2_E, ROUND);
+    let n = shifted - ROUND;
+    let r = mul_add::<FMA>(n, -0.693_359_4, x);
+    let r = mul_add::<FMA>(n, 2.121_944_4e-4, r);
+    let mut p = 1.987_569_2e-4;
+    for c in [1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5] {
+        p = mul_add::<FMA>(p, r, c);
+    }
+    let fraction = mul_add::<FMA>(p * r, r, r) + 1.0;
+    let exponent = (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32).wrapping_add(127);
+    fraction * f32::from_bits((exponent as u32) << 23)
+}
+
+/// `x/2 (1 + erf(x/sqrt 2))`. erf after Abramowitz and Stegun 7.1.26, absolute error below 2e-7.
+#[inline(always)]
+pub fn gelu<const FMA: bool>(x: f32) -> f32 {
+    let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
+    let t = 1.0 / mul_add::<FMA>(0.327_591_1, z, 1.0);
+    let mut p = 1.061_405_4;
+    for c in [-1.453_152, 1.421_413_7, -0.284_496_74, 0.254_829_6] {
+        p = mul_add::<FMA>(p, t, c);
+    }
+    let erf = 1.0 - p * t * exp::<FMA>(-(z * z));
+    0.5 * mul_add::<FMA>(x.abs(), erf, x)
+}
+
+#[inline(always)]
+fn sum_of(row: &[f32], term: impl Fn(f32) -> f32) -> f32 {
+    let mut lanes = [0.0; LANES];
+    let (chunks, rest) = row.as_chunks::<LANES>();
+    for chunk in chunks {
+        for (lane, x) in lanes.iter_mut().zip(chunk) {
+            *lane += term(*x);
+        }
+    }
+    lanes.iter().sum::<f32>() + rest.iter().map(|x| term(*x)).sum::<f32>()
+}
+
+/// The least and the greatest of a row, with 0 counted in.
+#[inline(always)]
+fn range_of(row: &[f32]) -> (f32, f32) {
+    let (mut low, mut high) = ([0f32; LANES], [0f32; LANES]);
+    let (chunks, rest) = row.as_chunks::<LANES>();
+    for chunk in chunks {
+        for i in 0..LANES {
+            low[i] = low[i].min(chunk[i]);
+            high[i] = high[i].max(chunk[i]);
+        }
+    }
+    (
+        low.iter().chain(rest).fold(0.0, |a, b| a.min(*b)),
+        high.iter().chain(rest).fold(0.0, |a, b| a.max(*b)),
+    )
+}
+
+#[inline(always)]
+fn normalise<const FMA: bool>(row: &mut [f32], weight: &[f32], bias: &[f32], epsilon: f32) {
+    let n = row.len() as f32;
+    let mean = sum_of(row, |x| x) / n;
+    let variance = sum_of(row, |x| (x - mean) * (x - mean)) / n;
+    let scale = 1.0 / (variance + epsilon).sqrt();
+    for ((x, w), b) in row.iter_mut().zip(weight).zip(bias) {
+        *x = mul_add::<FMA>((*x - mean) * scale, *w, *b);
+    }
+}
+
+#[inline(always)]
+fn layer_norm_body<const FMA: bool>(rows: &mut [f32], weight: &[f32], bias: &[f32], epsilon: f32) {
+    for row in rows.chunks_exact_mut(weight.len()) {
+        normalise::<FMA>(row, weight, bias, epsilon);
+    }
+}
+
+#[inline(always)]
+fn add_layer_norm_body<const FMA: bool>(
+    rows: &mut [f32],
+    more: &[f32],
+    weight: &[f32],
+    bias: &[f32],
+    epsilon: f32,
+) {
+    let width = weight.len();
+    for (row, more) in rows.chunks_exact_mut(width).zip(more.chunks_exact(width)) {
+        row.iter_mut().zip(more).for_each(|(x, y)| *x += y);
+        normalise::<FMA>(row, weight, bias, epsilon);
+    }
+}
+
+#[inline(always)]
+fn gelu_rows_body<const FMA: bool>(values: &mut [f32]) {
+    for x in values {
+        *x = gelu::<FMA>(*x);
+    }
+}
+
+#[inline(always)]
+fn softmax_body<const FMA: bool>(row: &mut [f32], scale: f32) -> f32 {
+    let (chunks, rest) = row.as_chunks::<LANES>();
+    let mut high = [f32::NEG_INFINITY; LANES];
+    for chunk in chunks {
+        for (h, x) in high.iter_mut().zip(chunk) {
+            *h = h.max(*x);
+        }
+    }
+    let highest = high.iter().chain(rest).fold(f32::NEG_INFINITY, |a, b| a.max(*b));
+    for x in row.iter_mut() {
+        *x = exp::<FMA>((*x - highest) * scale);
+    }
+    1.0 / sum_of(row, |x| x)
+}
+
+#[inline(always)]
+fn quantise_body<const FMA: bool>(row: &[f32], out: &mut [u8]) -> (f32, i32) {
+    let (low, high) = range_of(row);
+    let step = ((high - low) / 255.0).max(f32::MIN_POSITIVE * 1024.0);
+    let zero = (-low / step).round().clamp(0.0, 255.0);
+    let per_step = 1.0 / step;
+    for (q, x) in out.iter_mut().zip(row) {
+        let level = mul_add::<FMA>(*x, per_step, zero).clamp(0.0, 255.0);
+        *q = (level + ROUND).to_bits() as u8;
+    }
+    (step, zero as i32)
+}
+
+#[inline(always)]
+#[allow(clippy::too_many_arguments, reason = "one row of a product and all that describes it")]
+fn dequantise_body<const FMA: bool>(
+    products: &[i32],
+    step: f32,
+    zero: i32,
+    column_sums: &[i32],
+    column_steps: &[f32],
+    bias: &[f32],
+    activate: bool,
+    out: &mut [f32],
+) {
+    let columns = column_sums.iter().zip(column_steps).zip(bias);
+    for ((x, product), ((sum, column_step), b)) in out.iter_mut().zip(products).zip(columns) {
+        let exact = product.wrapping_sub(zero.wrapping_mul(*sum));
+        let value = mul_add::<FMA>(exact as f32 * step, *column_step, *b);
+        *x = if activate { gelu::<FMA>(value) } else { value };
+    }
+}
+
+dispatched! {
+    /// Normalises each row to mean 0 and variance 1, then scales and shifts it. Rows are as long as `weight`.
+    pub fn layer_norm(rows: &mut [f32], weight: &[f32], bias: &[f32], epsilon: f32) => layer_norm_body
+}
+dispatched! {
+    /// [`layer_norm`] of `rows + more`, in place.
+    pub fn add_layer_norm(rows: &mut [f32], more: &[f32], weight: &[f32], bias: &[f32], epsilon: f32)
+        => add_layer_norm_body
+}
+dispatched! {
+    /// GELU with the exact error function, in place.
+    pub fn gelu_rows(values: &mut [f32]) => gelu_rows_body
+}
+dispatched! {
+    /// Replaces each `x` by `exp(scale (x - max))` and returns 1 over their sum: what a softmax divides by.
+    pub fn softmax(row: &mut [f32], scale: f32) -> f32 => softmax_body
+}
+dispatched! {
+    /// Rounds a row to 256 steps between its least and its greatest; 0 falls on a step exactly, because
+    /// `x = (q - zero) * step`. Returns `(step, zero)`.
+    pub fn quantise(row: &[f32], out: &mut [u8]) -> (f32, i32) => quantise_body
+}
+dispatched! {
+    /// One row of an integer product back to numbers: `(product - zero * column_sum) * step * column_step + bias`,
+    /// through GELU if `activate`.
+    #[allow(clippy::too_many_arguments, reason = "one row of a product and all that describes it")]
+    pub fn dequantise(
+        products: &[i32], step: f32, zero: i32, column_sums: &[i32], column_steps: &[f32], bias: &[f32],
+        activate: bool, out: &mut [f32],
+    ) => dequantise_body
+}
+
+/// Hyperbolic tangent, in place. Only classification heads use it: a row a passage.
+pub fn tanh(values: &mut [f32]) {
+    values.iter_mut().for_each(|x| *x = x.tanh());
+}
+
+/// Scales a vector to length 1; the zero vector stays.
+pub fn unit_length(vector: &mut [f32]) {
+    let length = sum_of(vector, |x| x * x).sqrt();
+    if length > 0.0 {
+        vector.iter_mut().for_each(|x| *x /= length);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ramp() -> impl Iterator<Item = f32> {
+        (-4000..4000).map(|i| i as f32 * 0.002)
+    }
+
+    #[test]
+    fn exp_is_within_a_few_units_in_the_last_place() {
+        for x in ramp().map(|x| x * 10.0) {
+            let (ours, exact) = (exp::<false>(x), f64::from(x).exp() as f32);
+            assert!((ours - exact).abs() <= 4e-7 * exact, "exp({x}): {ours} against {exact}");
+        }
+        assert_eq!(exp::<false>(0.0), 1.0);
+        assert!(exp::<false>(-1e30) < 1e-37);
+    }
+
+    #[test]
+    fn gelu_agrees_with_values_computed_in_high_precision() {
+        // x * Phi(x), from a table of the normal distribution.
+        for (x, exact) in [(-3.0, -0.004_049_7), (-1.0, -0.158_655_26), (0.0, 0.0), (0.5, 0.345_731_2), (2.0, 1.954_499_7)]
+        {
+            let mut ours = [x];
+            gelu_rows(&mut ours);
+            assert!((ours[0] - exact).abs() < 1e-6, "gelu({x}): {} against {exact}", ours[0]);
+        }
+    }
+
+    #[test]
+    fn softmax_sums_to_one_and_survives_large_scores() {
+        let mut row: Vec<f32> = ramp().map(|x| x * 100.0).collect();
+        let scale = softmax(&mut row, 0.5);
+        let sum: f32 = row.iter().map(|x| x * scale).sum();
+        assert!((sum - 1.0).abs() < 1e-5, "{sum}");
+    }
+
+    #[test]
+    fn quantising_errs_by_half_a_step_at_most() {
+        let row: Vec<f32> = ramp().map(|x| x * x * 0.1 - 0.3).collect();
+        let mut levels = vec![0; row.len()];
+        let (step, zero) = quantise(&row, &mut levels);
+        for (x, q) in row.iter().zip(&levels) {
+            let back = (i32::from(*q) - zero) as f32 * step;
+            assert!((x - back).abs() <= 0.501 * step, "{x} came back as {back}");
+        }
+        assert_eq!(quantise(&[0.0; 8], &mut [1; 8]).1, 0);
+    }
+}

@@ -1,0 +1,10 @@
+//! What the CPU computes: each kernel works on rows of `f32` in a plain slice.
+
+mod attention;
+mod elementwise;
+mod linear;
+mod simd;
+
+pub use attention::{Attention, Heads, Projected, Rows};
+pub use elementwise::{add_layer_norm, layer_norm, tanh, unit_length};
+pub use linear::{Activation, Linear, Scratch};

@@ -1,0 +1,103 @@
+//! What the window may ask. Each command hands over to the engine and translates; `build.rs` and
+//! `capabilities/main.json` name the same list.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tauri::ipc::Channel;
+use tauri::{AppHandle, Runtime, State};
+
+use crate::ipc::{self, AppError, ModelsState, Preview, SearchEvent, Settings, Status};
+use crate::search::{self, Question};
+use crate::{Shell, paths, window};
+
+type Shared<'a> = State<'a, Arc<Shell>>;
+
+/// Not `async`: questions are taken on the window's thread, in the order typed, so that the newest is the last.
+#[tauri::command]
+#[specta::specta]
+pub fn search(shell: Shared<'_>, query_id: u32, query: String, candidates: u32, on_event: Channel<SearchEvent>) {
+    search::spawn(&shell, Question { id: query_id, text: query, candidates }, on_event);
+}
+
+#[tauri::command]
+#[specta::specta]
+pub async fn folders(shell: Shared<'_>) -> Result<Vec<String>, AppError> {
+    shell.on_engine(|engine| Ok::<_, AppError>(Settings::from(engine.settings()).folders)).await
+}
+
+/// Opens the system's folder picker; `null` when nothing was picked.
+#[tauri::command]
+#[specta::specta]
+pub async fn add_folder<R: Runtime>(app: AppHandle<R>, shell: Shared<'_>) -> Result<Option<String>, AppError> {
+    let Some(folder) = window::pick_folder(app).await? else { return Ok(None) };
+    shell.on_engine(move |engine| engine.add_folder(&folder)).await.map(|path| Some(ipc::text(&path)))
+}
+
+/// For folders dropped on the window.
+#[tauri::command]
+#[specta::specta]
+pub async fn add_folder_path(shell: Shared<'_>, path: PathBuf) -> Result<String, AppError> {
+    shell.on_engine(move |engine| engine.add_folder(&path)).await.map(|path| ipc::text(&path))
+}
+
+#[tauri::command]
+#[specta::specta]
+pub async fn remove_folder(shell: Shared<'_>, path: PathBuf) -> Result<(), AppError> {
+    shell.on_engine(move |engine| engine.remove_folder(&path)).await
+}
+
+/// `with_files` adds a row for each file that is not indexed, up to a limit.
+#[tauri::command]
+#[specta::specta]
+pub async fn status(shell: Shared<'_>, with_files: bool) -> Result<Status, AppError> {
+    let indexing = shell.indexing();
+    shell.on_engine(move |engine| engine.status(with_files)).await.map(|status| Status::new(status, indexing))
+}
+
+/// `span` is the hit's, in bytes.
+#[tauri::command]
+#[specta::specta]
+pub async fn preview(
+    shell: Shared<'_>,
+    path: PathBuf,
+    span: [u32; 2],
+    query: String,
+) -> Result<Preview, AppError> {
+    let span = span.map(|byte| byte as usize);
+    shell.on_engine(move |engine| engine.preview(&path, span, &query)).await.map(Preview::from)
+}
+
+/// Opens a note in its default app.
+#[tauri::command]
+#[specta::specta]
+pub async fn open_file(shell: Shared<'_>, path: PathBuf) -> Result<(), AppError> {
+    shell.on_engine(move |engine| window::open(&paths::watched(&path, &engine.settings().folders)?)).await
+}
+
+/// Shows a note in the file manager.
+#[tauri::command]
+#[specta::specta]
+pub async fn reveal_file(shell: Shared<'_>, path: PathBuf) -> Result<(), AppError> {
+    shell.on_engine(move |engine| window::reveal(&paths::watched(&path, &engine.settings().folders)?)).await
+}
+
+#[tauri::command]
+#[specta::specta]
+pub async fn settings(shell: Shared<'_>) -> Result<Settings, AppError> {
+    shell.on_engine(|engine| Ok::<_, AppError>(engine.settings().into())).await
+}
+
+/// How many candidates the reranker reads, from 1 to 1000; what lies outside is brought inside.
+#[tauri::command]
+#[specta::specta]
+pub async fn set_candidates(shell: Shared<'_>, n: u32) -> Result<Settings, AppError> {
+    let candidates = n.clamp(1, 1000) as usize;
+    shell.on_engine(move |engine| engine.update_settings(|to| to.candidates = candidates)).await.map(Settings::from)
+}
+
+#[tauri::command]
+#[specta::specta]
+pub fn models_state(shell: Shared<'_>) -> ModelsState {
+    shell.models()
+}

@@ -1,0 +1,79 @@
+//! What crosses between the window and Rust. The engine's types are mirrored here, not sent as they are, so that
+//! the engine knows nothing of TypeScript; `ui/src/backend/bindings.ts` is written from this file.
+//!
+//! Field names are the engine's (snake case). Numbers are JavaScript numbers: every count here is far below 2^53,
+//! every float is finite.
+
+use std::path::Path;
+
+use nuthatch_engine as engine;
+use serde::Serialize;
+use specta::Type;
+use specta_typescript::Number;
+
+mod error;
+mod search;
+mod status;
+
+pub use error::{AppError, ErrorKind};
+pub use search::{Degraded, Hit, SearchEvent, SearchResults, Stage};
+pub use status::{Health, IndexingState, ModelState, ModelsState, Status};
+
+/// A path as text; what is not Unicode in it is replaced, and such a file cannot be opened from the window.
+pub(crate) fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+/// What the user chose.
+#[derive(Clone, Debug, PartialEq, Serialize, Type)]
+pub struct Settings {
+    pub folders: Vec<String>,
+    pub embedder: Option<String>,
+    pub reranker: Option<String>,
+    #[specta(type = Number)]
+    pub candidates: usize,
+    #[specta(type = Option<Number>)]
+    pub threshold: Option<f32>,
+}
+
+impl From<engine::Settings> for Settings {
+    fn from(from: engine::Settings) -> Self {
+        Self {
+            folders: from.folders.iter().map(|path| text(path)).collect(),
+            embedder: from.embedder,
+            reranker: from.reranker,
+            candidates: from.candidates,
+            threshold: from.threshold,
+        }
+    }
+}
+
+/// The note around a hit. Offsets count Unicode code points of `text`, end exclusive.
+#[derive(Clone, Debug, PartialEq, Serialize, Type)]
+pub struct Preview {
+    pub path: String,
+    pub title: String,
+    pub format: String,
+    pub text: String,
+    #[specta(type = [Number; 2])]
+    pub hit: [usize; 2],
+    #[specta(type = Vec<[Number; 2]>)]
+    pub highlights: Vec<[usize; 2]>,
+    pub cut_before: bool,
+    pub cut_after: bool,
+}
+
+impl From<engine::Preview> for Preview {
+    fn from(from: engine::Preview) -> Self {
+        Self {
+            path: text(&from.path),
+            title: from.title,
+            format: from.format,
+            text: from.text,
+            hit: from.hit,
+            highlights: from.highlights,
+            cut_before: from.cut_before,
+            cut_after: from.cut_after,
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! A question's answers, stage by stage.
+
+use nuthatch_engine as engine;
+use serde::Serialize;
+use specta::Type;
+use specta_typescript::Number;
+
+use super::{AppError, text};
+
+/// What `search` sends down its channel: one `results` a stage as it lands, the last with `done`, or one `failed`.
+/// A question overtaken by a newer one falls silent.
+#[derive(Clone, Debug, PartialEq, Serialize, Type)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum SearchEvent {
+    Results { query_id: u32, stage: Stage, results: SearchResults, done: bool },
+    Failed { query_id: u32, error: AppError },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Type)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    Lexical,
+    Vector,
+    Hybrid,
+    Rerank,
+}
+
+impl From<engine::Stage> for Stage {
+    fn from(from: engine::Stage) -> Self {
+        match from {
+            engine::Stage::Lexical => Self::Lexical,
+            engine::Stage::Vector => Self::Vector,
+            engine::Stage::Hybrid => Self::Hybrid,
+            engine::Stage::Rerank => Self::Rerank,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Type)]
+pub struct SearchResults {
+    pub query: String,
+    pub model: Option<String>,
+    pub took_ms: TookMs,
+    pub candidates: Counts,
+    pub degraded: Option<Degraded>,
+    pub hits: Vec<Hit>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Type)]
+pub struct TookMs {
+    #[specta(type = Number)]
+    pub lexical: f64,
+    #[specta(type = Number)]
+    pub vector: f64,
+    #[specta(type = Number)]
+    pub fuse: f64,
+    #[specta(type = Number)]
+    pub rerank: f64,
+    #[specta(type = Number)]
+    pub total: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Type)]
+pub struct Counts {
+    #[specta(type = Number)]
+    pub asked: usize,
+    #[specta(type = Number)]
+    pub recalled: usize,
+    #[specta(type = Number)]
+    pub reranked: usize,
+}
+
+/// What this answer had to do without.
+#[derive(Clone, Debug, PartialEq, Serialize, Type)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Degraded {
+    NoEmbedder {
+        reason: String,
+    },
+    NoReranker {
+        reason: String,
+    },
+    VectorsPending {
+        #[specta(type = Number)]
+        embedded: u64,
+        #[specta(type = Number)]
+        chunks: u64,
+    },
+}
+
+/// Offsets in `highlights` count Unicode code points of `snippet`; `span` counts bytes of the file.
+#[derive(Clone, Debug, PartialEq, Serialize, Type)]
+pub struct Hit {
+    #[specta(type = Number)]
+    pub rank: usize,
+    #[specta(type = Number)]
+    pub score: f32,
+    #[specta(type = Number)]
+    pub raw_score: f32,
+    pub path: String,
+    pub title: String,
+    pub snippet: String,
+    #[specta(type = Vec<[Number; 2]>)]
+    pub highlights: Vec<[usize; 2]>,
+    #[specta(type = [Number; 2])]
+    pub span: [usize; 2],
+    #[specta(type = Number)]
+    pub recall_rank: usize,
+    #[specta(type = Option<Number>)]
+    pub lexical_rank: Option<usize>,
+    #[specta(type = Option<Number>)]
+    pub vector_rank: Option<usize>,
+}
+
+impl From<&engine::SearchResults> for SearchResults {
+    fn from(from: &engine::SearchResults) -> Self {
+        let took = from.took_ms;
+        let counts = from.candidates;
+        Self {
+            query: from.query.clone(),
+            model: from.model.clone(),
+            took_ms: TookMs {
+                lexical: took.lexical,
+                vector: took.vector,
+                fuse: took.fuse,
+                rerank: took.rerank,
+                total: took.total,
+            },
+            candidates: Counts { asked: counts.asked, recalled: counts.recalled, reranked: counts.reranked },
+            degraded: from.degraded.clone().map(Degraded::from),
+            hits: from.hits.iter().map(Hit::from).collect(),
+        }
+    }
+}
+
+impl From<engine::Degraded> for Degraded {
+    fn from(from: engine::Degraded) -> Self {
+        match from {
+            engine::Degraded::NoEmbedder { reason } => Self::NoEmbedder { reason },
+            engine::Degraded::NoReranker { reason } => Self::NoReranker { reason },
+            engine::Degraded::VectorsPending { embedded, chunks } => Self::VectorsPending { embedded, chunks },
+        }
+    }
+}
+
+impl From<&engine::Hit> for Hit {
+    fn from(from: &engine::Hit) -> Self {
+        Self {
+            rank: from.rank,
+            score: from.score,
+            raw_score: from.raw_score,
+            path: text(&from.path),
+            title: from.title.clone(),
+            snippet: from.snippet.clone(),
+            highlights: from.highlights.clone(),
+            span: from.span,
+            recall_rank: from.recall_rank,
+            lexical_rank: from.lexical_rank,
+            vector_rank: from.vector_rank,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The window and the command line promise one shape.
+    #[test]
+    fn the_mirror_is_the_engines_json() {
+        let results = engine::SearchResults {
+            query: "q".to_owned(),
+            model: Some("m".to_owned()),
+            took_ms: engine::TookMs { lexical: 1.0, vector: 2.0, fuse: 0.5, rerank: 3.0, total: 6.5 },
+            candidates: engine::Counts { asked: 100, recalled: 7, reranked: 7 },
+            degraded: Some(engine::Degraded::VectorsPending { embedded: 1, chunks: 2 }),
+            hits: vec![engine::Hit {
+                rank: 1,
+                score: 0.5,
+                raw_score: 0.25,
+                path: "/notes/a.md".into(),
+                title: "A".to_owned(),
+                snippet: "a b".to_owned(),
+                highlights: vec![[0, 1]],
+                span: [3, 9],
+                recall_rank: 2,
+                lexical_rank: None,
+                vector_rank: Some(1),
+            }],
+        };
+        let mirrored = serde_json::to_value(SearchResults::from(&results)).unwrap();
+        assert_eq!(mirrored, serde_json::to_value(&results).unwrap());
+    }
+
+    #[test]
+    fn events_are_tagged() {
+        let error = AppError::new(super::super::ErrorKind::EmptyQuery, "m");
+        let json = serde_json::to_value(SearchEvent::Failed { query_id: 3, error }).unwrap();
+        assert_eq!(json["kind"], "failed");
+        assert_eq!(json["query_id"], 3);
+    }
+}

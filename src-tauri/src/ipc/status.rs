@@ -1,0 +1,165 @@
+//! How the index and the models stand.
+
+use nuthatch_engine as engine;
+use serde::Serialize;
+use specta::Type;
+use specta_typescript::Number;
+
+use super::text;
+
+/// A folder of 100,000 unreadable files is told by its number; this many are named.
+const MAX_FILES: usize = 200;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Type)]
+pub struct Status {
+    pub roots: Vec<RootStatus>,
+    #[specta(type = Number)]
+    pub generation: u64,
+    #[specta(type = Number)]
+    pub n_chunks: u64,
+    #[specta(type = Number)]
+    pub n_vectors: u64,
+    #[specta(type = Number)]
+    pub size_bytes: u64,
+    /// Failed files first, then skipped, then waiting; indexed ones are left out, and so is what exceeds 200. Empty
+    /// unless asked for.
+    pub files: Vec<FileRow>,
+    pub indexing: IndexingState,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Type)]
+pub struct RootStatus {
+    pub path: String,
+    #[specta(type = Number)]
+    pub files: usize,
+    #[specta(type = Number)]
+    pub indexed: usize,
+    #[specta(type = Number)]
+    pub waiting: usize,
+    #[specta(type = Number)]
+    pub skipped: usize,
+    #[specta(type = Number)]
+    pub failed: usize,
+    pub offline: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Type)]
+pub struct FileRow {
+    pub path: String,
+    pub state: FileState,
+    pub reason: Option<String>,
+    #[specta(type = Number)]
+    pub at: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Type)]
+#[serde(rename_all = "lowercase")]
+pub enum FileState {
+    Failed,
+    Skipped,
+    Waiting,
+    Indexed,
+}
+
+/// `missing` has a reason; searching goes on without.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Type)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    #[default]
+    Loading,
+    Ready,
+    Missing,
+}
+
+/// Whether the folders are followed. `missing`: another Nuthatch holds the index, or watching failed; the reason
+/// says which, and what was indexed before is still searched.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Type)]
+pub struct IndexingState {
+    pub state: Health,
+    pub reason: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Type)]
+pub struct ModelState {
+    pub state: Health,
+    pub name: Option<String>,
+    pub reason: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Type)]
+pub struct ModelsState {
+    pub embedder: ModelState,
+    pub reranker: ModelState,
+}
+
+impl Status {
+    pub fn new(from: engine::Status, indexing: IndexingState) -> Self {
+        let mut files: Vec<FileRow> = from.files.into_iter().flatten().map(FileRow::from).collect();
+        files.retain(|row| row.state != FileState::Indexed);
+        files.sort_by(|a, b| (a.state, &a.path).cmp(&(b.state, &b.path)));
+        files.truncate(MAX_FILES);
+        Self {
+            roots: from.roots.into_iter().map(RootStatus::from).collect(),
+            generation: from.generation,
+            n_chunks: from.n_chunks,
+            n_vectors: from.n_vectors,
+            size_bytes: from.size_bytes,
+            files,
+            indexing,
+        }
+    }
+}
+
+impl From<engine::RootStatus> for RootStatus {
+    fn from(from: engine::RootStatus) -> Self {
+        Self {
+            path: text(&from.path),
+            files: from.files,
+            indexed: from.indexed,
+            waiting: from.waiting,
+            skipped: from.skipped,
+            failed: from.failed,
+            offline: from.offline,
+        }
+    }
+}
+
+impl From<engine::FileRow> for FileRow {
+    fn from(from: engine::FileRow) -> Self {
+        let state = match from.state {
+            engine::FileState::Failed => FileState::Failed,
+            engine::FileState::Skipped => FileState::Skipped,
+            engine::FileState::Waiting => FileState::Waiting,
+            engine::FileState::Indexed => FileState::Indexed,
+        };
+        Self { path: text(&from.path), state, reason: from.reason, at: from.at }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_rows_worth_a_look_go_over_and_the_worst_come_first() {
+        let row = |path: &str, state| engine::FileRow { path: path.into(), state, reason: None, at: 0 };
+        let mut files = vec![
+            row("/n/waiting.md", engine::FileState::Waiting),
+            row("/n/indexed.md", engine::FileState::Indexed),
+            row("/n/failed.md", engine::FileState::Failed),
+        ];
+        files.extend((0..300).map(|i| row(&format!("/n/{i:03}.bin"), engine::FileState::Skipped)));
+        let from = engine::Status {
+            roots: Vec::new(),
+            generation: 1,
+            n_chunks: 0,
+            n_vectors: 0,
+            size_bytes: 0,
+            files: Some(files),
+        };
+        let status = Status::new(from, IndexingState::default());
+        assert_eq!(status.files.len(), MAX_FILES);
+        assert_eq!(status.files[0].path, "/n/failed.md");
+        assert_eq!(status.files[1].path, "/n/000.bin");
+    }
+}

@@ -1,0 +1,14 @@
+//! `nuthatch-app [--data-dir DIR] [FOLDER...]`
+
+// Without this a console window opens beside the app on Windows.
+#![cfg_attr(all(windows, not(debug_assertions)), windows_subsystem = "windows")]
+
+use clap::Parser;
+use nuthatch_app::Args;
+use tracing_subscriber::EnvFilter;
+
+fn main() -> anyhow::Result<()> {
+    let filter = EnvFilter::try_from_env("NUTHATCH_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    nuthatch_app::run(Args::parse())
+}

@@ -1,0 +1,97 @@
+//! What the command line asks for, and where things lie on this system.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::Parser;
+use tauri::{Manager, Runtime};
+
+use crate::ipc::{AppError, ErrorKind};
+
+#[derive(Clone, Debug, Default, Parser)]
+#[command(name = "nuthatch-app", version, about = "Finds the five notes that answer you.")]
+pub struct Args {
+    /// Keep settings, index and fetched models here instead of in the usual data folder.
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Watch these folders too, from now on.
+    #[arg(value_name = "FOLDER", value_parser = folder)]
+    pub folders: Vec<PathBuf>,
+}
+
+impl Args {
+    /// The data folder, by default the one the `nuthatch` command uses: the two share one index.
+    pub fn data_dir(&self) -> anyhow::Result<PathBuf> {
+        if let Some(dir) = &self.data_dir {
+            return std::path::absolute(dir).with_context(|| format!("--data-dir {}", dir.display()));
+        }
+        let dirs = directories::ProjectDirs::from("", "", "nuthatch")
+            .context("this system names no home folder: give one with --data-dir DIR")?;
+        Ok(dirs.data_dir().to_path_buf())
+    }
+}
+
+/// Refuses a folder argument before the window opens, where the person who typed it can see why.
+fn folder(argument: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(argument);
+    match path.metadata() {
+        Ok(metadata) if metadata.is_dir() => Ok(path),
+        Ok(_) => Err("it is a file: give the folder it lies in".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// The models that ship with the app: beside the program in a build tree, in the resource folder once installed.
+pub fn shipped_models<R: Runtime>(app: &impl Manager<R>) -> tauri::Result<PathBuf> {
+    Ok(app.path().resource_dir()?.join("models"))
+}
+
+/// `path` with every link followed, if it leads to something inside one of the watched `folders`.
+pub fn watched(path: &Path, folders: &[PathBuf]) -> Result<PathBuf, AppError> {
+    let real = path.canonicalize().map_err(|error| {
+        AppError::new(ErrorKind::File, format!("cannot open {} ({error}): it may have been moved", path.display()))
+    })?;
+    if folders.iter().filter_map(|folder| folder.canonicalize().ok()).any(|folder| real.starts_with(folder)) {
+        return Ok(real);
+    }
+    let message = format!("{} lies outside the watched folders: add its folder first", path.display());
+    Err(AppError::new(ErrorKind::OutsideFolders, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments() {
+        let here = tempfile::tempdir().unwrap();
+        let folder = here.path().to_str().unwrap();
+        let args = Args::try_parse_from(["nuthatch-app", "--data-dir", "/d", folder]).unwrap();
+        assert_eq!(args.data_dir().unwrap(), Path::new("/d"));
+        assert_eq!(args.folders, [here.path()]);
+        assert!(Args::try_parse_from(["nuthatch-app", "/no/such/folder"]).is_err());
+    }
+
+    #[test]
+    fn only_what_leads_into_a_watched_folder_is_opened() {
+        let root = tempfile::tempdir().unwrap();
+        let notes = root.path().join("notes");
+        let secret = root.path().join("secret.md");
+        std::fs::create_dir(&notes).unwrap();
+        std::fs::write(notes.join("a.md"), "a").unwrap();
+        std::fs::write(&secret, "s").unwrap();
+        let folders = [notes.clone(), root.path().join("gone")];
+        let check = |path: PathBuf, expect: Option<ErrorKind>| {
+            assert_eq!(watched(&path, &folders).err().map(|error| error.kind), expect, "{}", path.display());
+        };
+        check(notes.join("a.md"), None);
+        check(notes.join("gone.md"), Some(ErrorKind::File));
+        check(secret.clone(), Some(ErrorKind::OutsideFolders));
+        check(notes.join("../secret.md"), Some(ErrorKind::OutsideFolders));
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(&secret, notes.join("link.md")).unwrap();
+            check(notes.join("link.md"), Some(ErrorKind::OutsideFolders));
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! From an empty window to a working one: open the engine, follow the folders, load the models. The window is there
+//! before any of it, and searches by words as soon as the engine is open.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use std::{io, thread};
+
+use nuthatch_engine::{Engine, EngineError, EngineOptions};
+use tauri::{AppHandle, Runtime};
+
+use crate::events::{self, IndexProgress, Throttle};
+use crate::ipc::{AppError, ErrorKind, Health, IndexingState};
+use crate::{Args, Shell, models};
+
+/// How often a held index is tried again: soon enough after `nuthatch index` ends, and no load meanwhile.
+const RETRY: Duration = Duration::from_secs(3);
+
+pub fn spawn<R: Runtime>(app: AppHandle<R>, shell: Arc<Shell>, args: Args) -> io::Result<()> {
+    thread::Builder::new().name("startup".to_owned()).spawn(move || run(&app, &shell, &args)).map(drop)
+}
+
+fn run<R: Runtime>(app: &AppHandle<R>, shell: &Arc<Shell>, args: &Args) {
+    let engine = open(args);
+    shell.opened(engine.clone());
+    let engine = match engine {
+        Ok(engine) => engine,
+        Err(error) => {
+            tracing::error!("{error}");
+            return;
+        }
+    };
+    let refused = add_folders(&engine, &args.folders);
+    if let Err(error) = models::spawn(app.clone(), Arc::clone(shell), engine.clone()) {
+        tracing::error!("no thread to load models in: {error}");
+    }
+    watch(app, shell, &engine, refused);
+}
+
+/// Adds the folders of the command line; the answer says why one was refused.
+fn add_folders(engine: &Engine, folders: &[PathBuf]) -> Option<String> {
+    let add = |folder: &PathBuf| engine.add_folder(folder).err().map(|error| error.to_string());
+    let refused: Vec<String> = folders.iter().filter_map(add).collect();
+    (!refused.is_empty()).then(|| refused.join("; "))
+}
+
+fn open(args: &Args) -> Result<Engine, AppError> {
+    let data_dir = args.data_dir().map_err(|error| AppError::new(ErrorKind::Settings, error.to_string()))?;
+    Ok(Engine::open(EngineOptions { data_dir })?)
+}
+
+/// Follows the folders until the window closes. While another Nuthatch holds the index, this one only searches, says
+/// so, and waits for its turn.
+fn watch<R: Runtime>(app: &AppHandle<R>, shell: &Shell, engine: &Engine, refused: Option<String>) {
+    loop {
+        let app = app.clone();
+        let mut throttle = Throttle::default();
+        let watching = engine.watch(Box::new(move |progress| {
+            let progress = IndexProgress::from(progress);
+            if throttle.passes(progress.phase, Instant::now()) {
+                events::emit(&app, &progress);
+            }
+        }));
+        match watching {
+            Ok(watch) => {
+                shell.set_indexing(IndexingState { state: Health::Ready, reason: refused });
+                return shell.keep(watch);
+            }
+            Err(error @ EngineError::Locked { .. }) => shell.set_indexing(stopped(error.to_string())),
+            Err(error) => {
+                tracing::error!("{error}");
+                return shell.set_indexing(stopped(error.to_string()));
+            }
+        }
+        thread::sleep(RETRY);
+    }
+}
+
+fn stopped(reason: String) -> IndexingState {
+    IndexingState { state: Health::Missing, reason: Some(reason) }
+}

@@ -1,0 +1,191 @@
+/**
+ * What the window asks of the engine, whoever answers: the app ({@link "./tauri"}) or a play-thing in memory
+ * ({@link "./fake"}). Shapes are the engine's own (snake_case, as it writes them).
+ */
+
+/** How far down the pipeline a list comes from. */
+export type Stage = "lexical" | "vector" | "hybrid" | "rerank";
+
+export interface Hit {
+  /** 1 is the best. */
+  rank: number;
+  /** In 0..=1. Once reranked: the chance that a person calls the passage relevant. */
+  score: number;
+  raw_score: number;
+  path: string;
+  title: string;
+  snippet: string;
+  /** Where the question's words stand in `snippet`: Unicode code points, end exclusive. */
+  highlights: Range[];
+  /** The passage in the file, in bytes, end exclusive. */
+  span: Range;
+  recall_rank: number;
+  lexical_rank: number | null;
+  vector_rank: number | null;
+}
+
+/** Start and exclusive end. */
+export type Range = [number, number];
+
+/** Milliseconds spent in each stage; 0 for one that did not run. */
+export interface TookMs {
+  lexical: number;
+  vector: number;
+  fuse: number;
+  rerank: number;
+  total: number;
+}
+
+export interface Counts {
+  asked: number;
+  recalled: number;
+  reranked: number;
+}
+
+/** What an answer had to do without. */
+export type Degraded =
+  | { kind: "no_embedder"; reason: string }
+  | { kind: "no_reranker"; reason: string }
+  | { kind: "vectors_pending"; embedded: number; chunks: number };
+
+export interface SearchResults {
+  query: string;
+  /** The reranker that scored the hits; null where none took part. */
+  model: string | null;
+  took_ms: TookMs;
+  candidates: Counts;
+  degraded: Degraded | null;
+  hits: Hit[];
+}
+
+/** `message` says what is wrong and what to do about it: it is shown as it is. */
+export interface AppError {
+  kind: string;
+  message: string;
+}
+
+export type SearchEvent =
+  | { kind: "results"; query_id: number; stage: Stage; results: SearchResults; done: boolean }
+  | { kind: "failed"; query_id: number; error: AppError };
+
+export type FileState = "indexed" | "waiting" | "skipped" | "failed";
+
+export interface FileRow {
+  path: string;
+  state: FileState;
+  reason: string | null;
+  /** Seconds since 1970. */
+  at: number;
+}
+
+export interface RootStatus {
+  path: string;
+  files: number;
+  indexed: number;
+  /** Found by words; vectors still to come. */
+  waiting: number;
+  skipped: number;
+  failed: number;
+  /** The folder is not there now; its notes are kept. */
+  offline: boolean;
+}
+
+export interface Status {
+  roots: RootStatus[];
+  /** Grows with every commit. */
+  generation: number;
+  n_chunks: number;
+  n_vectors: number;
+  size_bytes: number;
+  /** Absent unless asked for. */
+  files?: FileRow[];
+}
+
+export type Phase = "scanning" | "text" | "vectors" | "done";
+
+export interface IndexProgress {
+  phase: Phase;
+  /** Files (text phase) or passages (vector phase). */
+  done: number;
+  total: number;
+  current: string | null;
+}
+
+/** Text of a note around a passage. Offsets count Unicode code points of `text`. */
+export interface Preview {
+  path: string;
+  title: string;
+  /** `markdown`, `text` or `html` (tags already taken off). */
+  format: string;
+  text: string;
+  hit: Range;
+  highlights: Range[];
+  cut_before: boolean;
+  cut_after: boolean;
+}
+
+export interface Settings {
+  folders: string[];
+  embedder: string | null;
+  reranker: string | null;
+  candidates: number;
+  threshold: number | null;
+}
+
+export interface ModelState {
+  state: "loading" | "ready" | "missing";
+  name: string | null;
+  /** Why it is missing, and what to do. */
+  reason: string | null;
+}
+
+export interface ModelsState {
+  embedder: ModelState;
+  reranker: ModelState;
+}
+
+/** Something dragged over the window from the file manager. */
+export type FolderDrag = { kind: "over" } | { kind: "left" } | { kind: "dropped"; paths: string[] };
+
+/** Takes a listener off again. */
+export type Unlisten = () => void;
+
+/** Every promise rejects with an {@link AppError}. */
+export interface Backend {
+  /**
+   * Asks for the best five notes, reading `candidates` of them. `onEvent` gets one list per stage as it lands, the
+   * last with `done`, or a failure. A newer search cancels an older one.
+   */
+  search(queryId: number, query: string, candidates: number, onEvent: (event: SearchEvent) => void): Promise<void>;
+
+  folders(): Promise<string[]>;
+  /** Opens the system's picker; null when the user changed their mind. */
+  addFolder(): Promise<string | null>;
+  addFolderPath(path: string): Promise<string>;
+  removeFolder(path: string): Promise<void>;
+
+  /** `withFiles` adds a row a file. */
+  status(withFiles: boolean): Promise<Status>;
+  preview(path: string, span: Range, query: string): Promise<Preview>;
+  /** In the system's default app. */
+  openFile(path: string): Promise<void>;
+  /** In the system's file manager. */
+  revealFile(path: string): Promise<void>;
+
+  settings(): Promise<Settings>;
+  setCandidates(candidates: number): Promise<void>;
+  modelsState(): Promise<ModelsState>;
+
+  onIndexProgress(listener: (progress: IndexProgress) => void): Promise<Unlisten>;
+  onModelsChanged(listener: (models: ModelsState) => void): Promise<Unlisten>;
+  onFolderDrag(listener: (drag: FolderDrag) => void): Promise<Unlisten>;
+}
+
+/** Whatever was thrown, as something to show. */
+export function asAppError(thrown: unknown): AppError {
+  if (typeof thrown === "object" && thrown !== null && "message" in thrown) {
+    const kind = "kind" in thrown && typeof thrown.kind === "string" ? thrown.kind : "unexpected";
+    return { kind, message: String(thrown.message) };
+  }
+  return { kind: "unexpected", message: String(thrown) };
+}

@@ -1,0 +1,9 @@
+import { mount } from "svelte";
+import App from "./App.svelte";
+import { chooseBackend } from "./backend/choose";
+import "./theme.css";
+import "./base.css";
+
+const target = document.getElementById("app");
+if (!target) throw new Error("index.html has no #app");
+mount(App, { target, props: { backend: await chooseBackend() } });

@@ -1,0 +1,114 @@
+import {
+  asAppError,
+  type AppError,
+  type Backend,
+  type IndexProgress,
+  type ModelsState,
+  type Status,
+  type Unlisten,
+} from "../backend/backend";
+
+/** The watched folders, what became of their files, and the models. */
+export class Library {
+  /** Null until known, so that the first-run screen never flashes. */
+  folders = $state.raw<string[] | null>(null);
+  status = $state.raw<Status | null>(null);
+  progress = $state.raw<IndexProgress | null>(null);
+  models = $state.raw<ModelsState | null>(null);
+  /** The last action that failed, until dismissed. */
+  failure = $state.raw<AppError | null>(null);
+  /** A folder is being dragged over the window. */
+  draggedOver = $state(false);
+
+  /** Called when answers may have changed: the notes are indexed anew, or a model came. */
+  onchange: () => void = () => undefined;
+
+  readonly #backend: Backend;
+  #statusAsked = 0;
+
+  constructor(backend: Backend) {
+    this.#backend = backend;
+  }
+
+  /** Loads everything and follows it; the result takes the listeners off. */
+  async open(): Promise<Unlisten> {
+    const offs = await Promise.all([
+      this.#backend.onIndexProgress((progress) => this.#follow(progress)),
+      this.#backend.onModelsChanged((models) => {
+        this.models = models;
+        this.onchange();
+      }),
+      this.#backend.onFolderDrag((drag) => {
+        this.draggedOver = drag.kind === "over";
+        if (drag.kind === "dropped") void this.addPaths(drag.paths);
+      }),
+    ]);
+    await this.#attempt(async () => {
+      this.folders = await this.#backend.folders();
+    });
+    await this.#attempt(async () => {
+      this.models = await this.#backend.modelsState();
+    });
+    await this.reload();
+    return () => offs.forEach((off) => off());
+  }
+
+  /** Counts, and the reasons why files were left out. */
+  async reload(): Promise<void> {
+    const asked = ++this.#statusAsked;
+    await this.#attempt(async () => {
+      const status = await this.#backend.status(true);
+      // Two may be under way: the later question has the newer answer.
+      if (asked === this.#statusAsked) this.status = status;
+    });
+  }
+
+  /** Through the system's picker. */
+  async add(): Promise<void> {
+    await this.#attempt(() => this.#backend.addFolder());
+    await this.#foldersChanged();
+  }
+
+  async addPaths(paths: readonly string[]): Promise<void> {
+    for (const path of paths) await this.#attempt(() => this.#backend.addFolderPath(path));
+    await this.#foldersChanged();
+  }
+
+  async remove(path: string): Promise<void> {
+    await this.#attempt(() => this.#backend.removeFolder(path));
+    await this.#foldersChanged();
+    this.onchange();
+  }
+
+  async openFile(path: string): Promise<void> {
+    await this.#attempt(() => this.#backend.openFile(path));
+  }
+
+  async revealFile(path: string): Promise<void> {
+    await this.#attempt(() => this.#backend.revealFile(path));
+  }
+
+  async #foldersChanged(): Promise<void> {
+    await this.#attempt(async () => {
+      this.folders = await this.#backend.folders();
+    });
+    await this.reload();
+  }
+
+  #follow(progress: IndexProgress): void {
+    const before = this.progress?.phase;
+    this.progress = progress;
+    if (progress.phase === before) return;
+    // Each phase leaves other counts behind; within one, the progress line says enough.
+    void this.reload();
+    if (progress.phase === "vectors" || progress.phase === "done") this.onchange();
+  }
+
+  async #attempt(action: () => Promise<unknown>): Promise<void> {
+    try {
+      await action();
+    } catch (thrown) {
+      this.failure = asAppError(thrown);
+    }
+  }
+}

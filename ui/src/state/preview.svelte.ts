@@ -1,0 +1,49 @@
+import { asAppError, type AppError, type Backend, type Hit, type Preview } from "../backend/backend";
+import { keyOf } from "./arrange";
+
+/** A held arrow key runs through the list faster than notes are worth reading from disk. */
+export const SETTLE_MS = 60;
+
+/** The note around the selected hit. The last one stays on screen until the next is there: no flash between them. */
+export class PreviewState {
+  note = $state.raw<Preview | null>(null);
+  failure = $state.raw<AppError | null>(null);
+
+  /** What was last asked for: the same hit under the same question is not read twice. */
+  #wanted = "";
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #backend: Backend;
+
+  constructor(backend: Backend) {
+    this.#backend = backend;
+  }
+
+  show(hit: Hit | null, query: string): void {
+    const wanted = hit ? `${keyOf(hit)}?${query}` : "";
+    if (wanted === this.#wanted) return;
+    this.#wanted = wanted;
+    clearTimeout(this.#timer);
+    if (!hit) {
+      this.note = null;
+      this.failure = null;
+      return;
+    }
+    const load = () => void this.#load(hit, query, wanted);
+    // The first note of an empty pane comes at once.
+    if (this.note === null) load();
+    else this.#timer = setTimeout(load, SETTLE_MS);
+  }
+
+  async #load(hit: Hit, query: string, wanted: string): Promise<void> {
+    try {
+      const note = await this.#backend.preview(hit.path, hit.span, query);
+      if (wanted !== this.#wanted) return;
+      this.note = note;
+      this.failure = null;
+    } catch (thrown) {
+      if (wanted !== this.#wanted) return;
+      this.note = null;
+      this.failure = asAppError(thrown);
+    }
+  }
+}

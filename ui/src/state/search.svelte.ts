@@ -1,0 +1,216 @@
+import {
+  asAppError,
+  type AppError,
+  type Backend,
+  type Hit,
+  type SearchEvent,
+  type SearchResults,
+} from "../backend/backend";
+import { arrange, keyOf, type Card } from "./arrange";
+
+/** Long enough that a fast typist asks once a word, short enough to feel immediate. */
+export const DEBOUNCE_MS = 80;
+
+/** How many candidates the cross-encoder may read. */
+export const CANDIDATE_CHOICES = [20, 50, 100, 200] as const;
+
+/** Scores are 32-bit floats: 0.29 arrives as 0.28999999, and a threshold of 0.29 must still let it through. */
+const SCORE_EPSILON = 1e-6;
+
+type Reason = "asked" | "refresh";
+
+/** The question in the box and the list that answers it. */
+export class Search {
+  /** What stands in the box. */
+  text = $state("");
+  /** Scores below are folded away. 0 is off. */
+  threshold = $state(0);
+  /** Show what the threshold folds away. */
+  showBelow = $state(false);
+  candidates = $state<number>(100);
+  /** A search is under way. */
+  busy = $state(false);
+  failure = $state.raw<AppError | null>(null);
+  /** The newest list's figures; `done` once no later stage will replace it. */
+  answer = $state.raw<{ results: SearchResults; done: boolean } | null>(null);
+  /** Milliseconds that reranking took, the last time it read that many candidates. */
+  costs = $state.raw<ReadonlyMap<number, number>>(new Map());
+  /** The question that the cards on screen answer. */
+  shownFor = $state("");
+
+  #cards = $state.raw<Card[]>([]);
+  /** The card the user chose; null leaves the choice to the order: the first one. */
+  #picked = $state<string | null>(null);
+  /** The card the pointer is on. */
+  #pointed: string | null = null;
+
+  /** Whether an input method is putting a word together. */
+  #composing = false;
+  /** Of the newest search; events of any other are late. */
+  #queryId = 0;
+  #reason: Reason = "asked";
+  /** The question last sent. */
+  #asked = "";
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  readonly #backend: Backend;
+
+  constructor(backend: Backend) {
+    this.#backend = backend;
+  }
+
+  /** Whether a card's score is under the threshold. It acts on the last list only: earlier scores are provisional. */
+  isBelow(card: Card): boolean {
+    return this.answer?.done === true && !card.dropped && card.hit.score < this.threshold - SCORE_EPSILON;
+  }
+
+  get provisional(): boolean {
+    return this.answer !== null && !this.answer.done;
+  }
+
+  /** The scores that the threshold is drawn against. */
+  scores = $derived(this.answer?.done ? this.answer.results.hits.map((hit) => hit.score) : []);
+  belowCount = $derived(this.#cards.filter((card) => this.isBelow(card)).length);
+  cards = $derived(this.showBelow ? this.#cards : this.#cards.filter((card) => !this.isBelow(card)));
+  selected = $derived.by(() => {
+    const at = this.#cards.findIndex((card) => card.key === this.#picked);
+    const until = this.#cards.slice(0, at + 1);
+    // A picked card that the threshold took away leaves the selection to the one above it.
+    return this.cards.findLast((card) => until.includes(card)) ?? this.cards[0] ?? null;
+  });
+
+  type(text: string): void {
+    this.text = text;
+    if (!this.#composing) this.#schedule();
+  }
+
+  compositionStarted(): void {
+    this.#composing = true;
+    clearTimeout(this.#timer);
+  }
+
+  compositionEnded(text: string): void {
+    this.#composing = false;
+    this.type(text);
+  }
+
+  clear(): void {
+    this.#composing = false;
+    this.type("");
+  }
+
+  /** Asks at once what a pending key stroke would ask in a moment. */
+  flush(): void {
+    clearTimeout(this.#timer);
+    if (this.text.trim() !== "" && this.text.trim() !== this.#asked) this.#ask("asked");
+  }
+
+  /** The same question again, after the notes or the models changed: only the last list replaces what is shown. */
+  refresh(): void {
+    if (this.#asked !== "" && this.#asked === this.text.trim() && !this.busy) this.#ask("refresh");
+  }
+
+  setCandidates(candidates: number): void {
+    if (candidates === this.candidates) return;
+    this.candidates = candidates;
+    const query = this.text.trim();
+    if (query !== "") this.#ask(query === this.shownFor ? "refresh" : "asked");
+    this.#backend.setCandidates(candidates).catch((thrown: unknown) => (this.failure = asAppError(thrown)));
+  }
+
+  pick(card: Card): void {
+    this.#picked = card.key;
+  }
+
+  /** Moves the selection by that many cards; stops at both ends. */
+  move(by: number): void {
+    const cards = this.cards;
+    const at = cards.findIndex((card) => card.key === this.selected?.key);
+    const next = cards[Math.min(Math.max(at + by, 0), cards.length - 1)];
+    if (next) this.pick(next);
+  }
+
+  /** The pointer moved onto a card, or (null) off the list. */
+  point(card: Card | null): void {
+    this.#pointed = card?.key ?? null;
+  }
+
+  /** What Enter means: null while the list still answers an older question. */
+  get chosen(): Hit | null {
+    return this.shownFor === this.text.trim() ? (this.selected?.hit ?? null) : null;
+  }
+
+  #schedule(): void {
+    clearTimeout(this.#timer);
+    const query = this.text.trim();
+    if (query === "") this.#reset();
+    else if (query !== this.#asked) this.#timer = setTimeout(() => this.#ask("asked"), DEBOUNCE_MS);
+  }
+
+  #reset(): void {
+    this.#queryId += 1;
+    this.#asked = "";
+    this.shownFor = "";
+    this.busy = false;
+    this.failure = null;
+    this.answer = null;
+    this.#show([]);
+  }
+
+  #ask(reason: Reason): void {
+    clearTimeout(this.#timer);
+    const id = ++this.#queryId;
+    this.#reason = reason;
+    this.#asked = this.text.trim();
+    this.busy = true;
+    this.#backend
+      .search(id, this.#asked, this.candidates, (event) => this.#receive(event))
+      .catch((error: unknown) => this.#receive({ kind: "failed", query_id: id, error: asAppError(error) }));
+  }
+
+  #receive(event: SearchEvent): void {
+    if (event.query_id !== this.#queryId) return;
+    if (event.kind === "failed") {
+      this.busy = false;
+      if (event.error.kind !== "cancelled") this.failure = event.error;
+      return;
+    }
+    const { results, done } = event;
+    this.busy = !done;
+    if (!done && this.#reason === "refresh") return;
+    const isNew = this.#asked !== this.shownFor;
+    // No word matched, but meaning has not been asked yet: an empty list would only flash.
+    if (!done && isNew && results.hits.length === 0) return;
+
+    this.failure = null;
+    this.answer = { results, done };
+    if (isNew) {
+      this.shownFor = this.#asked;
+      this.#show(results.hits.map((hit) => ({ key: keyOf(hit), hit, dropped: false })));
+    } else {
+      this.#replace(results.hits);
+    }
+    if (done && results.candidates.reranked > 0) {
+      this.costs = new Map(this.costs).set(results.candidates.asked, results.took_ms.rerank);
+    }
+  }
+
+  /** A list for another question: nothing is held. */
+  #show(cards: Card[]): void {
+    this.#picked = null;
+    this.#pointed = null;
+    this.showBelow = false;
+    this.#cards = cards;
+  }
+
+  /** A better list for the same question. */
+  #replace(hits: readonly Hit[]): void {
+    const picked = this.#cards.find((card) => card.key === this.#picked);
+    const held = [picked?.key, this.#pointed].filter((key) => typeof key === "string");
+    this.#cards = arrange(this.#cards, hits, new Set(held));
+    if (picked) {
+      const same = this.#cards.find((card) => card.hit.path === picked.hit.path);
+      this.#picked = same?.key ?? null;
+    }
+  }
+}

@@ -1,0 +1,86 @@
+import type { Degraded, IndexProgress, ModelsState, RootStatus, SearchResults } from "../backend/backend";
+
+const wholeNumber = new Intl.NumberFormat("en");
+
+/** 8012 is `8,012`. */
+export function count(n: number): string {
+  return wholeNumber.format(n);
+}
+
+/** `1 note`, `2 notes`. */
+export function counted(n: number, noun: string): string {
+  return `${count(n)} ${noun}${n === 1 ? "" : "s"}`;
+}
+
+/** Milliseconds as a person reads them: `4 ms`, `310 ms`, `1.3 s`. */
+export function duration(ms: number): string {
+  if (ms > 0 && ms < 1) return "<1 ms";
+  return ms < 999.5 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+}
+
+/** Two digits, never rounded up to a certainty the model did not claim: 0.996 is `0.99`. */
+export function score(value: number): string {
+  const clamped = Math.min(Math.max(value, 0), 1);
+  // The epsilon undoes binary fractions: 0.29 * 100 is 28.999….
+  return (Math.floor(clamped * 100 + 1e-4) / 100).toFixed(2);
+}
+
+export function size(bytes: number): string {
+  const mb = bytes / 1e6;
+  return mb < 1 ? `${Math.ceil(bytes / 1e3)} kB` : mb < 1000 ? `${mb.toFixed(1)} MB` : `${(mb / 1000).toFixed(1)} GB`;
+}
+
+/** `421 notes, 3 skipped, 1 unreadable`. */
+export function notesText(roots: readonly RootStatus[]): string {
+  const sum = (of: (root: RootStatus) => number) => roots.reduce((total, root) => total + of(root), 0);
+  const parts = [counted(sum((root) => root.indexed + root.waiting), "note")];
+  const skipped = sum((root) => root.skipped);
+  const failed = sum((root) => root.failed);
+  if (skipped > 0) parts.push(`${count(skipped)} skipped`);
+  if (failed > 0) parts.push(`${count(failed)} unreadable`);
+  return parts.join(", ");
+}
+
+/** What the engine is doing with the notes now; null when it rests. */
+export function progressText({ phase, done, total }: IndexProgress): string | null {
+  switch (phase) {
+    case "scanning":
+      return "Looking through your folders";
+    case "text":
+      return `Reading notes: ${count(done)} of ${count(total)}`;
+    case "vectors":
+      return `Learning what they mean: ${count(done)} of ${counted(total, "passage")}`;
+    case "done":
+      return null;
+  }
+}
+
+export function degradedText(degraded: Degraded): string {
+  switch (degraded.kind) {
+    case "no_embedder":
+      return `Found by words only: ${degraded.reason}`;
+    case "no_reranker":
+      return `Not reranked: ${degraded.reason}`;
+    case "vectors_pending":
+      return `${count(degraded.embedded)} of ${counted(degraded.chunks, "passage")} can be found by meaning so far, the rest by words only`;
+  }
+}
+
+/** Everything this answer had to do without, as one line; null when nothing is missing. */
+export function shortfall(results: SearchResults): string | null {
+  const parts = results.degraded === null ? [] : [degradedText(results.degraded)];
+  const { reranked, recalled, asked } = results.candidates;
+  const expected = Math.min(recalled, asked);
+  if (reranked > 0 && reranked < expected) {
+    parts.push(`Reranking stopped in time: ${reranked} of ${expected} candidates read`);
+  }
+  return parts.length > 0 ? parts.join(". ") : null;
+}
+
+/** What the models cannot do now; null when both are ready. */
+export function modelsText({ embedder, reranker }: ModelsState): string | null {
+  if (embedder.state === "missing") return `Finding by words only: ${embedder.reason ?? "no meaning model"}`;
+  if (reranker.state === "missing") return `No reranking: ${reranker.reason ?? "no reranking model"}`;
+  if (embedder.state === "loading" || reranker.state === "loading") return "Models are loading; words work already";
+  return null;
+}

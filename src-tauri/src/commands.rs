@@ -58,12 +58,7 @@ pub async fn status(shell: Shared<'_>, with_files: bool) -> Result<Status, AppEr
 /// `span` is the hit's, in bytes.
 #[tauri::command]
 #[specta::specta]
-pub async fn preview(
-    shell: Shared<'_>,
-    path: PathBuf,
-    span: [u32; 2],
-    query: String,
-) -> Result<Preview, AppError> {
+pub async fn preview(shell: Shared<'_>, path: PathBuf, span: [u32; 2], query: String) -> Result<Preview, AppError> {
     let span = span.map(|byte| byte as usize);
     shell.on_engine(move |engine| engine.preview(&path, span, &query)).await.map(Preview::from)
 }

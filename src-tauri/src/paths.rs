@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Parser;
+use nuthatch_inference::ModelStore;
 use tauri::{Manager, Runtime};
 
 use crate::ipc::{AppError, ErrorKind};
@@ -41,9 +42,10 @@ fn folder(argument: &str) -> Result<PathBuf, String> {
     }
 }
 
-/// The models that ship with the app: beside the program in a build tree, in the resource folder once installed.
-pub fn shipped_models<R: Runtime>(app: &impl Manager<R>) -> tauri::Result<PathBuf> {
-    Ok(app.path().resource_dir()?.join("models"))
+/// The models that ship: in the package's resource folder, or where every other program of the tree finds them.
+pub fn shipped_models<R: Runtime>(app: &impl Manager<R>) -> Option<PathBuf> {
+    let packaged = app.path().resource_dir().ok().map(|folder| folder.join("models"));
+    packaged.filter(|folder| folder.join("manifest.toml").is_file()).or_else(ModelStore::shipped_dir)
 }
 
 /// `path` with every link followed, if it leads to something inside one of the watched `folders`.

@@ -21,16 +21,16 @@ pub fn spawn<R: Runtime>(app: AppHandle<R>, shell: Arc<Shell>, args: Args) -> io
 }
 
 fn run<R: Runtime>(app: &AppHandle<R>, shell: &Arc<Shell>, args: &Args) {
-    let engine = open(args);
-    shell.opened(engine.clone());
-    let engine = match engine {
+    let engine = match open(args) {
         Ok(engine) => engine,
         Err(error) => {
             tracing::error!("{error}");
-            return;
+            return shell.opened(Err(error));
         }
     };
+    // Before the window's first question, so that its first list of folders is the whole one.
     let refused = add_folders(&engine, &args.folders);
+    shell.opened(Ok(engine.clone()));
     if let Err(error) = models::spawn(app.clone(), Arc::clone(shell), engine.clone()) {
         tracing::error!("no thread to load models in: {error}");
     }

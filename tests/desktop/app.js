@@ -97,7 +97,11 @@ export class App {
   }
 
   async one(testId) {
-    return this.#driver.wait(until.elementLocated(By.css(`[data-testid="${testId}"]`)), PATIENCE_MS, `no ${testId}`);
+    return this.#driver.wait(
+      until.elementLocated(By.css(`[data-testid="${testId}"]`)),
+      PATIENCE_MS,
+      `no ${testId}`,
+    );
   }
 
   async all(testId) {
@@ -106,7 +110,10 @@ export class App {
 
   /** The text of the element, or an empty string while there is none. */
   async text(testId) {
-    return this.script(`return document.querySelector('[data-testid="' + arguments[0] + '"]')?.textContent ?? ""`, testId);
+    return this.script(
+      `return document.querySelector('[data-testid="' + arguments[0] + '"]')?.textContent ?? ""`,
+      testId,
+    );
   }
 
   async script(body, ...args) {
@@ -121,9 +128,13 @@ export class App {
 
 async function freePorts(n) {
   const servers = await Promise.all(
-    Array.from({ length: n }, () => new Promise((open) => {
-      const server = createServer().listen(0, "127.0.0.1", () => open(server));
-    })),
+    Array.from(
+      { length: n },
+      () =>
+        new Promise((open) => {
+          const server = createServer().listen(0, "127.0.0.1", () => open(server));
+        }),
+    ),
   );
   const ports = servers.map((server) => server.address().port);
   await Promise.all(servers.map((server) => new Promise((closed) => server.close(closed))));
@@ -138,7 +149,8 @@ async function listening(port, driverProcess) {
       await fetch(`http://127.0.0.1:${port}/status`);
       return;
     } catch (error) {
-      if (driverProcess.exitCode !== null) throw new Error(`tauri-driver ended with ${driverProcess.exitCode}`);
+      if (driverProcess.exitCode !== null)
+        throw new Error(`tauri-driver ended with ${driverProcess.exitCode}`);
       if (Date.now() > until) throw error;
       await new Promise((again) => setTimeout(again, 50));
     }

@@ -14,11 +14,12 @@ const OUT = join(import.meta.dirname, "out");
 const CARDS = `
   return [...document.querySelectorAll('[data-testid="hit-card"]')].map((card) => ({
     path: card.dataset.path,
-    score: Number(card.querySelector('[data-testid="hit-score"]').textContent.match(/[\\d.]+/)?.[0] ?? NaN),
+    score: Number(card.querySelector('[data-testid="hit-score"]').textContent),
     selected: card.getAttribute("aria-selected") === "true",
   }));`;
 
-const BUSY = `return document.querySelector('[role="listbox"], #hits')?.getAttribute("aria-busy") !== "false"`;
+/** What a screen reader hears once the last stage has landed: "5 notes found". */
+const SPOKEN = `return document.querySelector('[aria-label="Results"] [role="status"]').textContent`;
 
 let app;
 let notes;
@@ -32,33 +33,116 @@ before(async () => {
 
 after(async () => {
   await app?.stop();
-  await rm(notes, { recursive: true, force: true });
+  if (notes) await rm(notes, { recursive: true, force: true });
 });
 
 async function keep(name) {
   await writeFile(join(OUT, `${name}.png`), await app.screenshot());
 }
 
-/** Types a question over the last one and waits for the last stage's five cards. */
+/** Types a question over the last one and gives the cards of its last stage. */
 async function ask(question) {
   const input = await app.one("search-input");
   await input.sendKeys(Key.chord(Key.CONTROL, "a"), Key.BACK_SPACE);
-  await app.until("an empty list", async () => (await app.all("hit-card")).length === 0);
+  await app.until("the list to empty", async () => (await app.all("hit-card")).length === 0);
   await input.sendKeys(question);
-  return app.until(`five cards for ${question}`, async () => {
-    if (await app.script(BUSY)) return null;
-    const cards = await app.script(CARDS);
-    return cards.length === 5 ? cards : null;
-  });
+  await app.until(`an answer to ${question}`, async () => (await app.script(SPOKEN)) === "5 notes found");
+  return app.script(CARDS);
+}
+
+function ranked(cards) {
+  const scores = cards.map((card) => card.score);
+  for (const score of scores) assert.ok(score >= 0 && score <= 1, `score ${score}`);
+  assert.deepEqual(
+    scores,
+    scores.toSorted((a, b) => b - a),
+  );
+}
+
+/** Where a threshold splits the list best: how many cards stay, and how many hundredths the slider must show. */
+function split(cards) {
+  const gaps = cards.slice(1).map((card, at) => cards[at].score - card.score);
+  const widest = gaps.indexOf(Math.max(...gaps));
+  return { stay: widest + 1, hundredths: Math.round(cards[widest].score * 100) };
 }
 
 describe("Nuthatch's window", () => {
   test("opens with the cursor in the search box and says how to begin", async () => {
     await app.one("empty-state");
-    const input = await app.one("search-input");
-    await app.until("focus in the search box", async () =>
-      app.script("return document.activeElement === arguments[0]", input),
-    );
+    await app.one("add-folder");
+    const focused = "return document.activeElement?.dataset.testid";
+    await app.until("focus in the search box", async () => (await app.script(focused)) === "search-input");
     await keep("1-empty");
+  });
+
+  test("reads a folder that is added, and says how far it is", async () => {
+    const files = (await readdir(notes, { recursive: true, withFileTypes: true })).filter((entry) =>
+      entry.isFile(),
+    );
+    await app.invoke("add_folder_path", { path: notes });
+    await app.until("the notes in the status line", async () =>
+      (await app.text("status-line")).includes(`${files.length} notes`),
+    );
+    await app.until("the models", async () => {
+      const models = await app.invoke("models_state");
+      return models.embedder.state !== "loading" && models.reranker.state !== "loading";
+    });
+    const models = await app.invoke("models_state");
+    assert.equal(models.embedder.state, "ready", models.embedder.reason);
+    assert.equal(models.reranker.state, "ready", models.reranker.reason);
+    await app.until("every passage's vector", async () => {
+      const status = await app.invoke("status", { withFiles: true });
+      return status.n_chunks > 0 && status.n_vectors === status.n_chunks && status.files.length === 0;
+    });
+  });
+
+  test("answers an English question with five ranked notes", async () => {
+    const cards = await ask("how do I restore a database from its copy");
+    ranked(cards);
+    assert.ok(cards[0].path.endsWith("sqlite-backup.md"), cards[0].path);
+    await keep("2-english");
+  });
+
+  test("shows the note around the selected hit, and the arrow keys go through the list", async () => {
+    const input = await app.one("search-input");
+    await app.until("the passage in the preview", async () => (await app.text("preview-hit")).length > 0);
+    const path = `return document.querySelector('[data-testid="preview"] .path')?.title`;
+    const [first, second] = await app.script(CARDS);
+    assert.ok(first.selected);
+    await app.until("the first note", async () => (await app.script(path)) === first.path);
+    await input.sendKeys(Key.ARROW_DOWN);
+    await app.until("the second note", async () => (await app.script(path)) === second.path);
+    assert.deepEqual(
+      (await app.script(CARDS)).map((card) => card.selected),
+      [false, true, false, false, false],
+    );
+    await input.sendKeys(Key.ARROW_UP);
+    await app.until("the first note again", async () => (await app.script(path)) === first.path);
+  });
+
+  test("answers a Chinese question with five ranked notes", async () => {
+    const cards = await ask("怎么读取 JSON 文件里的中文");
+    ranked(cards);
+    assert.ok(cards[0].path.endsWith("json-loading.md"), cards[0].path);
+    await keep("3-chinese");
+  });
+
+  test("folds away what the threshold excludes, and brings it back", async () => {
+    const { stay, hundredths } = split(await app.script(CARDS));
+    const slider = await app.one("threshold-slider");
+    await slider.sendKeys(Key.HOME + Key.ARROW_RIGHT.repeat(hundredths));
+    await app.until(`${stay} cards`, async () => (await app.all("hit-card")).length === stay);
+    assert.match(await app.text("below-threshold"), new RegExp(`^\\s*${5 - stay} below your threshold`));
+    await keep("4-threshold");
+    await slider.sendKeys(Key.HOME);
+    await app.until("all five cards", async () => (await app.all("hit-card")).length === 5);
+    assert.equal(await app.text("below-threshold"), "");
+  });
+
+  test("forgets a folder that is taken off the list", async () => {
+    const [folder] = await app.invoke("folders");
+    await app.invoke("remove_folder", { path: folder });
+    assert.deepEqual(await app.invoke("folders"), []);
+    assert.equal((await app.invoke("status", { withFiles: false })).n_chunks, 0);
   });
 });

@@ -156,7 +156,12 @@ export interface Backend {
    * Asks for the best five notes, reading `candidates` of them. `onEvent` gets one list per stage as it lands, the
    * last with `done`, or a failure. A newer search cancels an older one.
    */
-  search(queryId: number, query: string, candidates: number, onEvent: (event: SearchEvent) => void): Promise<void>;
+  search(
+    queryId: number,
+    query: string,
+    candidates: number,
+    onEvent: (event: SearchEvent) => void,
+  ): Promise<void>;
 
   folders(): Promise<string[]>;
   /** Opens the system's picker; null when the user changed their mind. */

@@ -82,7 +82,12 @@ export class FakeBackend implements Backend {
     this.#folders = [...scenario.folders];
   }
 
-  async search(id: number, query: string, candidates: number, onEvent: (event: SearchEvent) => void): Promise<void> {
+  async search(
+    id: number,
+    query: string,
+    candidates: number,
+    onEvent: (event: SearchEvent) => void,
+  ): Promise<void> {
     this.#newest = id;
     const { models, delays } = this.#scenario;
     const stages: [Stage, number][] = [["lexical", delays.lexical]];
@@ -129,9 +134,24 @@ export class FakeBackend implements Backend {
     }));
     const at = Date.UTC(2026, 10, 20) / 1000;
     const files = [
-      { path: `${FAKE_ROOT}/money/tax 2024.pdf`, state: "failed" as const, reason: "the file is damaged: no page table", at },
-      { path: `${FAKE_ROOT}/inbox/scan-0031.png`, state: "skipped" as const, reason: "no reader for .png files", at },
-      { path: `${FAKE_ROOT}/inbox/scan-0032.png`, state: "skipped" as const, reason: "no reader for .png files", at },
+      {
+        path: `${FAKE_ROOT}/money/tax 2024.pdf`,
+        state: "failed" as const,
+        reason: "the file is damaged: no page table",
+        at,
+      },
+      {
+        path: `${FAKE_ROOT}/inbox/scan-0031.png`,
+        state: "skipped" as const,
+        reason: "no reader for .png files",
+        at,
+      },
+      {
+        path: `${FAKE_ROOT}/inbox/scan-0032.png`,
+        state: "skipped" as const,
+        reason: "no reader for .png files",
+        at,
+      },
       { path: `${FAKE_ROOT}/archive/mail.mbox`, state: "skipped" as const, reason: "larger than 20 MB", at },
     ];
     return {
@@ -221,12 +241,21 @@ export class FakeBackend implements Backend {
     const { models } = this.#scenario;
     const recalled = this.#scenario.notes
       .map((note) => bestPassage(note, query))
-      .filter(({ lexical, meaning }) => lexical > 0 || (stage !== "lexical" && meaning > 0));
+      // Vectors are never silent: the nearest notes come back, however far they are.
+      .filter(({ lexical }) => lexical > 0 || stage !== "lexical");
     const raw = ({ lexical, meaning }: Scored) =>
-      stage === "lexical" ? lexical : stage === "hybrid" ? lexical + 2 * meaning : 2.2 * meaning + 1.3 * lexical - 2.6;
+      stage === "lexical"
+        ? lexical
+        : stage === "hybrid"
+          ? lexical + 2 * meaning
+          : 2.2 * meaning + 1.3 * lexical - 2.6;
     const ranked = recalled.sort((a, b) => raw(b) - raw(a) || a.note.path.localeCompare(b.note.path));
     const hits = ranked.slice(0, 5).map((scored, i): Hit => {
-      const snippet = scored.text.replace(/\s+/g, " ").replace(/[#*`>]/g, "").trim().slice(0, 220);
+      const snippet = scored.text
+        .replace(/\s+/g, " ")
+        .replace(/[#*`>]/g, "")
+        .trim()
+        .slice(0, 220);
       const score = stage === "rerank" ? 1 / (1 + Math.exp(-raw(scored))) : 1 - 1 / (1 + raw(scored));
       const start = encode(scored.note.text.slice(0, scored.start)).length;
       return {
@@ -274,38 +303,60 @@ function titleOf(note: FakeNote): string {
   return /^# (.+)$/m.exec(note.text)?.[1] ?? note.path.slice(note.path.lastIndexOf("/") + 1);
 }
 
-/** English words of three letters and more, and every pair of neighbouring Chinese characters. */
+const SMALL_WORDS = new Set([
+  "the",
+  "and",
+  "why",
+  "how",
+  "what",
+  "when",
+  "does",
+  "did",
+  "for",
+  "was",
+  "with",
+]);
+
+/** English words that carry something, and every pair of neighbouring Chinese characters. */
 function terms(text: string): string[] {
-  const words = text.toLowerCase().match(/[a-z]{3,}/g) ?? [];
+  const words = (text.toLowerCase().match(/[a-z]{3,}/g) ?? []).filter((word) => !SMALL_WORDS.has(word));
   const pairs = (text.match(/\p{Script=Han}+/gu) ?? []).flatMap((run) =>
     run.length < 2 ? [run] : Array.from({ length: run.length - 1 }, (_, i) => run.slice(i, i + 2)),
   );
   return [...words, ...pairs];
 }
 
+/** Letters match at the start of a word, Chinese anywhere. */
+function wordStart(term: string): RegExp {
+  return new RegExp(/^[a-z]/.test(term) ? `\\b${term}` : term);
+}
+
 function highlights(text: string, query: string): Range[] {
   const wanted = terms(query);
   const found: Range[] = [];
   if (wanted.length === 0) return found;
-  for (const match of text.toLowerCase().matchAll(new RegExp(wanted.join("|"), "g"))) {
+  for (const match of text
+    .toLowerCase()
+    .matchAll(new RegExp(wanted.map((term) => wordStart(term).source).join("|"), "g"))) {
     const start = codePoints(text.slice(0, match.index)).length;
     found.push([start, start + codePoints(match[0]).length]);
   }
   return found;
 }
 
-/** The paragraph with most of the question's words. */
+/** The paragraph, with its heading, that has most of the question's words. */
 function bestPassage(note: FakeNote, query: string): Scored {
   const wanted = terms(query);
   const share = (text: string) => {
     const lower = text.toLowerCase();
-    return wanted.filter((term) => lower.includes(term)).length / Math.max(wanted.length, 1);
+    return wanted.filter((term) => wordStart(term).test(lower)).length / Math.max(wanted.length, 1);
   };
   let best: Scored = { note, start: 0, text: "", lexical: -1, meaning: 0 };
-  for (const match of note.text.matchAll(/(?:[^\n]+\n?)+/g)) {
+  for (const match of note.text.matchAll(/(?:#+ [^\n]+\n\n)*(?:[^\n]+\n?)+/g)) {
     const lexical = share(match[0]);
-    const isHeading = match[0].startsWith("#") || match[0].startsWith("---");
-    if (lexical > best.lexical && !isHeading) best = { note, start: match.index, text: match[0], lexical, meaning: 0 };
+    const [text] = match;
+    if (lexical > best.lexical && !text.startsWith("---"))
+      best = { note, start: match.index, text, lexical, meaning: 0 };
   }
   return { ...best, lexical: 2 * best.lexical, meaning: 2 * share(`${note.about} ${note.text}`) };
 }

@@ -8,7 +8,11 @@ export interface FakeNote {
 
 export const FAKE_ROOT = "/home/mei/Notes";
 
-const note = (path: string, about: string, text: string): FakeNote => ({ path: `${FAKE_ROOT}/${path}`, about, text });
+const note = (path: string, about: string, text: string): FakeNote => ({
+  path: `${FAKE_ROOT}/${path}`,
+  about,
+  text,
+});
 
 export const FAKE_NOTES: FakeNote[] = [
   note(

@@ -23,7 +23,8 @@ export function arrange(shown: readonly Card[], hits: readonly Hit[], held: Read
   const placed = new Set<Card>();
   for (const [slot, card] of shown.entries()) {
     if (!held.has(card.key)) continue;
-    const same = fresh.find(({ key }) => key === card.key) ?? fresh.find(({ hit }) => hit.path === card.hit.path);
+    const same =
+      fresh.find(({ key }) => key === card.key) ?? fresh.find(({ hit }) => hit.path === card.hit.path);
     slots[slot] = same ?? { ...card, dropped: true };
     if (same) placed.add(same);
   }

@@ -59,7 +59,10 @@ export class Library {
     await this.#attempt(async () => {
       const status = await this.#backend.status(true);
       // Two may be under way: the later question has the newer answer.
-      if (asked === this.#statusAsked) this.status = status;
+      if (asked !== this.#statusAsked) return;
+      const isNewer = this.status !== null && this.status.generation !== status.generation;
+      this.status = status;
+      if (isNewer) this.onchange();
     });
   }
 
@@ -77,7 +80,6 @@ export class Library {
   async remove(path: string): Promise<void> {
     await this.#attempt(() => this.#backend.removeFolder(path));
     await this.#foldersChanged();
-    this.onchange();
   }
 
   async openFile(path: string): Promise<void> {
@@ -101,7 +103,6 @@ export class Library {
     if (progress.phase === before) return;
     // Each phase leaves other counts behind; within one, the progress line says enough.
     void this.reload();
-    if (progress.phase === "vectors" || progress.phase === "done") this.onchange();
   }
 
   async #attempt(action: () => Promise<unknown>): Promise<void> {

@@ -64,8 +64,14 @@ export class Search {
     return this.answer?.done === true && !card.dropped && card.hit.score < this.threshold - SCORE_EPSILON;
   }
 
-  get provisional(): boolean {
+  /** Whether a better list for this question is still to come. */
+  get pending(): boolean {
     return this.answer !== null && !this.answer.done;
+  }
+
+  /** Whether the scores are the first stage's, which say little across questions. */
+  get provisional(): boolean {
+    return this.pending || this.answer?.results.candidates.reranked === 0;
   }
 
   /** The scores that the threshold is drawn against. */

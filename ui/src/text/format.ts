@@ -27,13 +27,23 @@ export function score(value: number): string {
 
 export function size(bytes: number): string {
   const mb = bytes / 1e6;
-  return mb < 1 ? `${Math.ceil(bytes / 1e3)} kB` : mb < 1000 ? `${mb.toFixed(1)} MB` : `${(mb / 1000).toFixed(1)} GB`;
+  return mb < 1
+    ? `${Math.ceil(bytes / 1e3)} kB`
+    : mb < 1000
+      ? `${mb.toFixed(1)} MB`
+      : `${(mb / 1000).toFixed(1)} GB`;
 }
 
 /** `421 notes, 3 skipped, 1 unreadable`. */
 export function notesText(roots: readonly RootStatus[]): string {
+  if (roots.length === 0) return "No folder yet";
   const sum = (of: (root: RootStatus) => number) => roots.reduce((total, root) => total + of(root), 0);
-  const parts = [counted(sum((root) => root.indexed + root.waiting), "note")];
+  const parts = [
+    counted(
+      sum((root) => root.indexed + root.waiting),
+      "note",
+    ),
+  ];
   const skipped = sum((root) => root.skipped);
   const failed = sum((root) => root.failed);
   if (skipped > 0) parts.push(`${count(skipped)} skipped`);
@@ -77,10 +87,11 @@ export function shortfall(results: SearchResults): string | null {
   return parts.length > 0 ? parts.join(". ") : null;
 }
 
-/** What the models cannot do now; null when both are ready. */
+/** What the models cannot do now, in few words (every answer gives the reason); null when both are ready. */
 export function modelsText({ embedder, reranker }: ModelsState): string | null {
-  if (embedder.state === "missing") return `Finding by words only: ${embedder.reason ?? "no meaning model"}`;
-  if (reranker.state === "missing") return `No reranking: ${reranker.reason ?? "no reranking model"}`;
-  if (embedder.state === "loading" || reranker.state === "loading") return "Models are loading; words work already";
+  if (embedder.state === "missing") return "No meaning model: found by words only";
+  if (reranker.state === "missing") return "No reranking model";
+  if (embedder.state === "loading" || reranker.state === "loading")
+    return "Models are loading; words work already";
   return null;
 }

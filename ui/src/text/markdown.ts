@@ -84,7 +84,12 @@ export function markdownBlocks(points: readonly string[]): Block[] {
     } else if ((match = /^(\s*)([-*+]|\d{1,4}[.)])\s+(\[[ xX]\]\s+)?/.exec(text))) {
       const [syntax, indent = "", sign = "", box] = match;
       const bullet = box ? (/x/i.test(box) ? "☑" : "☐") : /\d/.test(sign) ? sign : "•";
-      open = add("item", skip(syntax), Math.min(Math.floor(indent.replace(/\t/g, "  ").length / 2), 4), bullet);
+      open = add(
+        "item",
+        skip(syntax),
+        Math.min(Math.floor(indent.replace(/\t/g, "  ").length / 2), 4),
+        bullet,
+      );
     } else if ((match = /^\s*>\s?/.exec(text))) {
       if (open?.kind === "quote") open.range[1] = end;
       else open = add("quote", skip(match[0]));
@@ -103,11 +108,14 @@ export function markdownBlocks(points: readonly string[]): Block[] {
   return blocks;
 }
 
-export type InlineStyle = "strong" | "code" | "link" | "syntax";
+export type InlineStyle = "strong" | "emphasis" | "code" | "link" | "syntax";
 
 /** Marks inside a block. `syntax` is what is hidden: asterisks, backquotes, a link's address. */
-export function inlineMarks(points: readonly string[], block: Block): { layer: InlineStyle; ranges: Range[] }[] {
-  const found: Record<InlineStyle, Range[]> = { strong: [], code: [], link: [], syntax: [] };
+export function inlineMarks(
+  points: readonly string[],
+  block: Block,
+): { layer: InlineStyle; ranges: Range[] }[] {
+  const found: Record<InlineStyle, Range[]> = { strong: [], emphasis: [], code: [], link: [], syntax: [] };
   if (block.kind !== "code" && block.kind !== "meta" && block.kind !== "rule") {
     const text = points.slice(...block.range).join("");
     // Offsets of a match are UTF-16 units: this turns them into code points of the whole note.
@@ -115,7 +123,7 @@ export function inlineMarks(points: readonly string[], block: Block): { layer: I
     const mark = (style: InlineStyle, from: number, to: number) => found[style].push([at(from), at(to)]);
     // The sign that a quote repeats on each line, then what stands within a line.
     const grammar =
-      /(?<quote>\n\s*>\s?)|(?<code>`[^`\n]+`)|(?<strong>\*\*[^*\n]+\*\*|__[^_\n]+__)|(?<wiki>\[\[[^\]\n]+\]\])|(?<link>!?\[[^\]\n]*\]\([^)\n]*\))/g;
+      /(?<quote>\n\s*>\s?)|(?<code>`[^`\n]+`)|(?<strong>\*\*[^*\n]+\*\*|__[^_\n]+__)|(?<emphasis>\*[^\s*][^*\n]*\*)|(?<wiki>\[\[[^\]\n]+\]\])|(?<link>!?\[[^\]\n]*\]\([^)\n]*\))/g;
     for (const match of text.matchAll(grammar)) {
       const [whole] = match;
       const from = match.index;
@@ -128,6 +136,7 @@ export function inlineMarks(points: readonly string[], block: Block): { layer: I
       if (match.groups?.quote) mark("syntax", from + 1, to);
       else if (match.groups?.code) wrapped("code", 1);
       else if (match.groups?.strong) wrapped("strong", 2);
+      else if (match.groups?.emphasis) wrapped("emphasis", 1);
       else if (match.groups?.wiki) wrapped("link", 2);
       else {
         const label = from + whole.indexOf("[") + 1;

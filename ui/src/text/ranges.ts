@@ -20,6 +20,17 @@ export interface LayerRanges<Layer extends string> {
   ranges: readonly Range[];
 }
 
+/** Overlapping and touching ranges become one, in order: two neighbouring words of Chinese are one mark. */
+function merge(ranges: readonly Range[]): Range[] {
+  const merged: Range[] = [];
+  for (const [start, end] of [...ranges].sort((a, b) => a[0] - b[0])) {
+    const last = merged.at(-1);
+    if (last && start <= last[1]) last[1] = Math.max(last[1], end);
+    else merged.push([start, end]);
+  }
+  return merged;
+}
+
 /** Cuts `points[from..to]` wherever a range begins or ends. Empty where `from >= to`. */
 export function pieces<Layer extends string>(
   points: readonly string[],
@@ -27,8 +38,9 @@ export function pieces<Layer extends string>(
   layers: readonly LayerRanges<Layer>[],
 ): Piece<Layer>[] {
   const end = Math.min(to, points.length);
+  const merged = layers.map(({ layer, ranges }) => ({ layer, ranges: merge(ranges) }));
   const cuts = new Set([from, end]);
-  for (const { ranges } of layers) {
+  for (const { ranges } of merged) {
     for (const range of ranges) {
       for (const cut of range) {
         if (cut > from && cut < end) cuts.add(cut);
@@ -39,7 +51,7 @@ export function pieces<Layer extends string>(
   const result: Piece<Layer>[] = [];
   for (let i = 0; i + 1 < sorted.length; i++) {
     const [start, stop] = [sorted[i] ?? 0, sorted[i + 1] ?? 0];
-    const covering = layers.filter(({ ranges }) => ranges.some(([a, b]) => a <= start && stop <= b));
+    const covering = merged.filter(({ ranges }) => ranges.some(([a, b]) => a <= start && stop <= b));
     result.push({
       text: points.slice(start, stop).join(""),
       layers: new Set(covering.map(({ layer }) => layer)),

@@ -183,6 +183,9 @@ pub struct EvalArgs {
     /// Measure this stage only; may be given several times
     #[arg(long, value_enum)]
     pub stage: Vec<StageArg>,
+    /// Write what the final score of every reranked candidate was made of, as JSON lines (see models/train)
+    #[arg(long, value_name = "FILE")]
+    pub evidence: Option<PathBuf>,
     #[command(flatten)]
     pub embedder: EmbedderArg,
     #[command(flatten)]

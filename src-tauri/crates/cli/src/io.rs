@@ -32,6 +32,14 @@ impl Io<'_> {
         let err_terminal = err.is_terminal();
         let in_terminal = std::io::stdin().is_terminal();
         let input: Box<dyn BufRead + Send> = Box::new(BufReader::new(std::io::stdin()));
-        run(&mut Io { input: Some(input), out: &mut out, err: &mut err, out_terminal, err_terminal, in_terminal, cancel })
+        run(&mut Io {
+            input: Some(input),
+            out: &mut out,
+            err: &mut err,
+            out_terminal,
+            err_terminal,
+            in_terminal,
+            cancel,
+        })
     }
 }

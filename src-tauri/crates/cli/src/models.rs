@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use nuthatch_engine::{Embedder, Engine, Reranker};
+use nuthatch_inference::{DeviceChoice, LoadError, LoadOptions, ModelStore, Precision, StoreOptions};
 
+use crate::args::{DeviceArg, PrecisionArg};
 use crate::failure::Failure;
 use crate::session::Session;
 
@@ -22,60 +24,81 @@ impl Need {
     }
 }
 
-/// The models that are here, and how to run them.
-pub(crate) struct Models {}
-
-impl Models {
-    pub(crate) fn embedder(&self, _name: Option<&str>) -> Result<Arc<dyn Embedder>, Failure> {
-        Err(Failure::failed("model", "x"))
-    }
-
-    pub(crate) fn reranker(&self, _name: Option<&str>) -> Result<Arc<dyn Reranker>, Failure> {
-        Err(Failure::failed("model", "x"))
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        Self::failed("model", error.to_string())
     }
 }
 
 impl Session<'_, '_> {
-    pub(crate) fn models(&self) -> Result<Models, Failure> {
-        Ok(Models {})
+    pub(crate) fn store(&self) -> Result<ModelStore, Failure> {
+        let (shipped, data_dir) = (ModelStore::shipped_dir(), self.data_dir().to_owned());
+        Ok(ModelStore::open(StoreOptions { shipped, data_dir })?)
     }
 
-    /// Gives the engine its bi-encoder: the one named, or that of the settings. Returns the reason if it is not to
-    /// be had but only welcome.
+    /// The bi-encoder named, or that of the settings, or the built-in one.
+    pub(crate) fn embedder(&self, engine: &Engine, name: Option<&str>) -> Result<Arc<dyn Embedder>, Failure> {
+        let chosen = name.map(str::to_owned).or(engine.settings().embedder);
+        let model = nuthatch_inference::load_embedder(&self.store()?, chosen.as_deref(), &self.load_options())?;
+        Ok(Arc::new(model))
+    }
+
+    /// The cross-encoder named, or that of the settings, or the built-in one.
+    pub(crate) fn reranker(&self, engine: &Engine, name: Option<&str>) -> Result<Arc<dyn Reranker>, Failure> {
+        let chosen = name.map(str::to_owned).or(engine.settings().reranker);
+        let model = nuthatch_inference::load_reranker(&self.store()?, chosen.as_deref(), &self.load_options())?;
+        Ok(Arc::new(model))
+    }
+
+    /// Gives the engine its bi-encoder. Returns the reason if there is none and it was only welcome.
     pub(crate) fn load_embedder(
         &self,
         engine: &Engine,
         name: Option<&str>,
         need: Need,
     ) -> Result<Option<String>, Failure> {
-        let chosen = name.map(str::to_owned).or(engine.settings().embedder);
-        match self.models().and_then(|models| models.embedder(chosen.as_deref())) {
-            Ok(embedder) => engine.set_embedder(embedder),
-            Err(failure) if need == Need::Required => return Err(failure),
-            Err(failure) => {
-                engine.set_embedder_missing(failure.to_string());
-                return Ok(Some(failure.to_string()));
+        let missing = match unless_required(self.embedder(engine, name), need)? {
+            Ok(embedder) => {
+                engine.set_embedder(embedder);
+                return Ok(None);
             }
-        }
-        Ok(None)
+            Err(reason) => reason,
+        };
+        engine.set_embedder_missing(missing.clone());
+        Ok(Some(missing))
     }
 
     /// The same for the cross-encoder.
-    pub(crate) fn load_reranker(
-        &self,
-        engine: &Engine,
-        name: Option<&str>,
-        need: Need,
-    ) -> Result<Option<String>, Failure> {
-        let chosen = name.map(str::to_owned).or(engine.settings().reranker);
-        match self.models().and_then(|models| models.reranker(chosen.as_deref())) {
+    pub(crate) fn load_reranker(&self, engine: &Engine, name: Option<&str>, need: Need) -> Result<(), Failure> {
+        match unless_required(self.reranker(engine, name), need)? {
             Ok(reranker) => engine.set_reranker(reranker),
-            Err(failure) if need == Need::Required => return Err(failure),
-            Err(failure) => {
-                engine.set_reranker_missing(failure.to_string());
-                return Ok(Some(failure.to_string()));
-            }
+            Err(reason) => engine.set_reranker_missing(reason),
         }
-        Ok(None)
+        Ok(())
+    }
+
+    fn load_options(&self) -> LoadOptions {
+        LoadOptions {
+            device: match self.options.device {
+                DeviceArg::Auto => DeviceChoice::Auto,
+                DeviceArg::Cpu => DeviceChoice::Cpu,
+                DeviceArg::Cuda => DeviceChoice::Cuda,
+                DeviceArg::Metal => DeviceChoice::Metal,
+            },
+            precision: self.options.precision.map(|precision| match precision {
+                PrecisionArg::F32 => Precision::F32,
+                PrecisionArg::Int8 => Precision::Int8,
+            }),
+            threads: self.options.threads.map(usize::from),
+        }
+    }
+}
+
+/// The model, or why there is none; an error if the command cannot do without.
+fn unless_required<T>(loaded: Result<T, Failure>, need: Need) -> Result<Result<T, String>, Failure> {
+    match loaded {
+        Err(failure) if need == Need::Required => Err(failure),
+        Err(failure) => Ok(Err(failure.to_string())),
+        Ok(model) => Ok(Ok(model)),
     }
 }

@@ -29,6 +29,8 @@ pub struct RankedDoc {
     pub score: f32,
     /// BM25, cosine, fused z-score or logit, by stage.
     pub raw_score: f32,
+    /// What the cross-encoder said, calibrated; `None` before it.
+    pub cross: Option<f32>,
     pub cosine: Option<f32>,
     /// The part of the question's weight in words that the document holds, `0..=1`.
     pub words: f32,
@@ -114,6 +116,7 @@ impl Collection {
                     id,
                     score: scored.score,
                     raw_score: scored.raw_score,
+                    cross: scored.cross,
                     cosine: scored.candidate.evidence.cosine,
                     words: scored.words,
                     recall_rank: scored.recall_rank,

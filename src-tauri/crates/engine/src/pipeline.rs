@@ -24,6 +24,8 @@ pub(crate) struct Scored {
     /// 1-based rank among the candidates.
     pub recall_rank: usize,
     pub raw_score: f32,
+    /// What the cross-encoder said, calibrated, if it read the passage.
+    pub cross: Option<f32>,
     /// See [`Words::share`].
     pub words: f32,
     pub score: f32,
@@ -163,6 +165,7 @@ fn first_stage(
             candidate,
             recall_rank: i + 1,
             raw_score: candidate.score,
+            cross: None,
             words: words.share(candidate.evidence.bm25),
             score: blend.score(None, candidate.evidence.cosine, words.share(candidate.evidence.bm25)),
         })
@@ -199,12 +202,18 @@ fn rerank(
     let calibration = reranker.calibration();
     for (scored, raw) in answer.scored.iter_mut().zip(raw) {
         scored.raw_score = raw;
-        let cross = calibration.probability(raw);
-        scored.score = blend::RERANKED.score(Some(cross), scored.candidate.evidence.cosine, scored.words);
+        scored.cross = Some(calibration.probability(raw));
+        scored.score = blend::RERANKED.score(scored.cross, scored.candidate.evidence.cosine, scored.words);
         answer.counts.reranked += 1;
     }
-    // A stable sort: equal scores keep the first stage's order.
-    answer.scored.sort_by(|a, b| b.score.total_cmp(&a.score));
+    // Equal scores in the order of files and passages, which no merge of segments changes.
+    let mut order: Vec<usize> = (0..passages.len()).collect();
+    let place = |i: usize| (&passages[i].path, passages[i].chunk.ordinal);
+    order.sort_by(|&a, &b| {
+        let (score_a, score_b) = (answer.scored[a].score, answer.scored[b].score);
+        score_b.total_cmp(&score_a).then_with(|| place(a).cmp(&place(b)))
+    });
+    answer.scored = order.into_iter().map(|i| answer.scored[i]).collect();
     answer.stage = Stage::Rerank;
     answer.took_ms.rerank = ms(reading);
     answer.took_ms.total = ms(start);

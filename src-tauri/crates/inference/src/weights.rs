@@ -42,15 +42,6 @@ impl<'a> Weights<'a> {
         self.read(name, shape)
     }
 
-    pub fn has_head(&self, name: &str) -> bool {
-        self.tensors.tensor(name).is_ok()
-    }
-
-    /// Rows of a head's tensor, 0 if it is not there.
-    pub fn head_rows(&self, name: &str) -> usize {
-        self.tensors.tensor(name).ok().and_then(|t| t.shape().first().copied()).unwrap_or(0)
-    }
-
     /// A table of the encoder, kept in f16 where the file has f16.
     pub fn table(&self, name: &str, shape: [usize; 2]) -> Result<Table, LoadError> {
         let name = format!("{}{name}", self.prefix);
@@ -140,14 +131,6 @@ impl Table {
         match &self.numbers {
             Numbers::F32(values) => row.copy_from_slice(&values[range]),
             Numbers::F16(values) => values[range].convert_to_f32_slice(row),
-        }
-    }
-
-    /// All rows, in f32.
-    pub fn to_vec(&self) -> Vec<f32> {
-        match &self.numbers {
-            Numbers::F32(values) => values.clone(),
-            Numbers::F16(values) => to_f32(values),
         }
     }
 }

@@ -56,8 +56,7 @@ pub(crate) fn run(args: &RerankArgs, session: &mut Session<'_, '_>) -> Result<()
         return Err(Failure::usage("standard input holds no passage: give one a line"));
     }
 
-    let name = args.reranker.reranker.clone().or(session.engine()?.settings().reranker);
-    let reranker = session.models()?.reranker(name.as_deref())?;
+    let reranker = session.reranker(&session.engine()?, args.reranker.reranker.as_deref())?;
     let texts: Vec<&str> = passages.iter().map(|passage| passage.text.as_str()).collect();
     let begun = Instant::now();
     let raw = reranker.score(query, &texts, &session.cancel())?;
@@ -102,7 +101,8 @@ fn read_all(mut input: Box<dyn BufRead + Send>, cancel: &Cancel) -> Result<Vec<u
     loop {
         match receiver.recv_timeout(INTERRUPT_POLL) {
             Ok(outcome) => {
-                return outcome.map_err(|error| Failure::failed("input", format!("cannot read standard input: {error}")));
+                return outcome
+                    .map_err(|error| Failure::failed("input", format!("cannot read standard input: {error}")));
             }
             Err(RecvTimeoutError::Timeout) if !cancel.is_cancelled() => {}
             Err(_) => return Err(Failure::Interrupted),
@@ -124,7 +124,9 @@ fn parse(bytes: &[u8]) -> Result<Vec<Passage>, Failure> {
         }
         let parsed = parse_json(line);
         if *json.get_or_insert(parsed.is_some()) {
-            let wrong = || format!("line {number} of standard input is no JSON string or object with \"text\", as the first was");
+            let wrong = || {
+                format!("line {number} of standard input is no JSON string or object with \"text\", as the first was")
+            };
             passages.push(parsed.ok_or_else(|| Failure::usage(wrong()))?);
         } else {
             passages.push(Passage { id: None, text: line.to_owned() });
@@ -163,7 +165,9 @@ mod tests {
 
     #[test]
     fn a_bad_line_is_named() {
-        for (input, line) in [(&b"\"a\"\nb"[..], "line 2"), (b"ok\n\xff\xfe", "line 2"), (b"{\"text\":\"a\"}\n\n{}", "line 3")] {
+        for (input, line) in
+            [(&b"\"a\"\nb"[..], "line 2"), (b"ok\n\xff\xfe", "line 2"), (b"{\"text\":\"a\"}\n\n{}", "line 3")]
+        {
             let message = parse(input).unwrap_err().to_string();
             assert!(message.starts_with(line), "{message}");
         }

@@ -48,18 +48,18 @@ pub(crate) fn run(embedder: &EmbedderArg, session: &mut Session<'_, '_>) -> Resu
     Err(Failure::Interrupted)
 }
 
-fn say(
-    engine: &Engine,
-    step: &nuthatch_engine::IndexProgress,
-    session: &mut Session<'_, '_>,
-) -> Result<(), Failure> {
+fn say(engine: &Engine, step: &nuthatch_engine::IndexProgress, session: &mut Session<'_, '_>) -> Result<(), Failure> {
     if session.options.json {
         serde_json::to_writer(&mut *session.io.out, step)?;
         writeln!(session.io.out)?;
     } else {
         let status = engine.status(false)?;
         let n_files: usize = status.roots.iter().map(|root| root.files).sum();
-        writeln!(session.io.out, "up to date: {n_files} files, {} passages, {} vectors", status.n_chunks, status.n_vectors)?;
+        writeln!(
+            session.io.out,
+            "up to date: {n_files} files, {} passages, {} vectors",
+            status.n_chunks, status.n_vectors
+        )?;
     }
     Ok(session.io.out.flush()?)
 }

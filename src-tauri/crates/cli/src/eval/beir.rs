@@ -8,6 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
+use nuthatch_engine::eval::EvalDoc;
 use serde::Deserialize;
 
 use crate::eval::metrics::Judgements;
@@ -20,18 +21,20 @@ pub(crate) enum BeirError {
     Io { path: PathBuf, source: std::io::Error },
     #[error("{}, line {line}: {message}", path.display())]
     BadLine { path: PathBuf, line: usize, message: String },
+    #[error("{} has two documents with the _id {id}", path.display())]
+    Twice { path: PathBuf, id: String },
     #[error("{} judges none of the questions in {}", qrels.display(), queries.display())]
     NothingJudged { qrels: PathBuf, queries: PathBuf },
 }
 
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Document {
+#[derive(Debug, Deserialize)]
+struct Document {
     #[serde(rename = "_id")]
-    pub(crate) id: String,
+    id: String,
     #[serde(default)]
-    pub(crate) title: String,
+    title: String,
     #[serde(default)]
-    pub(crate) text: String,
+    text: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -41,11 +44,10 @@ pub(crate) struct Question {
     pub(crate) text: String,
 }
 
-/// The questions with a relevant document, and what is known of the corpus after one pass over it.
+/// A test collection: documents, and the questions that have a relevant one.
 #[derive(Debug)]
 pub(crate) struct TestSet {
-    corpus: PathBuf,
-    pub(crate) n_docs: usize,
+    pub(crate) documents: Vec<EvalDoc>,
     /// Names the content of the corpus, 32 hexadecimal digits.
     pub(crate) corpus_hash: String,
     /// In the order of the file, each with its judgements.
@@ -72,25 +74,25 @@ impl TestSet {
             return Err(BeirError::NothingJudged { qrels, queries });
         }
 
-        let texts: HashMap<&str, &str> =
+        let asked: HashMap<&str, &str> =
             questions.iter().map(|(question, _)| (question.id.as_str(), question.text.trim())).collect();
-        let (mut n_docs, mut hash, mut own_document) = (0, blake3::Hasher::new(), HashSet::new());
+        let (mut documents, mut seen, mut own_document) = (Vec::new(), HashSet::new(), HashSet::new());
+        let mut hash = blake3::Hasher::new();
         for document in json_lines::<Document>(&corpus)? {
             let Document { id, title, text } = document?;
-            n_docs += 1;
+            if !seen.insert(id.clone()) {
+                return Err(BeirError::Twice { path: corpus, id });
+            }
             for field in [&id, &title, &text] {
                 hash.update(&(field.len() as u64).to_le_bytes()).update(field.as_bytes());
             }
-            if texts.get(id.as_str()).is_some_and(|question| *question == text.trim()) {
-                own_document.insert(id);
+            if asked.get(id.as_str()).is_some_and(|question| *question == text.trim()) {
+                own_document.insert(id.clone());
             }
+            documents.push(EvalDoc { id, title, text });
         }
         let corpus_hash = hash.finalize().to_hex()[..32].to_owned();
-        Ok(Self { corpus, n_docs, corpus_hash, questions, own_document })
-    }
-
-    pub(crate) fn documents(&self) -> Result<impl Iterator<Item = Result<Document, BeirError>> + use<>, BeirError> {
-        json_lines(&self.corpus)
+        Ok(Self { documents, corpus_hash, questions, own_document })
     }
 
     /// Whether ranking document `id` for `question` would only find the question again.
@@ -109,7 +111,8 @@ fn read_qrels(path: &Path) -> Result<HashMap<String, Judgements>, BeirError> {
             continue;
         }
         let columns: Vec<&str> = line.trim_end().split('\t').collect();
-        let bad = |message: &str| BeirError::BadLine { path: path.to_owned(), line: number, message: message.to_owned() };
+        let bad =
+            |message: &str| BeirError::BadLine { path: path.to_owned(), line: number, message: message.to_owned() };
         let [query, document, grade] = columns[..] else {
             return Err(bad("not the three columns query, document, grade with tabs between them"));
         };
@@ -160,7 +163,8 @@ mod tests {
 
     use super::*;
 
-    const CORPUS: &str = "{\"_id\": \"d1\", \"title\": \"T\", \"text\": \"one\"}\n\n{\"_id\": \"q2\", \"text\": \"Who argues?\"}\n";
+    const CORPUS: &str =
+        "{\"_id\": \"d1\", \"title\": \"T\", \"text\": \"one\"}\n\n{\"_id\": \"q2\", \"text\": \"Who argues?\"}\n";
     const QUERIES: &str = "{\"_id\": \"q1\", \"text\": \"what\"}\n{\"_id\": \"q2\", \"text\": \"Who argues?\"}\n{\"_id\": \"q3\", \"text\": \"no answer\"}\n";
     const QRELS: &str = "query-id\tcorpus-id\tscore\nq1\td1\t2\nq1\td9\t0\nq2\td1\t1\nq3\td1\t0\n";
 
@@ -194,7 +198,7 @@ mod tests {
         ]);
         let sets = [plain, packed].map(|dir| TestSet::read(dir.path()).unwrap());
         for set in &sets {
-            assert_eq!(set.n_docs, 2);
+            assert_eq!(set.documents.len(), 2);
             let ids: Vec<_> = set.questions.iter().map(|(question, _)| question.id.as_str()).collect();
             assert_eq!(ids, ["q1", "q2"], "q3 has no relevant document");
             assert_eq!(set.questions[0].1, HashMap::from([("d1".to_owned(), 2.0), ("d9".to_owned(), 0.0)]));
@@ -212,6 +216,7 @@ mod tests {
             TestSet::read(dir.path()).unwrap_err().to_string()
         };
         assert!(with("{\"_id\": \"d1\"}\n{oops", QRELS).contains("corpus.jsonl, line 2: "));
+        assert!(with("{\"_id\": \"d1\"}\n{\"_id\": \"d1\"}", QRELS).contains("two documents with the _id d1"));
         assert!(with(CORPUS, "h\nq1 d1 1\n").contains("qrels.tsv, line 2: not the three columns"));
         assert!(with(CORPUS, "h\nq1\td1\tyes\n").contains("the grade is not a number"));
         assert!(with(CORPUS, "h\nother\td1\t1\n").contains("judges none of the questions"));

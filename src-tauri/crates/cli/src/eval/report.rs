@@ -44,6 +44,15 @@ impl Stages {
     }
 }
 
+pub(crate) fn name(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Lexical => "lexical",
+        Stage::Vector => "vector",
+        Stage::Hybrid => "hybrid",
+        Stage::Rerank => "rerank",
+    }
+}
+
 /// Means over the questions.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct Measures {

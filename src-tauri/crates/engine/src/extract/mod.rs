@@ -84,6 +84,14 @@ impl Block {
         let offset = (start.source + (text_offset - start.text)).min(end).clamp(self.span.start, self.span.end);
         document.text.floor_char_boundary(offset)
     }
+
+    /// Where in the block's text a place of the document is shown: the way back of [`Block::source_offset`].
+    pub fn text_offset(&self, source_offset: usize) -> usize {
+        let next = self.anchors.partition_point(|anchor| anchor.source <= source_offset);
+        let end = self.anchors.get(next).map_or(self.text.len(), |anchor| anchor.text);
+        let Some(start) = next.checked_sub(1).map(|at| self.anchors[at]) else { return 0 };
+        self.text.floor_char_boundary((start.text + (source_offset - start.source)).min(end))
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,8 +1,20 @@
 //! Words: how text and questions become index terms, the same way on both sides.
 
+mod batch;
+mod fold;
+mod pairs;
+mod query;
 pub(crate) mod script;
+mod stop;
+#[cfg(test)]
+mod tests;
+mod words;
 
-use tantivy::tokenizer::TokenizerManager;
+use tantivy::tokenizer::{Tokenizer, TokenizerManager};
+
+pub(crate) use batch::Term;
+pub use query::{QueryTerms, query_terms};
+pub use stop::is_stop_word;
 
 /// Tokenizer of every text field: folded, stemmed words; identifiers whole and in parts; Chinese by dictionary.
 pub const WORDS: &str = "nuthatch";
@@ -11,33 +23,53 @@ pub const WORDS: &str = "nuthatch";
 /// one- and two-character questions hit whatever the dictionary made of the text.
 pub const CJK: &str = "nuthatch_cjk";
 
+/// The tokenizer behind [`WORDS`].
+#[derive(Clone, Debug)]
+pub struct NuthatchTokenizer;
+
+/// The tokenizer behind [`CJK`].
+#[derive(Clone, Debug)]
+pub struct CjkTokenizer;
+
+impl Tokenizer for NuthatchTokenizer {
+    type TokenStream<'a> = batch::Terms<words::Words<'a>>;
+
+    fn token_stream<'a>(&'a mut self, text: &'a str) -> Self::TokenStream<'a> {
+        batch::Terms::new(words::Words::new(text))
+    }
+}
+
+impl Tokenizer for CjkTokenizer {
+    type TokenStream<'a> = batch::Terms<pairs::Pairs<'a>>;
+
+    fn token_stream<'a>(&'a mut self, text: &'a str) -> Self::TokenStream<'a> {
+        batch::Terms::new(pairs::Pairs::new(text))
+    }
+}
+
 /// Registers [`WORDS`] and [`CJK`] with an index: `text::register(index.tokenizers())`.
-pub fn register(_tokenizers: &TokenizerManager) {
-    todo!()
+pub fn register(tokenizers: &TokenizerManager) {
+    tokenizers.register(WORDS, NuthatchTokenizer);
+    tokenizers.register(CJK, CjkTokenizer);
 }
 
 /// Loads the Chinese dictionary (tens of milliseconds), so that the first question need not.
 pub fn warm_up() {
-    todo!()
+    words::warm_up();
 }
 
-/// Whether a term (as the index holds it) says nothing about a topic, in English or Chinese. Asked of questions only:
-/// the index keeps every word, so that phrases are found.
-pub fn is_stop_word(_term: &str) -> bool {
-    todo!()
+/// Calls `sink` with every term [`WORDS`] makes of a text, in order of position.
+pub(crate) fn each_word(text: &str, mut sink: impl FnMut(Term<'_>)) {
+    let mut terms = batch::Terms::new(words::Words::new(text));
+    while let Some(term) = terms.next_term() {
+        sink(term);
+    }
 }
 
-/// The distinct index terms of a question, in its order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct QueryTerms {
-    /// For fields read by [`WORDS`]. Without stop words, unless there is nothing else.
-    pub words: Vec<String>,
-    /// For the field read by [`CJK`]: pairs of characters, and single ones that stand alone.
-    pub cjk: Vec<String>,
-    /// What stands in "quotes", word by word, as (position, term) for a phrase query over [`WORDS`] fields.
-    pub phrases: Vec<Vec<(usize, String)>>,
-}
-
-pub fn query_terms(_query: &str) -> QueryTerms {
-    todo!()
+/// Calls `sink` with every term [`CJK`] makes of a text, in order of position.
+pub(crate) fn each_pair(text: &str, mut sink: impl FnMut(Term<'_>)) {
+    let mut terms = batch::Terms::new(pairs::Pairs::new(text));
+    while let Some(term) = terms.next_term() {
+        sink(term);
+    }
 }

@@ -1,9 +1,10 @@
 //! Softmax attention within each text, head by head, exact.
 
-use rten_gemm::{GemmError, GemmExecutor, GemmInputA, GemmInputB, GemmOptions};
+use rten_gemm::{GemmError, GemmInputB, GemmOptions};
 use rten_tensor::{Matrix, NdTensorView};
 
 use super::elementwise::softmax;
+use super::gemm;
 
 /// Queries, keys or values of all heads as a linear layer left them: rows of `stride` numbers, of which those from
 /// `first` on are meant, head after head.
@@ -26,18 +27,12 @@ impl<'a> Projected<'a> {
     }
 }
 
-/// The kernel of this machine and the room it reuses.
+/// The room that attention reuses.
+#[derive(Default)]
 pub struct Attention {
-    gemm: GemmExecutor<f32>,
     scores: Vec<f32>,
     head: Vec<f32>,
     shares: Vec<f32>,
-}
-
-impl Default for Attention {
-    fn default() -> Self {
-        Self { gemm: GemmExecutor::new(), scores: Vec::new(), head: Vec::new(), shares: Vec::new() }
-    }
 }
 
 /// How the width of a row is cut into heads.
@@ -48,7 +43,7 @@ pub struct Heads {
 }
 
 /// Rows of one text within a batch.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Rows {
     pub first: usize,
     pub count: usize,
@@ -64,20 +59,20 @@ impl Attention {
         (k, v, asked): (Projected<'_>, Projected<'_>, Rows),
         out: &mut [f32],
     ) -> Result<(), GemmError> {
-        let Self { gemm, scores, head, shares } = self;
+        let Self { scores, head, shares } = self;
         let width = heads.count * heads.dim;
         let scale = 1.0 / (heads.dim as f32).sqrt();
         scores.resize(asking.count * asked.count, 0.0);
         head.resize(asking.count * heads.dim, 0.0);
         for column in (0..width).step_by(heads.dim) {
             let keys = k.head(asked, column, heads.dim).transposed();
-            let queries = GemmInputA::Unpacked(q.head(asking, column, heads.dim));
-            gemm.gemm(scores, queries, GemmInputB::Unpacked(keys), GemmOptions::default())?;
+            let queries = q.head(asking, column, heads.dim);
+            gemm::f32(scores, queries, GemmInputB::Unpacked(keys), GemmOptions::default())?;
             shares.clear();
             shares.extend(scores.chunks_exact_mut(asked.count).map(|row| softmax(row, scale)));
-            let weights = GemmInputA::Unpacked(NdTensorView::from_data([asking.count, asked.count], &scores[..]));
+            let weights = NdTensorView::from_data([asking.count, asked.count], &scores[..]);
             let values = GemmInputB::Unpacked(v.head(asked, column, heads.dim));
-            gemm.gemm(head, weights, values, GemmOptions::default())?;
+            gemm::f32(head, weights, values, GemmOptions::default())?;
             let rows = head.chunks_exact(heads.dim).zip(out.chunks_exact_mut(width));
             for ((row, out), share) in rows.zip(&*shares) {
                 out[column..column + heads.dim].iter_mut().zip(row).for_each(|(o, x)| *o = x * share);

@@ -1,9 +1,10 @@
 //! Linear layers over rows, in f32 or in 8-bit integers, weights packed once for the kernel of this machine.
 
-use rten_gemm::{BiasVector, GemmError, GemmExecutor, GemmInputA, GemmInputB, GemmOptions, PackedBMatrix};
+use rten_gemm::{BiasVector, GemmError, GemmInputB, GemmOptions, PackedBMatrix};
 use rten_tensor::NdTensorView;
 
 use super::elementwise::{dequantise, gelu_rows, quantise};
+use super::gemm;
 use crate::Precision;
 
 /// What follows a linear layer.
@@ -21,10 +22,10 @@ pub struct Linear {
 }
 
 enum Packed {
-    F32 { gemm: GemmExecutor<f32>, weights: PackedBMatrix<f32> },
+    F32(PackedBMatrix<f32>),
     /// Weights have a step of their own for each output; activations a step and a zero for each row, found as
     /// they come. Sums are exact integers.
-    Int8 { gemm: GemmExecutor<u8, i8, i32>, weights: PackedBMatrix<i8>, steps: Vec<f32>, sums: Vec<i32> },
+    Int8 { weights: PackedBMatrix<i8>, steps: Vec<f32>, sums: Vec<i32> },
 }
 
 /// Room that integer layers reuse from call to call.
@@ -41,8 +42,7 @@ impl Linear {
         let inputs = weights.len() / bias.len();
         let weights = match precision {
             Precision::F32 => {
-                let gemm = GemmExecutor::<f32>::new();
-                Packed::F32 { weights: gemm.prepack_b(NdTensorView::from_data([bias.len(), inputs], weights).transposed()), gemm }
+                Packed::F32(gemm::pack_f32(NdTensorView::from_data([bias.len(), inputs], weights).transposed()))
             }
             Precision::Int8 => pack_int8(weights, bias.len(), inputs),
         };
@@ -64,23 +64,22 @@ impl Linear {
         let rows = x.len() / self.inputs;
         out.resize(rows * self.outputs(), 0.0);
         match &self.weights {
-            Packed::F32 { gemm, weights } => {
+            Packed::F32(weights) => {
                 let options = GemmOptions { bias: Some(BiasVector::Row(&self.bias)), ..GemmOptions::default() };
-                let x = GemmInputA::Unpacked(NdTensorView::from_data([rows, self.inputs], x));
-                gemm.gemm(out, x, GemmInputB::Packed(weights), options)?;
+                let x = NdTensorView::from_data([rows, self.inputs], x);
+                gemm::f32(out, x, GemmInputB::Packed(weights), options)?;
                 if activation == Activation::Gelu {
                     gelu_rows(out);
                 }
             }
-            Packed::Int8 { gemm, weights, steps, sums } => {
+            Packed::Int8 { weights, steps, sums } => {
                 let Scratch { levels, rows: row_steps, products } = scratch;
                 levels.resize(x.len(), 0);
                 let row_levels = levels.chunks_exact_mut(self.inputs);
                 row_steps.clear();
                 row_steps.extend(x.chunks_exact(self.inputs).zip(row_levels).map(|(x, q)| quantise(x, q)));
                 products.resize(out.len(), 0);
-                let levels = GemmInputA::Unpacked(NdTensorView::from_data([rows, self.inputs], &levels[..]));
-                gemm.gemm(products, levels, GemmInputB::Packed(weights), GemmOptions::default())?;
+                gemm::int8(products, NdTensorView::from_data([rows, self.inputs], &levels[..]), weights)?;
                 let gelu = activation == Activation::Gelu;
                 let outputs = self.outputs();
                 let rows = out.chunks_exact_mut(outputs).zip(products.chunks_exact(outputs)).zip(row_steps);
@@ -94,9 +93,7 @@ impl Linear {
 }
 
 fn pack_int8(weights: &[f32], outputs: usize, inputs: usize) -> Packed {
-    let gemm = GemmExecutor::<u8, i8, i32>::new();
-    // Without VNNI, x86 adds pairs of products in 16 bits: 2 x 255 x 64 still fits, 2 x 255 x 127 does not.
-    let highest = if gemm.may_saturate() { 63.0 } else { 127.0 };
+    let highest = gemm::highest_weight();
     let mut levels = Vec::with_capacity(weights.len());
     let mut steps = Vec::with_capacity(outputs);
     let mut sums = Vec::with_capacity(outputs);
@@ -108,8 +105,8 @@ fn pack_int8(weights: &[f32], outputs: usize, inputs: usize) -> Packed {
         steps.push(step);
         sums.push(levels[first..].iter().map(|q| i32::from(*q)).sum());
     }
-    let weights = gemm.prepack_b(NdTensorView::from_data([outputs, inputs], &levels[..]).transposed());
-    Packed::Int8 { gemm, weights, steps, sums }
+    let weights = gemm::pack_i8(NdTensorView::from_data([outputs, inputs], &levels[..]).transposed());
+    Packed::Int8 { weights, steps, sums }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod attention;
 mod elementwise;
+mod gemm;
 mod linear;
 mod simd;
 

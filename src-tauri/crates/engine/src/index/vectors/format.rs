@@ -2,7 +2,7 @@
 //!
 //! | section | content | bytes |
 //! |---|---|---|
-//! | header | magic, version u32, dims u32, rows u32, 0 u32, checksum | 64 |
+//! | header | magic, version u32, dims u32, rows u32, 12 zeros, checksum | 64 |
 //! | centre | mean of the unit rows, f32 | 4 · dims |
 //! | documents | the document of each row, u32, ascending | 4 · rows |
 //! | blocks | sketches, 8 rows a block (`sketch.rs`) | (64 + 64 · ⌈dims / 64⌉) · ⌈rows / 8⌉ |
@@ -26,7 +26,8 @@ pub(super) const MAX_DIMS: usize = 4096;
 const MAGIC: [u8; 8] = *b"NUTHVEC\0";
 const VERSION: u32 = 1;
 const HEADER_BYTES: usize = 64;
-const CHECKSUM: Range<usize> = 24..56;
+/// The last half of the header; numbers and zeros come before.
+const CHECKSUM: Range<usize> = 32..64;
 const ALIGNMENT: usize = 64;
 
 /// What is wrong with a vector file.

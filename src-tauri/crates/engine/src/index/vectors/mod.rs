@@ -12,7 +12,7 @@
 //! ```
 //!
 //! The search is exhaustive: no graph to build or to repair, and recall is bounded by one constant,
-//! [`reader::rescored`]. Scores and their order are the same on every processor and for any number of threads.
+//! `rescored` in `reader.rs`. Scores and their order are the same on every processor and for any number of threads.
 //!
 //! | file | what |
 //! |---|---|

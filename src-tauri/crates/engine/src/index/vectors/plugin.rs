@@ -8,9 +8,7 @@ use tantivy::indexer::DocIdMapping;
 use tantivy::indexer::doc_id_mapping::MappingType;
 use tantivy::schema::document::{ErasedDocument, ErasedValue, ReferenceValueLeaf};
 use tantivy::schema::{Field, Schema};
-use tantivy::{
-    DocId, PluginMergeContext, PluginWriter, PluginWriterContext, SegmentPlugin, TantivyError,
-};
+use tantivy::{DocId, PluginMergeContext, PluginWriter, PluginWriterContext, SegmentPlugin, TantivyError};
 
 use super::column::Column;
 use super::format::{self, EXTENSION, MAX_DIMS};
@@ -42,7 +40,10 @@ impl SegmentPlugin for VectorPlugin {
             return Err(sorted_index());
         }
         if !(1..=MAX_DIMS).contains(&self.dims) {
-            return Err(TantivyError::InvalidArgument(format!("vectors of {} dimensions: 1 to {MAX_DIMS} are possible", self.dims)));
+            return Err(TantivyError::InvalidArgument(format!(
+                "vectors of {} dimensions: 1 to {MAX_DIMS} are possible",
+                self.dims
+            )));
         }
         Ok(Box::new(VectorWriter { field: self.field, dims: self.dims, documents: Vec::new(), codes: Vec::new() }))
     }

@@ -1,0 +1,35 @@
+#!/usr/bin/env python3
+"""Write a training checkpoint as a model folder: f16 weights, config.json, tokenizer.json.
+
+usage: export_cross.py --state CHECKPOINT_DIR/state.pt --base BI_ENCODER_DIR --out CROSS_ENCODER_DIR
+"""
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+
+def main() -> None:
+    args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("state", "base", "out"):
+        args.add_argument(f"--{name}", type=Path, required=True)
+    args = args.parse_args()
+
+    state = torch.load(args.state, weights_only=True)
+    weights = {name: tensor.half().contiguous() for name, tensor in state["model"].items()}
+    config = json.loads((args.base / "config.json").read_text("utf8"))
+    layers = 1 + max(int(name.split(".")[3]) for name in weights if name.startswith("bert.encoder.layer."))
+    config |= {"architectures": ["BertForSequenceClassification"], "num_hidden_layers": layers, "id2label": {"0": "LABEL_0"}, "label2id": {"LABEL_0": 0}}
+    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out / "config.json").write_text(json.dumps(config, indent=1) + "\n", "utf8")
+    shutil.copyfile(args.base / "tokenizer.json", args.out / "tokenizer.json")
+    save_file(weights, args.out / "model.safetensors", metadata={"format": "pt"})
+    (args.out / "model.safetensors").chmod(0o644)
+    print(f"step {state['step']}, {state['pairs']} pairs, {layers} layers -> {args.out}")
+
+
+if __name__ == "__main__":
+    main()

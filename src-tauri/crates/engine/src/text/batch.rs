@@ -1,0 +1,116 @@
+//! Terms as they are found, a word or a run of characters at a time, and the Tantivy stream that hands them on.
+
+use std::ops::Range;
+
+use tantivy::tokenizer::{Token, TokenStream};
+
+/// One index term and where it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Term<'a> {
+    pub(crate) text: &'a str,
+    /// Bytes of the text it was found in.
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    /// Counts words, and each Chinese, Japanese or Korean character: two terms that touch in one text touch in every
+    /// other, however each was segmented.
+    pub(crate) position: usize,
+    /// How many positions it takes up.
+    pub(crate) length: usize,
+}
+
+/// The terms of one word or run.
+#[derive(Debug, Default)]
+pub struct Batch {
+    buffer: String,
+    entries: Vec<Entry>,
+    next: usize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    text: Range<usize>,
+    source: Range<usize>,
+    position: usize,
+    length: usize,
+}
+
+impl Batch {
+    pub(super) fn clear(&mut self) {
+        self.buffer.clear();
+        self.entries.clear();
+        self.next = 0;
+    }
+
+    pub(super) fn push(&mut self, text: &str, source: Range<usize>, position: usize, length: usize) {
+        let start = self.buffer.len();
+        self.buffer.push_str(text);
+        self.entries.push(Entry { text: start..self.buffer.len(), source, position, length });
+    }
+
+    /// In order of position, the longest first.
+    pub(super) fn sort(&mut self) {
+        self.entries.sort_by_key(|entry| (entry.position, std::cmp::Reverse(entry.length)));
+    }
+
+    fn pop(&mut self) -> Option<Term<'_>> {
+        let entry = self.entries.get(self.next)?;
+        self.next += 1;
+        let Range { start, end } = entry.source.clone();
+        let text = &self.buffer[entry.text.clone()];
+        Some(Term { text, start, end, position: entry.position, length: entry.length })
+    }
+}
+
+/// A way of finding terms, one word or run after another.
+pub trait Scan {
+    /// Fills the (empty) batch from the next word or run; `false` at the end of the text. The batch may stay empty.
+    fn scan(&mut self, batch: &mut Batch) -> bool;
+}
+
+pub struct Terms<S> {
+    scan: S,
+    batch: Batch,
+    token: Token,
+}
+
+impl<S: Scan> Terms<S> {
+    pub(super) fn new(scan: S) -> Self {
+        Self { scan, batch: Batch::default(), token: Token::default() }
+    }
+
+    pub(super) fn next_term(&mut self) -> Option<Term<'_>> {
+        while self.batch.next == self.batch.entries.len() {
+            self.batch.clear();
+            if !self.scan.scan(&mut self.batch) {
+                return None;
+            }
+        }
+        self.batch.pop()
+    }
+}
+
+impl<S: Scan> TokenStream for Terms<S> {
+    fn advance(&mut self) -> bool {
+        let mut token = std::mem::take(&mut self.token);
+        token.text.clear();
+        let found = match self.next_term() {
+            Some(term) => {
+                token.text.push_str(term.text);
+                (token.offset_from, token.offset_to) = (term.start, term.end);
+                (token.position, token.position_length) = (term.position, term.length);
+                true
+            }
+            None => false,
+        };
+        self.token = token;
+        found
+    }
+
+    fn token(&self) -> &Token {
+        &self.token
+    }
+
+    fn token_mut(&mut self) -> &mut Token {
+        &mut self.token
+    }
+}

@@ -1,0 +1,43 @@
+//! Every Chinese, Japanese and Korean character, and every two that touch.
+
+use super::batch::{Batch, Scan};
+use super::fold::fold_cjk;
+use super::script::is_cjk;
+
+pub struct Pairs<'a> {
+    text: &'a str,
+    at: usize,
+    position: usize,
+}
+
+impl<'a> Pairs<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        Self { text, at: 0, position: 0 }
+    }
+}
+
+impl Scan for Pairs<'_> {
+    /// One character and the pair it begins.
+    fn scan(&mut self, batch: &mut Batch) -> bool {
+        let rest = &self.text[self.at..];
+        let Some(skipped) = rest.find(is_cjk) else { return false };
+        let start = self.at + skipped;
+        if skipped > 0 {
+            // Whatever lies between keeps phrases apart.
+            self.position += 1;
+        }
+        let mut chars = self.text[start..].chars();
+        let mut buffer = String::new();
+        let mut end = start;
+        for (length, c) in chars.by_ref().take(2).take_while(|c| is_cjk(*c)).enumerate() {
+            end += c.len_utf8();
+            buffer.push(fold_cjk(c));
+            batch.push(&buffer, start..end, self.position, length + 1);
+            if length == 0 {
+                self.at = end;
+            }
+        }
+        self.position += 1;
+        true
+    }
+}

@@ -1,0 +1,71 @@
+//! Texts of many lengths, cut into batches and laid end to end without padding.
+
+use crate::kernels::Rows;
+use crate::tokenize::Tokens;
+
+/// Some texts, token after token.
+#[derive(Debug, Default)]
+pub struct Batch {
+    pub ids: Vec<u32>,
+    pub types: Vec<u32>,
+    /// Which tokens belong to each text.
+    pub rows: Vec<Rows>,
+    /// Place of each text among all that were asked for.
+    pub places: Vec<usize>,
+}
+
+impl Batch {
+    /// Tokens of the longest text.
+    pub fn longest(&self) -> usize {
+        self.rows.iter().map(|r| r.count).max().unwrap_or(0)
+    }
+
+    fn push(&mut self, place: usize, tokens: &Tokens) {
+        self.rows.push(Rows { first: self.ids.len(), count: tokens.ids.len() });
+        self.places.push(place);
+        self.ids.extend(&tokens.ids);
+        self.types.extend(&tokens.types);
+    }
+}
+
+/// Longest texts first: texts of like length share a batch, and the last batches to be shared out among threads are
+/// short. A batch holds at most `budget` tokens, or one longer text.
+pub fn cut(texts: &[Tokens], budget: usize) -> Vec<Batch> {
+    let mut order: Vec<usize> = (0..texts.len()).collect();
+    order.sort_by_key(|i| std::cmp::Reverse(texts[*i].ids.len()));
+    let mut batches: Vec<Batch> = Vec::new();
+    for place in order {
+        let tokens = &texts[place];
+        match batches.last_mut() {
+            Some(batch) if batch.ids.len() + tokens.ids.len() <= budget => batch.push(place, tokens),
+            _ => {
+                let mut batch = Batch::default();
+                batch.push(place, tokens);
+                batches.push(batch);
+            }
+        }
+    }
+    batches
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_text_is_in_one_batch_and_no_batch_is_over_budget() {
+        let lengths = [5, 1, 40, 7, 7, 100, 3, 12];
+        let texts: Vec<Tokens> =
+            lengths.iter().map(|n| Tokens { ids: vec![*n; *n as usize], types: vec![0; *n as usize] }).collect();
+        let batches = cut(&texts, 32);
+        let mut places: Vec<usize> = batches.iter().flat_map(|b| b.places.clone()).collect();
+        places.sort_unstable();
+        assert_eq!(places, (0..lengths.len()).collect::<Vec<_>>());
+        for batch in &batches {
+            assert!(batch.ids.len() <= 32 || batch.rows.len() == 1);
+            for (rows, place) in batch.rows.iter().zip(&batch.places) {
+                assert_eq!(batch.ids[rows.first..rows.first + rows.count], texts[*place].ids);
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The cross-encoder: reads question and passage together.
+
+use nuthatch_engine::{Calibration, Cancel, ModelError, Reranker};
+
+use crate::model::Model;
+use crate::store::{Activation, Entry};
+use crate::tokenize::Tokens;
+use crate::{Kind, LoadError, LoadOptions};
+
+/// A probability this near to 0 or 1 has a logit of 16: beyond, f32 cannot tell it from the end.
+const NEAREST: f32 = 1.2e-7;
+
+/// See [`crate::load_reranker`].
+pub struct CrossEncoder {
+    model: Model,
+    id: String,
+    activation: Activation,
+    calibration: Calibration,
+}
+
+impl CrossEncoder {
+    /// Loads the model in `folder`, which `entry` describes.
+    pub fn load(folder: &std::path::Path, entry: &Entry, options: &LoadOptions) -> Result<Self, LoadError> {
+        let model = Model::load(folder, Kind::CrossEncoder, entry.pooling, entry.window, options)?;
+        let (activation, calibration) = (entry.activation, entry.calibration);
+        Ok(Self { id: format!("{}@{}", entry.name, model.content), model, activation, calibration })
+    }
+
+    /// What it runs on and in which numbers, e.g. `cpu, int8`.
+    pub fn placed(&self) -> &str {
+        &self.model.placed
+    }
+
+    /// A pair as the model reads it: the passage is cut to make room, the question as good as never.
+    pub fn tokens(&self, query: &str, passage: &str) -> Result<Tokens, ModelError> {
+        let tokenizer = &self.model.tokenizer;
+        let pair = tokenizer.question(query).and_then(|question| tokenizer.pair(&question, passage));
+        pair.map_err(|e| self.model.failed(&e))
+    }
+
+    /// A head that ends in a probability is taken back to its logit: everyone downstream reckons in logits.
+    fn raw(&self, score: f32) -> f32 {
+        match self.activation {
+            Activation::Sigmoid => score,
+            Activation::Identity => {
+                let p = score.clamp(NEAREST, 1.0 - NEAREST);
+                (p / (1.0 - p)).ln()
+            }
+        }
+    }
+}
+
+impl Reranker for CrossEncoder {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn score(&self, query: &str, passages: &[&str], cancel: &Cancel) -> Result<Vec<f32>, ModelError> {
+        let tokenizer = &self.model.tokenizer;
+        let question = tokenizer.question(query).map_err(|e| self.model.failed(&e))?;
+        let pairs = self.model.tokenize(passages, |passage| tokenizer.pair(&question, passage))?;
+        let first_tokens = self.model.pooled(&pairs, cancel)?;
+        let Some(head) = &self.model.head else {
+            return Err(self.model.failed(&"it has no classification head"));
+        };
+        let logits = head.logits(&first_tokens).map_err(|e| self.model.failed(&e))?;
+        match logits.iter().find(|x| !x.is_finite()) {
+            Some(bad) => Err(self.model.failed(&format!("it scored {bad}"))),
+            None => Ok(logits.into_iter().map(|x| self.raw(x)).collect()),
+        }
+    }
+
+    fn calibration(&self) -> Calibration {
+        self.calibration
+    }
+}

@@ -1,0 +1,221 @@
+//! The BERT encoder on the CPU: tokens packed end to end, so that no padding is computed.
+
+use rten_gemm::GemmError;
+
+use crate::batch::Batch;
+use crate::config::Config;
+use crate::kernels::{Activation, Attention, Heads, Linear, Projected, Rows, Scratch, add_layer_norm, layer_norm};
+use crate::weights::{Table, Weights};
+use crate::{LoadError, Pooling, Precision};
+
+/// Embeddings and layers; BERT and XLM-RoBERTa differ only in where positions start.
+pub struct Encoder {
+    words: Table,
+    /// One row a position that a text can take, the row of its token type 0 not yet added.
+    positions: Table,
+    types: Table,
+    first_position: usize,
+    norm: Norm,
+    layers: Vec<Layer>,
+    heads: Heads,
+    pooling: Pooling,
+}
+
+struct Norm {
+    weight: Vec<f32>,
+    bias: Vec<f32>,
+    epsilon: f32,
+}
+
+struct Layer {
+    projection: Projection,
+    output: Linear,
+    attention_norm: Norm,
+    up: Linear,
+    down: Linear,
+    norm: Norm,
+}
+
+enum Projection {
+    /// Queries, keys and values of every token, side by side.
+    All(Linear),
+    /// The last layer, where only the first token of each text is read: queries for it, keys and values for all.
+    First { queries: Linear, keys_values: Linear },
+}
+
+/// Room for one batch at a time, reused.
+#[derive(Default)]
+pub struct Workspace {
+    hidden: Vec<f32>,
+    projected: Vec<f32>,
+    queries: Vec<f32>,
+    attended: Vec<f32>,
+    wide: Vec<f32>,
+    update: Vec<f32>,
+    scratch: Scratch,
+    attention: Attention,
+}
+
+impl Encoder {
+    pub fn load(
+        weights: &Weights<'_>,
+        config: &Config,
+        pooling: Pooling,
+        precision: Precision,
+    ) -> Result<Self, LoadError> {
+        let hidden = config.hidden_size;
+        let last = config.num_hidden_layers - 1;
+        let layer = |i| Layer::load(weights, config, i, pooling == Pooling::First && i == last, precision);
+        Ok(Self {
+            words: weights.table("embeddings.word_embeddings.weight", [config.vocab_size, hidden])?,
+            positions: weights
+                .table("embeddings.position_embeddings.weight", [config.max_position_embeddings, hidden])?,
+            types: weights.table("embeddings.token_type_embeddings.weight", [config.type_vocab_size, hidden])?,
+            first_position: config.first_position(),
+            norm: Norm::load(weights, config, "embeddings.LayerNorm")?,
+            layers: (0..=last).map(layer).collect::<Result<_, _>>()?,
+            heads: Heads { count: config.num_attention_heads, dim: config.head_dim() },
+            pooling,
+        })
+    }
+
+    /// One row of hidden size for each text of the batch: its first token's, or the mean over its tokens.
+    pub fn pooled(&self, batch: &Batch, room: &mut Workspace) -> Result<Vec<f32>, GemmError> {
+        self.embed(batch, &mut room.hidden);
+        for layer in &self.layers {
+            layer.forward(self.heads, &batch.rows, room)?;
+        }
+        let width = self.heads.count * self.heads.dim;
+        Ok(match self.pooling {
+            Pooling::First => room.hidden.clone(),
+            Pooling::Mean => batch.rows.iter().flat_map(|rows| mean(&room.hidden, *rows, width)).collect(),
+        })
+    }
+
+    fn embed(&self, batch: &Batch, hidden: &mut Vec<f32>) {
+        let width = self.heads.count * self.heads.dim;
+        hidden.resize(batch.ids.len() * width, 0.0);
+        let mut row = vec![0.0; width];
+        for rows in &batch.rows {
+            for offset in 0..rows.count {
+                let token = rows.first + offset;
+                let sum = &mut hidden[token * width..(token + 1) * width];
+                self.words.copy_row(batch.ids[token] as usize, sum);
+                // A tokenizer may tell a pair apart for a model that does not.
+                let kind = (batch.types[token] as usize).min(self.types.rows() - 1);
+                for (table, id) in [(&self.positions, self.first_position + offset), (&self.types, kind)] {
+                    table.copy_row(id, &mut row);
+                    sum.iter_mut().zip(&row).for_each(|(s, x)| *s += x);
+                }
+            }
+        }
+        layer_norm(hidden, &self.norm.weight, &self.norm.bias, self.norm.epsilon);
+    }
+}
+
+fn mean(hidden: &[f32], rows: Rows, width: usize) -> Vec<f32> {
+    let mut sum = vec![0.0; width];
+    for row in hidden[rows.first * width..(rows.first + rows.count) * width].chunks_exact(width) {
+        sum.iter_mut().zip(row).for_each(|(s, x)| *s += x);
+    }
+    sum.iter_mut().for_each(|s| *s /= rows.count as f32);
+    sum
+}
+
+impl Norm {
+    fn load(weights: &Weights<'_>, config: &Config, name: &str) -> Result<Self, LoadError> {
+        Ok(Self {
+            weight: weights.body(&format!("{name}.weight"), &[config.hidden_size])?,
+            bias: weights.body(&format!("{name}.bias"), &[config.hidden_size])?,
+            epsilon: config.layer_norm_eps as f32,
+        })
+    }
+
+    /// `hidden` becomes the norm of `hidden + update`.
+    fn add(&self, hidden: &mut [f32], update: &[f32]) {
+        add_layer_norm(hidden, update, &self.weight, &self.bias, self.epsilon);
+    }
+}
+
+impl Layer {
+    fn load(
+        weights: &Weights<'_>,
+        config: &Config,
+        index: usize,
+        first_only: bool,
+        precision: Precision,
+    ) -> Result<Self, LoadError> {
+        let (hidden, wide) = (config.hidden_size, config.intermediate_size);
+        let at = |name: &str| format!("encoder.layer.{index}.{name}");
+        // Several layers that read the same input make one matrix.
+        let linear = |names: &[&str], outputs: usize, inputs: usize| -> Result<Linear, LoadError> {
+            let (mut matrix, mut bias) = (Vec::new(), Vec::new());
+            for name in names {
+                matrix.extend(weights.body(&at(&format!("{name}.weight")), &[outputs, inputs])?);
+                bias.extend(weights.body(&at(&format!("{name}.bias")), &[outputs])?);
+            }
+            Ok(Linear::new(&matrix, bias, precision))
+        };
+        let [q, k, v] = ["attention.self.query", "attention.self.key", "attention.self.value"];
+        let projection = if first_only {
+            Projection::First {
+                queries: linear(&[q], hidden, hidden)?,
+                keys_values: linear(&[k, v], hidden, hidden)?,
+            }
+        } else {
+            Projection::All(linear(&[q, k, v], hidden, hidden)?)
+        };
+        Ok(Self {
+            projection,
+            output: linear(&["attention.output.dense"], hidden, hidden)?,
+            attention_norm: Norm::load(weights, config, &at("attention.output.LayerNorm"))?,
+            up: linear(&["intermediate.dense"], wide, hidden)?,
+            down: linear(&["output.dense"], hidden, wide)?,
+            norm: Norm::load(weights, config, &at("output.LayerNorm"))?,
+        })
+    }
+
+    /// `room.hidden` from one layer to the next; the last layer may leave one row a text.
+    fn forward(&self, heads: Heads, texts: &[Rows], room: &mut Workspace) -> Result<(), GemmError> {
+        let Workspace { hidden, projected, queries, attended, wide, update, scratch, attention } = room;
+        let width = heads.count * heads.dim;
+        match &self.projection {
+            Projection::All(linear) => {
+                linear.apply(hidden, Activation::None, projected, scratch)?;
+                attended.resize(hidden.len(), 0.0);
+                let part = |first| Projected { rows: projected, stride: 3 * width, first };
+                for text in texts {
+                    let out = &mut attended[text.first * width..(text.first + text.count) * width];
+                    attention.attend(heads, (part(0), *text), (part(width), part(2 * width), *text), out)?;
+                }
+            }
+            Projection::First { queries: linear, keys_values } => {
+                keys_values.apply(hidden, Activation::None, projected, scratch)?;
+                keep_first_tokens(hidden, texts, width);
+                linear.apply(hidden, Activation::None, queries, scratch)?;
+                attended.resize(hidden.len(), 0.0);
+                let asking = Projected { rows: queries, stride: width, first: 0 };
+                let part = |first| Projected { rows: projected, stride: 2 * width, first };
+                for (i, text) in texts.iter().enumerate() {
+                    let out = &mut attended[i * width..(i + 1) * width];
+                    let only = Rows { first: i, count: 1 };
+                    attention.attend(heads, (asking, only), (part(0), part(width), *text), out)?;
+                }
+            }
+        }
+        self.output.apply(attended, Activation::None, update, scratch)?;
+        self.attention_norm.add(hidden, update);
+        self.up.apply(hidden, Activation::Gelu, wide, scratch)?;
+        self.down.apply(wide, Activation::None, update, scratch)?;
+        self.norm.add(hidden, update);
+        Ok(())
+    }
+}
+
+fn keep_first_tokens(hidden: &mut Vec<f32>, texts: &[Rows], width: usize) {
+    for (i, text) in texts.iter().enumerate() {
+        // Texts lie in order, so no row is overwritten before it is moved.
+        hidden.copy_within(text.first * width..(text.first + 1) * width, i * width);
+    }
+    hidden.truncate(texts.len() * width);
+}

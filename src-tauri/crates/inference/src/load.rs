@@ -1,0 +1,85 @@
+//! From a name to a model that answers.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::store::ModelStore;
+use crate::{BiEncoder, CrossEncoder, DeviceChoice, LoadError};
+
+/// What a model is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A text to a vector.
+    BiEncoder,
+    /// A question and a passage to a score.
+    CrossEncoder,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::BiEncoder => "bi-encoder",
+            Self::CrossEncoder => "cross-encoder",
+        })
+    }
+}
+
+/// How the states of a text's tokens become one vector.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pooling {
+    #[default]
+    Mean,
+    /// The first token's, `[CLS]` or `<s>`.
+    First,
+}
+
+/// The numbers that the CPU's linear layers multiply. A GPU computes in f16.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    F32,
+    /// Weights rounded to 8 bits an output channel, activations to 8 bits a row; everything else in f32.
+    #[default]
+    Int8,
+}
+
+impl Precision {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Int8 => "int8",
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct LoadOptions {
+    pub device: DeviceChoice,
+    /// On the CPU; `None` is [`Precision::default`].
+    pub precision: Option<Precision>,
+    /// CPU threads; `None` is one a core.
+    pub threads: Option<usize>,
+}
+
+/// The bi-encoder of that name, or the store's default.
+pub fn load_embedder(
+    store: &ModelStore,
+    name: Option<&str>,
+    options: &LoadOptions,
+) -> Result<BiEncoder, LoadError> {
+    let (folder, entry) = store.find(Kind::BiEncoder, name)?;
+    BiEncoder::load(&folder, &entry, options)
+}
+
+/// The cross-encoder of that name, or the store's default.
+pub fn load_reranker(
+    store: &ModelStore,
+    name: Option<&str>,
+    options: &LoadOptions,
+) -> Result<CrossEncoder, LoadError> {
+    let (folder, entry) = store.find(Kind::CrossEncoder, name)?;
+    CrossEncoder::load(&folder, &entry, options)
+}

@@ -1,0 +1,97 @@
+//! `manifest.toml`: every model Nuthatch knows, and `model.toml`: one model beside its files.
+
+use std::path::Path;
+
+use nuthatch_engine::Calibration;
+use serde::{Deserialize, Serialize};
+
+use crate::{Kind, LoadError, Pooling, files};
+
+/// Beside `builtin/`; lists the known models.
+pub const MANIFEST: &str = "manifest.toml";
+
+/// In the folder of a fetched or imported model; the same keys as an entry of the manifest.
+pub const ENTRY: &str = "model.toml";
+
+/// What the score of a cross-encoder still lacks to be a probability.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Activation {
+    /// It is a logit, to go through the sigmoid.
+    #[default]
+    Sigmoid,
+    /// Nothing.
+    Identity,
+}
+
+/// One file of a model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelFile {
+    pub name: String,
+    /// Lower-case hexadecimal. Absent where nobody could compute it yet: a download then records what it saw.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size_bytes: Option<u64>,
+}
+
+/// Everything about a model that its own files do not say.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    pub name: String,
+    pub kind: Kind,
+    /// The class name that publishers put into `config.json`.
+    pub architecture: String,
+    /// Where it is published, `owner/name` on Hugging Face.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repo: Option<String>,
+    /// The commit that is fetched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+    /// Beside the manifest, where the model ships with Nuthatch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<String>,
+    pub licence: String,
+    /// Length of a bi-encoder's vectors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dimensions: Option<usize>,
+    /// Tokens, special ones included.
+    pub window: usize,
+    #[serde(default)]
+    pub query_prefix: String,
+    #[serde(default)]
+    pub passage_prefix: String,
+    #[serde(default)]
+    pub pooling: Pooling,
+    #[serde(default)]
+    pub activation: Activation,
+    /// Taken when no model of its kind is named.
+    #[serde(default)]
+    pub default: bool,
+    #[serde(default)]
+    pub calibration: Calibration,
+    #[serde(default, rename = "file")]
+    pub files: Vec<ModelFile>,
+}
+
+#[derive(Deserialize)]
+struct Manifest {
+    #[serde(rename = "model")]
+    models: Vec<Entry>,
+}
+
+/// Reads the manifest in `folder`.
+pub fn read_manifest(folder: &Path) -> Result<Vec<Entry>, LoadError> {
+    Ok(parse::<Manifest>(&folder.join(MANIFEST))?.models)
+}
+
+/// Reads the `model.toml` in `folder`.
+pub fn read_entry(folder: &Path) -> Result<Entry, LoadError> {
+    parse(&folder.join(ENTRY))
+}
+
+fn parse<T: for<'de> Deserialize<'de>>(file: &Path) -> Result<T, LoadError> {
+    let text = String::from_utf8_lossy(&files::read(file)?).into_owned();
+    toml::from_str(&text).map_err(|source| LoadError::Manifest { file: file.to_owned(), source: Box::new(source) })
+}

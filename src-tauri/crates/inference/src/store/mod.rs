@@ -1,0 +1,225 @@
+//! Which models there are, and where.
+
+mod manifest;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+pub use manifest::{Activation, Entry, ModelFile};
+
+use crate::{Kind, LoadError, config, files, tokenize, weights};
+
+/// A model is these three files.
+pub const FILES: [&str; 3] = [config::FILE, tokenize::FILE, weights::FILE];
+
+#[derive(Clone, Debug)]
+pub struct StoreOptions {
+    /// Holds `manifest.toml` and the models that ship; see [`ModelStore::shipped_dir`].
+    pub shipped: Option<PathBuf>,
+    /// Fetched and imported models go to `models` inside.
+    pub data_dir: PathBuf,
+}
+
+/// Shipped, fetched and imported models by name. Cheap to open: no weights are read.
+#[derive(Clone, Debug)]
+pub struct ModelStore {
+    shipped: Option<PathBuf>,
+    models_dir: PathBuf,
+    known: Vec<Entry>,
+}
+
+/// Where a model is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Place {
+    /// In the tree or the package.
+    Shipped { folder: PathBuf },
+    /// Fetched or imported by the user.
+    Local { folder: PathBuf },
+    Absent { reason: String },
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ModelInfo {
+    pub name: String,
+    pub kind: Kind,
+    pub default: bool,
+    pub licence: String,
+    pub place: Place,
+    /// Of the files there are; of an absent model, what the manifest says it will be.
+    pub size_bytes: u64,
+}
+
+/// One file against what the manifest says of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FileCheck {
+    pub file: PathBuf,
+    pub sha256: String,
+    pub size_bytes: u64,
+    /// What the manifest asks for; `None` where it does not say.
+    pub expected: Option<String>,
+}
+
+impl FileCheck {
+    pub fn is_right(&self) -> bool {
+        self.expected.as_ref().is_none_or(|sum| *sum == self.sha256)
+    }
+}
+
+impl ModelStore {
+    /// Reads the manifest and the `model.toml` of each model in the data folder.
+    pub fn open(options: StoreOptions) -> Result<Self, LoadError> {
+        let mut known = match &options.shipped {
+            Some(folder) => manifest::read_manifest(folder)?,
+            None => Vec::new(),
+        };
+        let models_dir = options.data_dir.join("models");
+        for folder in subfolders(&models_dir) {
+            let entry = manifest::read_entry(&folder)?;
+            match known.iter_mut().find(|known| known.name == entry.name) {
+                // The manifest's word stands, but for sums that only the download has seen.
+                Some(known) => known.files = entry.files,
+                None => known.push(entry),
+            }
+        }
+        Ok(Self { shipped: options.shipped, models_dir, known })
+    }
+
+    /// The folder of shipped models: `$NUTHATCH_MODELS`, or beside the executable, or in the source tree that it was
+    /// built from. `None` where there is none.
+    pub fn shipped_dir() -> Option<PathBuf> {
+        if let Some(folder) = std::env::var_os("NUTHATCH_MODELS") {
+            return Some(folder.into());
+        }
+        let executable = std::env::current_exe().and_then(|file| file.canonicalize()).ok();
+        let beside = executable.as_deref().and_then(Path::parent).map(Path::to_owned);
+        let packaged = ["models", "../share/nuthatch/models", "../Resources/models", "../lib/nuthatch/models"];
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../models");
+        let candidates = packaged.into_iter().filter_map(|sub| Some(beside.as_ref()?.join(sub))).chain([source]);
+        candidates.into_iter().find(|folder| folder.join(manifest::MANIFEST).is_file()).map(|f| f.canonicalize().unwrap_or(f))
+    }
+
+    /// All known models, those that are there and those that can be fetched, in the manifest's order.
+    pub fn list(&self) -> Vec<ModelInfo> {
+        self.known.iter().map(|entry| self.info(entry)).collect()
+    }
+
+    fn info(&self, entry: &Entry) -> ModelInfo {
+        let place = self.place(entry);
+        let size_bytes = match &place {
+            Place::Shipped { folder } | Place::Local { folder } => {
+                let size = |name: &str| folder.join(name).metadata().map_or(0, |m| m.len());
+                FILES.iter().map(|name| size(name)).sum()
+            }
+            Place::Absent { .. } => entry.files.iter().filter_map(|f| f.size_bytes).sum(),
+        };
+        let Entry { name, kind, default, licence, .. } = entry.clone();
+        ModelInfo { name, kind, default, licence, place, size_bytes }
+    }
+
+    fn place(&self, entry: &Entry) -> Place {
+        let folder = self.local_folder(&entry.name);
+        if is_whole(&folder) {
+            return Place::Local { folder };
+        }
+        match (&entry.folder, &self.shipped, &entry.repo) {
+            (Some(sub), Some(shipped), _) => {
+                let folder = shipped.join(sub);
+                match FILES.iter().find(|name| !folder.join(name).is_file()) {
+                    None => Place::Shipped { folder },
+                    Some(name) => Place::Absent { reason: format!("{} is missing", folder.join(name).display()) },
+                }
+            }
+            (_, _, Some(repo)) => Place::Absent { reason: format!("not fetched yet from {repo}") },
+            _ => Place::Absent { reason: format!("{} is not whole", folder.display()) },
+        }
+    }
+
+    /// Folder and entry of the named model, or of the default one of its kind.
+    pub fn find(&self, kind: Kind, name: Option<&str>) -> Result<(PathBuf, Entry), LoadError> {
+        let entry = match name {
+            Some(name) => self.entry(name)?,
+            None => self
+                .known
+                .iter()
+                .find(|e| e.kind == kind && e.default)
+                .ok_or(LoadError::NoDefault { kind })?,
+        };
+        let folder = self.folder_of(entry)?;
+        if entry.kind != kind {
+            return Err(LoadError::WrongKind { folder, found: entry.kind, wanted: kind });
+        }
+        Ok((folder, entry.clone()))
+    }
+
+    /// The sums of a model's files beside those that the manifest asks for.
+    pub fn verify(&self, name: &str) -> Result<Vec<FileCheck>, LoadError> {
+        let entry = self.entry(name)?;
+        let folder = self.folder_of(entry)?;
+        let expected = |file: &ModelFile| entry.files.iter().find(|f| f.name == file.name)?.sha256.clone();
+        let check = |file: ModelFile| FileCheck {
+            expected: expected(&file),
+            file: folder.join(&file.name),
+            sha256: file.sha256.unwrap_or_default(),
+            size_bytes: file.size_bytes.unwrap_or(0),
+        };
+        Ok(hash_folder(&folder)?.into_iter().map(check).collect())
+    }
+
+    fn folder_of(&self, entry: &Entry) -> Result<PathBuf, LoadError> {
+        match self.place(entry) {
+            Place::Shipped { folder } | Place::Local { folder } => Ok(folder),
+            Place::Absent { .. } => match (&entry.folder, &self.shipped) {
+                (Some(sub), Some(shipped)) => missing_in(&shipped.join(sub)),
+                _ => Err(LoadError::NotFetched { name: entry.name.clone() }),
+            },
+        }
+    }
+
+    fn entry(&self, name: &str) -> Result<&Entry, LoadError> {
+        self.known.iter().find(|e| e.name == name).ok_or_else(|| LoadError::UnknownModel { name: name.to_owned() })
+    }
+
+    /// Names of published models hold a slash; folders do not.
+    fn local_folder(&self, name: &str) -> PathBuf {
+        self.models_dir.join(name.replace('/', "--"))
+    }
+}
+
+/// Names, sums and sizes of a model's files, as the manifest wants them.
+pub fn hash_folder(folder: &Path) -> Result<Vec<ModelFile>, LoadError> {
+    FILES
+        .iter()
+        .map(|name| {
+            let file = folder.join(name);
+            let (sha256, size_bytes) = files::sha256_of(&file).map_err(|source| match source.kind() {
+                io::ErrorKind::NotFound => LoadError::NoFile { file: file.clone() },
+                _ => LoadError::Io { file: file.clone(), source },
+            })?;
+            Ok(ModelFile { name: (*name).to_owned(), sha256: Some(sha256), size_bytes: Some(size_bytes) })
+        })
+        .collect()
+}
+
+fn is_whole(folder: &Path) -> bool {
+    FILES.iter().chain(&[manifest::ENTRY]).all(|name| folder.join(name).is_file())
+}
+
+fn missing_in(folder: &Path) -> Result<PathBuf, LoadError> {
+    if !folder.is_dir() {
+        return Err(LoadError::NoFolder { folder: folder.to_owned() });
+    }
+    let missing = FILES.iter().map(|name| folder.join(name)).find(|file| !file.is_file());
+    missing.map_or_else(|| Ok(folder.to_owned()), |file| Err(LoadError::NoFile { file }))
+}
+
+/// Folders in the models folder, in order of name, those being filled left out.
+fn subfolders(models_dir: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(models_dir).into_iter().flatten().flatten();
+    let whole = entries.map(|e| e.path()).filter(|folder| is_whole(folder));
+    let mut folders: Vec<PathBuf> = whole.filter(|f| !f.file_name().is_some_and(|n| n.to_string_lossy().starts_with('.'))).collect();
+    folders.sort();
+    folders
+}

@@ -1,0 +1,95 @@
+//! Text to token ids, cut to the model's window.
+
+use std::path::Path;
+
+use tokenizers::{Encoding, TruncationDirection};
+
+use crate::{LoadError, files};
+
+pub const FILE: &str = "tokenizer.json";
+
+/// Text beyond this many bytes for each token of the window is not even looked at: tokens average 3 to 5 bytes, and
+/// an hour-long transcript should not be tokenized for its first 512.
+const BYTES_A_TOKEN: usize = 64;
+
+/// The part of the window that a passage is sure of, however long the question.
+const PASSAGE_SHARE: usize = 4;
+
+/// A text, or a pair of texts, as the model reads it; special tokens included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tokens {
+    pub ids: Vec<u32>,
+    /// 0 or 1 a token: which text of a pair it belongs to, where the model tells them apart.
+    pub types: Vec<u32>,
+}
+
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+    window: usize,
+}
+
+impl Tokenizer {
+    /// Reads `tokenizer.json` in `folder`, for a model with `vocab_size` embedding rows and `window` positions.
+    /// Truncation and padding written in the file are not ours: they suit whoever exported it.
+    pub fn load(folder: &Path, vocab_size: usize, window: usize) -> Result<Self, LoadError> {
+        let file = folder.join(FILE);
+        let bytes = files::read(&file)?;
+        let invalid = |e: tokenizers::Error| LoadError::Tokenizer { file: file.clone(), message: e.to_string() };
+        let mut inner = tokenizers::Tokenizer::from_bytes(bytes).map_err(invalid)?;
+        inner.with_truncation(None).map_err(invalid)?;
+        inner.with_padding(None);
+        let highest_id = inner.get_vocab(true).into_values().max().unwrap_or(0);
+        if highest_id as usize >= vocab_size {
+            return Err(LoadError::TokenizerDoesNotFit { file, highest_id, rows: vocab_size });
+        }
+        Ok(Self { inner, window })
+    }
+
+    /// One text, its end cut off to fit.
+    pub fn text(&self, text: &str) -> Result<Tokens, tokenizers::Error> {
+        let mut encoding = self.bare(text)?;
+        truncate(&mut encoding, self.room(false));
+        Ok(Tokens::from(self.inner.post_process(encoding, None, true)?))
+    }
+
+    /// A question to be paired with many passages: tokenized once.
+    pub fn question(&self, question: &str) -> Result<Question, tokenizers::Error> {
+        Ok(Question(self.bare(question)?))
+    }
+
+    /// Question and passage. The passage is cut to the room that the question leaves. Only a question that would
+    /// leave it less than a quarter is cut itself, and no further than it must be.
+    pub fn pair(&self, question: &Question, passage: &str) -> Result<Tokens, tokenizers::Error> {
+        let mut question = question.0.clone();
+        let mut passage = self.bare(passage)?;
+        let room = self.room(true);
+        truncate(&mut question, room - passage.len().min(room / PASSAGE_SHARE));
+        truncate(&mut passage, room - question.len());
+        Ok(Tokens::from(self.inner.post_process(question, Some(passage), true)?))
+    }
+
+    fn bare(&self, text: &str) -> Result<Encoding, tokenizers::Error> {
+        let end = text.floor_char_boundary(self.window * BYTES_A_TOKEN);
+        self.inner.encode_fast(&text[..end], false)
+    }
+
+    /// Tokens left for text besides the special ones.
+    fn room(&self, pair: bool) -> usize {
+        use tokenizers::PostProcessor;
+        let special = self.inner.get_post_processor().map_or(0, |p| p.added_tokens(pair));
+        self.window.saturating_sub(special)
+    }
+}
+
+/// See [`Tokenizer::question`].
+pub struct Question(Encoding);
+
+fn truncate(encoding: &mut Encoding, room: usize) {
+    encoding.truncate(room, 0, TruncationDirection::Right);
+}
+
+impl From<Encoding> for Tokens {
+    fn from(encoding: Encoding) -> Self {
+        Self { ids: encoding.get_ids().to_vec(), types: encoding.get_type_ids().to_vec() }
+    }
+}

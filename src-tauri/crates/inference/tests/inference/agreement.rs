@@ -1,0 +1,66 @@
+//! Tokens, vectors and logits agree with the reference implementation.
+
+use nuthatch_engine::{Cancel, Embedder, Reranker};
+use nuthatch_inference::{BiEncoder, CrossEncoder, Kind, Precision};
+
+use crate::common::{F32, Reference, Tolerance, cosine, entry, models, on_cpu};
+
+fn check_bi_encoder(folder: &str, precision: Precision, tolerance: Tolerance) {
+    let folder = models().join(folder);
+    let reference = Reference::read(&folder);
+    let model =
+        BiEncoder::load(&folder, &entry(Kind::BiEncoder, reference.max_length), &on_cpu(precision)).expect("loads");
+    let texts: Vec<&str> = reference.cases.iter().map(|c| c.text.as_str()).collect();
+    let vectors = model.embed_passages(&texts, &Cancel::new()).expect("embeds");
+    for (case, vector) in reference.cases.iter().zip(&vectors) {
+        assert_eq!(model.token_ids(&case.text).expect("tokenizes"), case.ids, "tokens of {:?}", case.text);
+        let cosine = cosine(vector, &case.embedding);
+        let worst = vector.iter().zip(&case.embedding).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(cosine >= tolerance.cosine, "cosine {cosine} for {:?}", case.text);
+        assert!(worst <= tolerance.absolute, "off by {worst} for {:?}", case.text);
+    }
+}
+
+fn check_cross_encoder(folder: &str, precision: Precision, tolerance: Tolerance) {
+    let folder = models().join(folder);
+    let reference = Reference::read(&folder);
+    let entry = entry(Kind::CrossEncoder, reference.max_length);
+    let model = CrossEncoder::load(&folder, &entry, &on_cpu(precision)).expect("loads");
+    for case in &reference.cases {
+        let tokens = model.tokens(&case.query, &case.passage).expect("tokenizes");
+        assert_eq!(tokens.ids, case.ids, "tokens of {:?} with {:?}", case.query, case.passage);
+        let scores = model.score(&case.query, &[&case.passage], &Cancel::new()).expect("scores");
+        let off = (scores[0] - case.logit).abs();
+        assert!(off <= tolerance.absolute, "off by {off} for {:?} with {:?}", case.query, case.passage);
+    }
+}
+
+#[test]
+fn tiny_bert_bi_encoder() {
+    check_bi_encoder("tiny/bert-bi", Precision::F32, F32);
+}
+
+#[test]
+fn tiny_xlm_roberta_bi_encoder() {
+    check_bi_encoder("tiny/xlmr-bi", Precision::F32, F32);
+}
+
+#[test]
+fn tiny_bert_cross_encoder() {
+    check_cross_encoder("tiny/bert-cross", Precision::F32, F32);
+}
+
+#[test]
+fn tiny_xlm_roberta_cross_encoder() {
+    check_cross_encoder("tiny/xlmr-cross", Precision::F32, F32);
+}
+
+#[test]
+fn built_in_bi_encoder() {
+    check_bi_encoder("builtin/bi-encoder", Precision::F32, F32);
+}
+
+#[test]
+fn built_in_bi_encoder_in_int8() {
+    check_bi_encoder("builtin/bi-encoder", Precision::Int8, Tolerance { cosine: 0.995, absolute: 0.03 });
+}

@@ -1,0 +1,62 @@
+//! What shares a batch, and in which order, changes nothing.
+
+use nuthatch_engine::{Cancel, Embedder, ModelError, Reranker};
+use nuthatch_inference::{BiEncoder, CrossEncoder, Kind, Precision};
+
+use crate::common::{cosine, entry, models, on_cpu};
+
+/// Passages of 1 to 60 words, more than fit one batch.
+fn passages() -> Vec<String> {
+    let words = ["git", "commit", "sourdough", "rises", "the", "window", "笔记", "搜索", "undo", "index"];
+    (0..90).map(|i| (0..=(i * 7) % 60).map(|w| words[(w * 3 + i) % 10]).collect::<Vec<_>>().join(" ")).collect()
+}
+
+fn cross_encoder(precision: Precision) -> CrossEncoder {
+    CrossEncoder::load(&models().join("tiny/bert-cross"), &entry(Kind::CrossEncoder, 64), &on_cpu(precision))
+        .expect("loads")
+}
+
+#[test]
+fn scores_do_not_depend_on_order_or_company() {
+    for precision in [Precision::F32, Precision::Int8] {
+        let model = cross_encoder(precision);
+        let passages = passages();
+        let texts: Vec<&str> = passages.iter().map(String::as_str).collect();
+        let scores = model.score("undo a commit", &texts, &Cancel::new()).expect("scores");
+        let reversed: Vec<&str> = texts.iter().rev().copied().collect();
+        let mut again = model.score("undo a commit", &reversed, &Cancel::new()).expect("scores");
+        again.reverse();
+        let alone = model.score("undo a commit", &texts[7..8], &Cancel::new()).expect("scores");
+        assert!((alone[0] - scores[7]).abs() < 1e-4, "{} alone, {} in company", alone[0], scores[7]);
+        for (a, b) in scores.iter().zip(&again) {
+            assert!((a - b).abs() < 1e-4, "{a} against {b}");
+        }
+        assert!(scores.iter().any(|s| (s - scores[0]).abs() > 1e-3), "all passages score the same");
+    }
+}
+
+#[test]
+fn nothing_in_is_nothing_out() {
+    let model = cross_encoder(Precision::F32);
+    assert_eq!(model.score("anything", &[], &Cancel::new()).expect("scores"), Vec::<f32>::new());
+    assert_eq!(model.score("", &[""], &Cancel::new()).expect("scores").len(), 1);
+}
+
+#[test]
+fn a_raised_flag_ends_the_work() {
+    let model = cross_encoder(Precision::F32);
+    let cancel = Cancel::new();
+    cancel.cancel();
+    assert!(matches!(model.score("undo", &["a passage"], &cancel), Err(ModelError::Cancelled)));
+}
+
+#[test]
+fn a_query_vector_is_its_passage_vector_and_has_length_one() {
+    let folder = models().join("tiny/xlmr-bi");
+    let model = BiEncoder::load(&folder, &entry(Kind::BiEncoder, 64), &on_cpu(Precision::F32)).expect("loads");
+    let query = model.embed_query("undo a commit").expect("embeds");
+    let passages = model.embed_passages(&["a window", "undo a commit"], &Cancel::new()).expect("embeds");
+    assert!(cosine(&query, &passages[1]) > 0.999_99);
+    assert!((query.iter().map(|x| x * x).sum::<f32>() - 1.0).abs() < 1e-5);
+    assert_eq!(query.len(), model.dimensions());
+}

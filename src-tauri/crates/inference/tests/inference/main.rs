@@ -1,0 +1,5 @@
+//! The crate's public face against stored numbers, spoilt files and an unreliable server.
+
+mod agreement;
+mod batching;
+mod common;

@@ -1,0 +1,52 @@
+//! Where things lie: the source tree and what is built from it.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::Command;
+
+pub(crate) struct Tree {
+    pub(crate) root: PathBuf,
+    /// Cargo's target folder, wherever `CARGO_TARGET_DIR` or a configuration file has put it.
+    pub(crate) target: PathBuf,
+}
+
+impl Tree {
+    pub(crate) fn find() -> Result<Self, String> {
+        // Cargo sets it for the program that it runs; the value built in serves a program started by hand.
+        let package = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        let package = PathBuf::from(package);
+        let root = package.ancestors().nth(3).ok_or("xtask does not lie in src-tauri/crates/xtask")?.to_owned();
+        let program = env::current_exe().map_err(|error| format!("cannot tell where xtask lies: {error}"))?;
+        // <target>/<profile>/xtask
+        let target = program.ancestors().nth(2).ok_or("xtask does not lie in a target folder")?.to_owned();
+        Ok(Self { root, target })
+    }
+
+    /// A program of the workspace, once built.
+    pub(crate) fn built(&self, name: &str) -> PathBuf {
+        self.target.join("debug").join(format!("{name}{}", env::consts::EXE_SUFFIX))
+    }
+
+    /// `program` with `args` in folder `folder` of the tree.
+    pub(crate) fn command(&self, folder: &str, program: &str, args: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command.args(args).current_dir(self.root.join(folder));
+        command
+    }
+
+    /// The same Cargo that runs this program, in the root, building into the same target folder.
+    ///
+    /// Callers pass `--workspace` whatever they build: `--package` would resolve features anew, and compile Candle
+    /// and Tauri once more.
+    pub(crate) fn cargo(&self, args: &[&str]) -> Command {
+        let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+        let mut command = self.command("", &cargo, args);
+        command.env("CARGO_TARGET_DIR", &self.target);
+        command
+    }
+
+    pub(crate) fn npm(&self, folder: &str, args: &[&str]) -> Command {
+        let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
+        self.command(folder, npm, args)
+    }
+}

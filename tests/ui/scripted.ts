@@ -1,0 +1,150 @@
+/** A backend that says nothing by itself: each test plays the engine, event by event. */
+import type {
+  Backend,
+  Degraded,
+  Hit,
+  IndexProgress,
+  Phase,
+  Preview,
+  SearchEvent,
+  Stage,
+  Status,
+} from "$ui/backend/backend";
+
+export interface Asked {
+  id: number;
+  query: string;
+  candidates: number;
+  /** Lands a stage's list. */
+  land(stage: Stage, hits: Hit[], options?: { done?: boolean; degraded?: Degraded; rerankMs?: number }): void;
+  fail(kind: string, message: string): void;
+}
+
+export class ScriptedBackend implements Backend {
+  readonly searches: Asked[] = [];
+  readonly opened: string[] = [];
+  readonly revealed: string[] = [];
+  readonly previewed: string[] = [];
+
+  /** Grows as the engine's does. */
+  generation = 1;
+  #progress: (progress: IndexProgress) => void = () => undefined;
+
+  report(phase: Phase, done: number, total: number): void {
+    this.#progress({ phase, done, total, current: null });
+  }
+
+  /** The newest search. */
+  get last(): Asked {
+    const last = this.searches.at(-1);
+    if (!last) throw new Error("nothing was asked");
+    return last;
+  }
+
+  async search(
+    id: number,
+    query: string,
+    candidates: number,
+    onEvent: (event: SearchEvent) => void,
+  ): Promise<void> {
+    this.searches.push({
+      id,
+      query,
+      candidates,
+      land: (stage, hits, { done = stage === "rerank", degraded = null, rerankMs = 310 } = {}) => {
+        const rerank = stage === "rerank" ? rerankMs : 0;
+        const results = {
+          query,
+          model: stage === "rerank" ? "scripted" : null,
+          took_ms: {
+            lexical: 3,
+            vector: 0,
+            fuse: 0,
+            rerank,
+            total: 3 + rerank,
+          },
+          candidates: {
+            asked: candidates,
+            recalled: candidates,
+            reranked: stage === "rerank" ? candidates : 0,
+          },
+          degraded,
+          hits,
+        };
+        onEvent({ kind: "results", query_id: id, stage, results, done });
+      },
+      fail: (kind, message) => onEvent({ kind: "failed", query_id: id, error: { kind, message } }),
+    });
+  }
+
+  folders = async () => ["/notes"];
+  addFolder = async () => null;
+  addFolderPath = async (path: string) => path;
+  removeFolder = async () => undefined;
+  status = async (): Promise<Status> => ({
+    roots: [],
+    generation: this.generation,
+    n_chunks: 0,
+    n_vectors: 0,
+    size_bytes: 0,
+  });
+
+  async preview(path: string): Promise<Preview> {
+    this.previewed.push(path);
+    const text = `The text of ${path}`;
+    return {
+      path,
+      title: path,
+      format: "text",
+      text,
+      hit: [0, text.length],
+      highlights: [],
+      cut_before: false,
+      cut_after: false,
+    };
+  }
+
+  async openFile(path: string): Promise<void> {
+    this.opened.push(path);
+  }
+
+  async revealFile(path: string): Promise<void> {
+    this.revealed.push(path);
+  }
+
+  settings = async () => ({
+    folders: ["/notes"],
+    embedder: null,
+    reranker: null,
+    candidates: 100,
+    threshold: null,
+  });
+  setCandidates = async () => undefined;
+  modelsState = async () => ({
+    embedder: { state: "ready" as const, name: "e", reason: null },
+    reranker: { state: "ready" as const, name: "r", reason: null },
+  });
+  onIndexProgress = async (listener: (progress: IndexProgress) => void) => {
+    this.#progress = listener;
+    return () => undefined;
+  };
+  onModelsChanged = async () => () => undefined;
+  onFolderDrag = async () => () => undefined;
+}
+
+/** Hits named by one letter each, best first: `hits("abc")` are /notes/a.md, /notes/b.md, /notes/c.md. */
+export function hits(names: string, scores: number[] = []): Hit[] {
+  return Array.from(names).map((name, i) => ({
+    rank: i + 1,
+    score: scores[i] ?? 0.9 - i / 10,
+    raw_score: 0,
+    path: `/notes/${name}.md`,
+    title: name,
+    snippet: `About ${name}`,
+    highlights: [],
+    span: [0, 10],
+    recall_rank: i + 1,
+    lexical_rank: i + 1,
+    vector_rank: null,
+  }));
+}

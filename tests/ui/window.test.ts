@@ -1,0 +1,307 @@
+import { cleanup, fireEvent, render, screen } from "@testing-library/svelte";
+import { tick } from "svelte";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import App from "$ui/App.svelte";
+import { FakeBackend, scenarioOf } from "$ui/backend/fake";
+import { hits, ScriptedBackend } from "./scripted";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+
+afterEach(() => {
+  cleanup();
+  vi.useRealTimers();
+});
+
+/** Lets timers and promises run for that long. */
+async function wait(ms: number) {
+  await vi.advanceTimersByTimeAsync(ms);
+  await tick();
+}
+
+async function open<B extends FakeBackend | ScriptedBackend>(backend: B): Promise<B> {
+  render(App, { backend });
+  await wait(0);
+  return backend;
+}
+
+const box = () => screen.getByTestId<HTMLInputElement>("search-input");
+const cards = () => screen.queryAllByTestId("hit-card");
+const titles = () => cards().map((card) => card.dataset["path"]?.replace("/notes/", "").replace(".md", ""));
+const selected = () => cards().filter((card) => card.getAttribute("aria-selected") === "true");
+
+async function ask(query: string) {
+  await fireEvent.input(box(), { target: { value: query } });
+  await wait(100);
+}
+
+async function slide(to: number) {
+  await fireEvent.input(screen.getByTestId("threshold-slider"), {
+    target: { value: String(to) },
+  });
+}
+
+test("the box has the focus, and gets it back by Ctrl+K, / and Escape", async () => {
+  await open(new ScriptedBackend());
+  expect(document.activeElement).toBe(box());
+  const slider = screen.getByTestId("threshold-slider");
+  for (const key of [
+    { key: "k", ctrlKey: true },
+    { key: "k", metaKey: true },
+    { key: "/" },
+    { key: "Escape" },
+  ]) {
+    slider.focus();
+    await fireEvent.keyDown(slider, key);
+    expect(document.activeElement).toBe(box());
+  }
+});
+
+test("the first run asks for one thing: a folder", async () => {
+  await open(new FakeBackend(scenarioOf("?scenario=first-run")));
+  expect(screen.getByTestId("empty-state")).toBeTruthy();
+  expect(screen.queryByTestId("threshold-slider")).toBeNull();
+  await fireEvent.click(screen.getByTestId("add-folder"));
+  await wait(0);
+  expect(screen.queryByTestId("empty-state")).toBeNull();
+  expect(screen.getByTestId("status-line").textContent).toContain("421 notes, 3 skipped");
+});
+
+test("a folder dropped onto the window is watched, a file is refused with what to do", async () => {
+  const backend = await open(new FakeBackend(scenarioOf("?scenario=first-run")));
+  backend.drag({ kind: "dropped", paths: ["/home/mei/a.md"] });
+  await wait(0);
+  expect(screen.getByRole("alert").textContent).toContain("give the folder it lies in");
+  expect(screen.getByTestId("empty-state")).toBeTruthy();
+  backend.drag({ kind: "dropped", paths: ["/home/mei/Diary"] });
+  await wait(0);
+  expect(await backend.folders()).toEqual(["/home/mei/Diary"]);
+  expect(screen.queryByTestId("empty-state")).toBeNull();
+});
+
+test("five cards with rank, title, path, score and marked words", async () => {
+  await open(new FakeBackend());
+  await ask("why was the bread dense");
+  await wait(1000);
+  expect(cards()).toHaveLength(5);
+  const first = cards()[0];
+  expect(first?.dataset["path"]).toBe("/home/mei/Notes/home/sourdough.md");
+  expect(first?.textContent).toContain("Sourdough, what finally worked");
+  expect(first?.textContent).toContain("Notes/home/sourdough.md");
+  expect(first?.querySelector("mark")?.textContent).toBe("dense");
+  const scores = screen.getAllByTestId("hit-score").map((score) => Number(score.textContent));
+  expect(scores).toEqual([...scores].sort((a, b) => b - a));
+  expect(scores[0]).toBeGreaterThan(0.5);
+});
+
+test("a Chinese question finds, marks and previews by code points", async () => {
+  await open(new FakeBackend());
+  await ask("红叶");
+  await wait(1000);
+  expect(cards()[0]?.dataset["path"]).toContain("京都三日");
+  expect(cards()[0]?.querySelector("mark")?.textContent).toBe("红叶");
+  expect(screen.getByTestId("preview-hit").textContent).toContain("东福寺看红叶");
+  expect(screen.getByTestId("preview").querySelector("mark")?.textContent).toBe("红叶");
+});
+
+test("a card keeps its element while the stages replace the list", async () => {
+  const backend = await open(new ScriptedBackend());
+  await ask("bread");
+  backend.last.land("lexical", hits("abc"));
+  await wait(0);
+  const before = cards().find((card) => card.dataset["path"] === "/notes/b.md");
+  backend.last.land("rerank", hits("bca"));
+  await wait(0);
+  expect(titles()).toEqual(["b", "c", "a"]);
+  expect(cards()[0]).toBe(before);
+});
+
+test("the keyboard chooses, opens and reveals", async () => {
+  const backend = await open(new ScriptedBackend());
+  await ask("bread");
+  backend.last.land("rerank", hits("abc"));
+  await wait(0);
+  expect(box().getAttribute("aria-activedescendant")).toBe(selected()[0]?.id);
+  await fireEvent.keyDown(box(), { key: "ArrowDown" });
+  expect(box().getAttribute("aria-activedescendant")).toBe(cards()[1]?.id);
+  await fireEvent.keyDown(box(), { key: "Enter" });
+  await fireEvent.keyDown(box(), { key: "ArrowDown" });
+  await fireEvent.keyDown(box(), { key: "Enter", metaKey: true });
+  await fireEvent.keyDown(box(), { key: "Enter", ctrlKey: true });
+  expect(backend.opened).toEqual(["/notes/b.md"]);
+  expect(backend.revealed).toEqual(["/notes/c.md", "/notes/c.md"]);
+  await fireEvent.keyDown(box(), { key: "Escape" });
+  expect([box().value, cards().length]).toEqual(["", 0]);
+});
+
+test("keys that an input method uses are left to it", async () => {
+  const backend = await open(new ScriptedBackend());
+  await ask("bread");
+  backend.last.land("rerank", hits("abc"));
+  await wait(0);
+  await fireEvent.compositionStart(box());
+  await fireEvent.input(box(), { target: { value: "bread sou" } });
+  await fireEvent.keyDown(box(), { key: "ArrowDown", isComposing: true });
+  await fireEvent.keyDown(box(), { key: "Enter", isComposing: true });
+  await fireEvent.keyDown(box(), { key: "Enter", keyCode: 229 });
+  await fireEvent.keyDown(box(), { key: "Escape", isComposing: true });
+  await wait(1000);
+  expect(backend.searches).toHaveLength(1);
+  expect(backend.opened).toEqual([]);
+  expect(selected()[0]).toBe(cards()[0]);
+  await fireEvent.input(box(), { target: { value: "bread 搜索" } });
+  await fireEvent.compositionEnd(box());
+  await wait(100);
+  expect(backend.last.query).toBe("bread 搜索");
+});
+
+test("the slider shrinks the list, says by how much, and shows the rest by wish", async () => {
+  const backend = await open(new ScriptedBackend());
+  await ask("bread");
+  backend.last.land("rerank", hits("abcde", [0.9, 0.7, 0.4, 0.3, 0.1]));
+  await wait(0);
+  expect(screen.queryByTestId("below-threshold")).toBeNull();
+  await slide(0.5);
+  expect(titles()).toEqual(["a", "b"]);
+  const text = screen.getByTestId("below-threshold");
+  expect(text.textContent?.replace(/\s+/g, " ")).toContain("3 below your threshold");
+  await fireEvent.click(screen.getByRole("button", { name: "Show" }));
+  expect(titles()).toEqual(["a", "b", "c", "d", "e"]);
+  await fireEvent.click(screen.getByRole("button", { name: "Hide" }));
+  await slide(0.95);
+  expect(cards()).toHaveLength(0);
+  expect(screen.getByText("Nothing reaches your threshold")).toBeTruthy();
+  await fireEvent.click(screen.getByRole("button", { name: "Show them" }));
+  expect(cards()).toHaveLength(5);
+  expect(backend.searches).toHaveLength(1);
+});
+
+test("no answer says so, and what to try", async () => {
+  const backend = await open(new ScriptedBackend());
+  await ask("zebra");
+  backend.last.land("lexical", []);
+  await wait(0);
+  expect(screen.queryByText(/No note answers/)).toBeNull();
+  backend.last.land("rerank", []);
+  await wait(0);
+  expect(screen.getByText("No note answers “zebra”")).toBeTruthy();
+  expect(screen.getByText(/fewer words/)).toBeTruthy();
+});
+
+test("an engine's failure is shown as it is", async () => {
+  const backend = await open(new ScriptedBackend());
+  await ask("bread");
+  backend.last.fail("index", "the index in /x failed: delete that folder to build it anew");
+  await wait(0);
+  expect(screen.getByRole("alert").textContent).toContain("delete that folder to build it anew");
+});
+
+test("without models the window says what is missing and still finds by words", async () => {
+  await open(new FakeBackend(scenarioOf("?scenario=words-only")));
+  await ask("tomatoes");
+  await wait(1000);
+  expect(cards()[0]?.dataset["path"]).toContain("tomatoes");
+  expect(screen.getByText(/^Found by words only: /)).toBeTruthy();
+  expect(screen.getByTestId("status-line").textContent).toContain("No meaning model");
+});
+
+test("the status line follows indexing", async () => {
+  const fake = await open(new FakeBackend());
+  const status = () => screen.getByTestId("status-line").textContent;
+  fake.report({ phase: "text", done: 120, total: 421, current: null });
+  await wait(0);
+  expect(status()).toContain("Reading notes: 120 of 421");
+  fake.report({ phase: "done", done: 421, total: 421, current: null });
+  await wait(0);
+  expect(status()).not.toContain("Reading notes");
+  expect(status()).toContain("421 notes");
+});
+
+test("notes that changed are asked again without touching the list until the last stage", async () => {
+  const backend = await open(new ScriptedBackend());
+  await ask("bread");
+  backend.last.land("rerank", hits("abc"));
+  await wait(0);
+  backend.report("scanning", 0, 0);
+  backend.report("done", 3, 3);
+  await wait(0);
+  expect(backend.searches).toHaveLength(1);
+  backend.generation += 1;
+  backend.report("scanning", 0, 0);
+  await wait(0);
+  expect(backend.searches).toHaveLength(2);
+  backend.last.land("lexical", hits("xyz"));
+  await wait(0);
+  expect(titles()).toEqual(["a", "b", "c"]);
+  backend.last.land("rerank", hits("dab"));
+  await wait(0);
+  expect(titles()).toEqual(["d", "a", "b"]);
+});
+
+test("the candidates choice shows what each number cost", async () => {
+  const backend = await open(new ScriptedBackend());
+  const select = screen.getByTestId<HTMLSelectElement>("candidates-select");
+  const labels = () => [...select.options].map((option) => option.text.trim());
+  expect([select.value, ...labels()]).toEqual(["100", "20", "50", "100", "200"]);
+  await ask("bread");
+  backend.last.land("rerank", hits("abc"), { rerankMs: 310 });
+  await wait(0);
+  expect(labels()).toEqual(["20", "50", "100 · 310 ms", "200"]);
+  await fireEvent.change(select, { target: { value: "20" } });
+  expect(backend.last.candidates).toBe(20);
+  backend.last.land("rerank", hits("abc"), { rerankMs: 71 });
+  await wait(0);
+  expect(labels()).toEqual(["20 · 71 ms", "50", "100 · 310 ms", "200"]);
+});
+
+test("the preview follows the selection, reads a note once, and skips those run past", async () => {
+  const backend = await open(new ScriptedBackend());
+  await ask("bread");
+  backend.last.land("lexical", hits("abcde"));
+  await wait(200);
+  backend.last.land("rerank", hits("abcde"));
+  await wait(200);
+  expect(backend.previewed).toEqual(["/notes/a.md"]);
+  for (let i = 0; i < 3; i++) await fireEvent.keyDown(box(), { key: "ArrowDown" });
+  await wait(200);
+  expect(backend.previewed).toEqual(["/notes/a.md", "/notes/d.md"]);
+  expect(screen.getByTestId("preview-hit").textContent).toBe("The text of /notes/d.md");
+});
+
+test("a provisional score looks and reads so until reranked", async () => {
+  const backend = await open(new ScriptedBackend());
+  await ask("bread");
+  backend.last.land("lexical", hits("a"));
+  await wait(0);
+  expect(cards()[0]?.textContent).toContain("provisional score");
+  backend.last.land("rerank", hits("a", [0.83]));
+  await wait(0);
+  expect(cards()[0]?.textContent).not.toContain("provisional");
+  expect(screen.getByTestId("hit-score").textContent).toBe("0.83");
+});
+
+test("what scores and candidates are, and are not, is said beside them", async () => {
+  await open(new FakeBackend());
+  const tips = screen.getAllByRole("tooltip").map((tip) => tip.textContent?.replace(/\s+/g, " "));
+  expect(tips.join()).toContain("Scores are a model's estimate, not proof");
+  expect(tips.join()).toContain(
+    "Reranking orders what recall found; more candidates cost time and are not always better",
+  );
+});
+
+test("the panel lists folders, what was left out and why, and lets a folder go after asking", async () => {
+  const backend = await open(new FakeBackend());
+  await fireEvent.click(screen.getByTitle("Folders, and what was left out"));
+  await wait(0);
+  const dialog = screen.getByRole("dialog");
+  expect(dialog.textContent).toContain("/home/mei/Notes");
+  expect(dialog.textContent).toContain("Unreadable: the file is damaged: no page table");
+  expect(dialog.textContent).toContain("Notes/inbox/scan-0031.png");
+  await fireEvent.click(screen.getByRole("button", { name: "Remove /home/mei/Notes" }));
+  expect(await backend.folders()).toHaveLength(1);
+  await fireEvent.click(screen.getByRole("button", { name: "Stop watching" }));
+  await wait(0);
+  expect(await backend.folders()).toHaveLength(0);
+  expect(screen.getByTestId("empty-state")).toBeTruthy();
+});

@@ -36,7 +36,7 @@ MICRO_BATCH_TOKENS = 1900
 POOL_GROUPS = 384  # groups sorted by length together, so that a batch needs little padding
 CHINESE_WEIGHT = 1.5  # how often a Chinese group comes for each time an English one does
 # Tokens of a pair: one is drawn for each group. Short ones first: more pairs while it learns what matching is.
-EARLY, EARLY_MAX_TOKENS, MAX_TOKENS = 0.6, (64, 64, 80, 96), (96, 128, 128, 160)
+EARLY, EARLY_MAX_TOKENS, MAX_TOKENS = 0.7, (64, 64, 80, 96), (96, 128, 128, 160)
 MAX_QUERY_TOKENS = 48
 WINDOW_STEP = 16
 LEARNING_RATE, HEAD_LEARNING_RATE = 1.5e-4, 4e-4
@@ -45,7 +45,7 @@ WEIGHT_DECAY = 0.01
 # At the beginning a part of the target is the embedder's own opinion of the passages: it says something about each negative.
 SOFT_UNTIL, SOFT_WEIGHT, SOFT_TEMPERATURE = 0.5, 0.5, 0.05
 BCE_WEIGHT = 0.3  # beside the listwise loss: makes the logit mean something on its own, not only within a list
-CHECKPOINT_S, LOG_S, VALIDATE_S = 240, 60, 1200
+CHECKPOINT_S, LOG_S, VALIDATE_S = 240, 60, 3600
 VALIDATION_GROUPS = {False: 60, True: 40}  # Chinese?
 BOS, PAD, EOS = 0, 1, 2
 

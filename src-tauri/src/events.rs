@@ -9,7 +9,7 @@ use specta_typescript::Number;
 use tauri::{AppHandle, Runtime};
 use tauri_specta::Event;
 
-use crate::ipc::{self, ModelsState};
+use crate::ipc::{self, IndexingState, ModelsState};
 
 /// Where an indexing run stands.
 #[derive(Clone, Debug, PartialEq, Serialize, Type, Event)]
@@ -34,6 +34,10 @@ pub enum Phase {
 /// A model became ready, or turned out to be missing.
 #[derive(Clone, Debug, PartialEq, Serialize, Type, Event)]
 pub struct ModelsChanged(pub ModelsState);
+
+/// The folders are followed now, or cannot be.
+#[derive(Clone, Debug, PartialEq, Serialize, Type, Event)]
+pub struct IndexingChanged(pub IndexingState);
 
 impl From<&engine::IndexProgress> for IndexProgress {
     fn from(from: &engine::IndexProgress) -> Self {

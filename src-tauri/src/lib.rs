@@ -38,7 +38,7 @@ macro_rules! interface {
                 commands::set_candidates,
                 commands::models_state,
             ])
-            .events(collect_events![events::IndexProgress, events::ModelsChanged])
+            .events(collect_events![events::IndexProgress, events::IndexingChanged, events::ModelsChanged])
             .error_handling(ErrorHandlingMode::Throw)
     };
 }

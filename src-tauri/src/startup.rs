@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
-use nuthatch_engine::{Engine, EngineError, EngineOptions};
+use nuthatch_engine::{Cancel, Engine, EngineError, EngineOptions};
 use tauri::{AppHandle, Runtime};
 
-use crate::events::{self, IndexProgress, Throttle};
+use crate::events::{self, IndexProgress, IndexingChanged, Throttle};
 use crate::ipc::{AppError, ErrorKind, Health, IndexingState};
 use crate::{Args, Shell, models};
 
@@ -52,28 +52,44 @@ fn open(args: &Args) -> Result<Engine, AppError> {
 /// Follows the folders until the window closes. While another Nuthatch holds the index, this one only searches, says
 /// so, and waits for its turn.
 fn watch<R: Runtime>(app: &AppHandle<R>, shell: &Shell, engine: &Engine, refused: Option<String>) {
-    loop {
-        let app = app.clone();
-        let mut throttle = Throttle::default();
-        let watching = engine.watch(Box::new(move |progress| {
-            let progress = IndexProgress::from(progress);
-            if throttle.passes(progress.phase, Instant::now()) {
-                events::emit(&app, &progress);
-            }
-        }));
-        match watching {
-            Ok(watch) => {
-                shell.set_indexing(IndexingState { state: Health::Ready, reason: refused });
-                return shell.keep(watch);
-            }
-            Err(error @ EngineError::Locked { .. }) => shell.set_indexing(stopped(error.to_string())),
-            Err(error) => {
-                tracing::error!("{error}");
-                return shell.set_indexing(stopped(error.to_string()));
-            }
-        }
+    while let Some(reason) = held_by_another(engine) {
+        tell(app, shell, stopped(reason));
         thread::sleep(RETRY);
     }
+    let window = app.clone();
+    let mut throttle = Throttle::default();
+    let watching = engine.watch(Box::new(move |progress| {
+        let progress = IndexProgress::from(progress);
+        if throttle.passes(progress.phase, Instant::now()) {
+            events::emit(&window, &progress);
+        }
+    }));
+    match watching {
+        Ok(watch) => {
+            shell.keep(watch);
+            tell(app, shell, IndexingState { state: Health::Ready, reason: refused });
+        }
+        Err(error) => {
+            tracing::error!("{error}");
+            tell(app, shell, stopped(error.to_string()));
+        }
+    }
+}
+
+/// Who holds the index, if someone does. An indexing run that is cancelled before it begins takes the writer and lets
+/// it go; watching would only try again at the next change of a file, and could not say so.
+fn held_by_another(engine: &Engine) -> Option<String> {
+    let cancelled = Cancel::new();
+    cancelled.cancel();
+    match engine.index(&mut |_| {}, &cancelled) {
+        Err(error @ EngineError::Locked { .. }) => Some(error.to_string()),
+        _ => None,
+    }
+}
+
+fn tell<R: Runtime>(app: &AppHandle<R>, shell: &Shell, state: IndexingState) {
+    shell.set_indexing(state.clone());
+    events::emit(app, &IndexingChanged(state));
 }
 
 fn stopped(reason: String) -> IndexingState {

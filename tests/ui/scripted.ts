@@ -77,7 +77,8 @@ export class ScriptedBackend implements Backend {
     });
   }
 
-  folders = async () => ["/notes"];
+  watched = ["/notes"];
+  folders = async () => this.watched;
   addFolder = async () => null;
   addFolderPath = async (path: string) => path;
   removeFolder = async () => undefined;

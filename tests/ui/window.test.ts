@@ -177,6 +177,19 @@ test("the slider shrinks the list, says by how much, and shows the rest by wish"
   expect(backend.searches).toHaveLength(1);
 });
 
+test("what fails in the panel is said in the panel, which covers the window", async () => {
+  const backend = new ScriptedBackend();
+  backend.addFolder = () => Promise.reject({ kind: "is_data_dir", message: "choose another folder" });
+  await open(backend);
+  await fireEvent.click(screen.getByTitle("Folders, and what was left out"));
+  await fireEvent.click(screen.getByTestId("panel-add-folder"));
+  await wait(0);
+  expect(screen.getByRole("dialog").contains(screen.getByRole("alert"))).toBe(true);
+  expect(screen.getByRole("alert").textContent).toContain("choose another folder");
+  await fireEvent.click(screen.getByRole("button", { name: "Dismiss" }));
+  expect(screen.queryByRole("alert")).toBeNull();
+});
+
 test("no answer says so, and what to try", async () => {
   const backend = await open(new ScriptedBackend());
   await ask("zebra");
@@ -216,6 +229,28 @@ test("the status line follows indexing", async () => {
   await wait(0);
   expect(status()).not.toContain("Reading notes");
   expect(status()).toContain("421 notes");
+});
+
+test("a folder that the command line added ends the first run", async () => {
+  const backend = new ScriptedBackend();
+  backend.watched = [];
+  await open(backend);
+  expect(screen.getByTestId("empty-state")).toBeTruthy();
+  backend.watched = ["/notes"];
+  for (let run = 0; run < 2; run++) backend.report("done", 1, 1);
+  await wait(0);
+  expect(screen.queryByTestId("empty-state")).toBeNull();
+});
+
+test("folders that cannot be followed are said in the status line", async () => {
+  const backend = new ScriptedBackend();
+  const status = await backend.status();
+  backend.status = async () => ({
+    ...status,
+    indexing: { state: "missing", reason: "held by another Nuthatch" },
+  });
+  await open(backend);
+  expect(screen.getByTestId("status-line").textContent).toContain("held by another Nuthatch");
 });
 
 test("notes that changed are asked again without touching the list until the last stage", async () => {

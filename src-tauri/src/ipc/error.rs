@@ -55,6 +55,10 @@ impl From<EngineError> for AppError {
             EngineError::Folder(_) => ErrorKind::Folder,
             EngineError::Model(_) => ErrorKind::Model,
             EngineError::Index { .. } => ErrorKind::Index,
+            // Mended by the watching thread, which sets such an index aside.
+            EngineError::OtherVersion { .. } | EngineError::Damaged { .. } => {
+                return Self::new(ErrorKind::Index, "the index cannot be read: it is being built anew from your files");
+            }
             EngineError::Io { .. } | EngineError::BadInput { .. } => ErrorKind::File,
         };
         Self::new(kind, error.to_string())

@@ -97,8 +97,10 @@ export interface Status {
   n_chunks: number;
   n_vectors: number;
   size_bytes: number;
-  /** Absent unless asked for. */
+  /** Unless asked for, empty or absent. */
   files?: FileRow[];
+  /** Whether the folders are being followed, and why not. */
+  indexing?: { state: "loading" | "ready" | "missing"; reason: string | null };
 }
 
 export type Phase = "scanning" | "text" | "vectors" | "done";

@@ -2,12 +2,10 @@
  * An engine in memory, for tests and for `npm run dev` in a plain browser. Its ranking is a toy; its stages, offsets
  * and states are those of the real one.
  */
-import { codePoints } from "../text/ranges";
 import type {
   Backend,
   Degraded,
   FolderDrag,
-  Hit,
   IndexProgress,
   ModelState,
   ModelsState,
@@ -19,6 +17,7 @@ import type {
   Status,
   Unlisten,
 } from "./backend";
+import { bestHits, highlights, pointsBefore, titleOf } from "./fake_ranking";
 import { FAKE_NOTES, FAKE_ROOT, type FakeNote } from "./fake_notes";
 
 export interface Scenario {
@@ -55,14 +54,6 @@ export function scenarioOf(query: string): Scenario {
     default:
       return READY;
   }
-}
-
-interface Scored {
-  note: FakeNote;
-  start: number;
-  text: string;
-  lexical: number;
-  meaning: number;
 }
 
 export class FakeBackend implements Backend {
@@ -167,13 +158,12 @@ export class FakeBackend implements Backend {
   async preview(path: string, span: Range, query: string): Promise<Preview> {
     const note = this.#scenario.notes.find((note) => note.path === path);
     if (!note) throw { kind: "bad_input", message: `${path} is not there any more: it was moved or deleted` };
-    const points = (bytes: number) => codePoints(decode(encode(note.text).slice(0, bytes))).length;
     return {
       path,
       title: titleOf(note),
       format: path.endsWith(".md") ? "markdown" : "text",
       text: note.text,
-      hit: [points(span[0]), points(span[1])],
+      hit: [pointsBefore(note.text, span[0]), pointsBefore(note.text, span[1])],
       highlights: highlights(note.text, query),
       cut_before: false,
       cut_after: false,
@@ -239,39 +229,7 @@ export class FakeBackend implements Backend {
 
   #answer(query: string, stage: Stage, asked: number) {
     const { models } = this.#scenario;
-    const recalled = this.#scenario.notes
-      .map((note) => bestPassage(note, query))
-      // Vectors are never silent: the nearest notes come back, however far they are.
-      .filter(({ lexical }) => lexical > 0 || stage !== "lexical");
-    const raw = ({ lexical, meaning }: Scored) =>
-      stage === "lexical"
-        ? lexical
-        : stage === "hybrid"
-          ? lexical + 2 * meaning
-          : 2.2 * meaning + 1.3 * lexical - 2.6;
-    const ranked = recalled.sort((a, b) => raw(b) - raw(a) || a.note.path.localeCompare(b.note.path));
-    const hits = ranked.slice(0, 5).map((scored, i): Hit => {
-      const snippet = scored.text
-        .replace(/\s+/g, " ")
-        .replace(/[#*`>]/g, "")
-        .trim()
-        .slice(0, 220);
-      const score = stage === "rerank" ? 1 / (1 + Math.exp(-raw(scored))) : 1 - 1 / (1 + raw(scored));
-      const start = encode(scored.note.text.slice(0, scored.start)).length;
-      return {
-        rank: i + 1,
-        score,
-        raw_score: raw(scored),
-        path: scored.note.path,
-        title: titleOf(scored.note),
-        snippet,
-        highlights: highlights(snippet, query),
-        span: [start, start + encode(scored.text).length],
-        recall_rank: i + 1,
-        lexical_rank: scored.lexical > 0 ? i + 1 : null,
-        vector_rank: scored.meaning > 0 ? i + 1 : null,
-      };
-    });
+    const hits = bestHits(this.#scenario.notes, query, stage);
     const degraded: Degraded | null = !models.embedder
       ? { kind: "no_embedder", reason: NO_EMBEDDER }
       : !models.reranker
@@ -295,68 +253,3 @@ export class FakeBackend implements Backend {
 
 const NO_EMBEDDER = "the meaning model is not in models/builtin; run `nuthatch models verify`";
 const NO_RERANKER = "the reranking model is not in models/builtin; run `nuthatch models verify`";
-
-const encode = (text: string) => new TextEncoder().encode(text);
-const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-
-function titleOf(note: FakeNote): string {
-  return /^# (.+)$/m.exec(note.text)?.[1] ?? note.path.slice(note.path.lastIndexOf("/") + 1);
-}
-
-const SMALL_WORDS = new Set([
-  "the",
-  "and",
-  "why",
-  "how",
-  "what",
-  "when",
-  "does",
-  "did",
-  "for",
-  "was",
-  "with",
-]);
-
-/** English words that carry something, and every pair of neighbouring Chinese characters. */
-function terms(text: string): string[] {
-  const words = (text.toLowerCase().match(/[a-z]{3,}/g) ?? []).filter((word) => !SMALL_WORDS.has(word));
-  const pairs = (text.match(/\p{Script=Han}+/gu) ?? []).flatMap((run) =>
-    run.length < 2 ? [run] : Array.from({ length: run.length - 1 }, (_, i) => run.slice(i, i + 2)),
-  );
-  return [...words, ...pairs];
-}
-
-/** Letters match at the start of a word, Chinese anywhere. */
-function wordStart(term: string): RegExp {
-  return new RegExp(/^[a-z]/.test(term) ? `\\b${term}` : term);
-}
-
-function highlights(text: string, query: string): Range[] {
-  const wanted = terms(query);
-  const found: Range[] = [];
-  if (wanted.length === 0) return found;
-  for (const match of text
-    .toLowerCase()
-    .matchAll(new RegExp(wanted.map((term) => wordStart(term).source).join("|"), "g"))) {
-    const start = codePoints(text.slice(0, match.index)).length;
-    found.push([start, start + codePoints(match[0]).length]);
-  }
-  return found;
-}
-
-/** The paragraph, with its heading, that has most of the question's words. */
-function bestPassage(note: FakeNote, query: string): Scored {
-  const wanted = terms(query);
-  const share = (text: string) => {
-    const lower = text.toLowerCase();
-    return wanted.filter((term) => wordStart(term).test(lower)).length / Math.max(wanted.length, 1);
-  };
-  let best: Scored = { note, start: 0, text: "", lexical: -1, meaning: 0 };
-  for (const match of note.text.matchAll(/(?:#+ [^\n]+\n\n)*(?:[^\n]+\n?)+/g)) {
-    const lexical = share(match[0]);
-    const [text] = match;
-    if (lexical > best.lexical && !text.startsWith("---"))
-      best = { note, start: match.index, text, lexical, meaning: 0 };
-  }
-  return { ...best, lexical: 2 * best.lexical, meaning: 2 * share(`${note.about} ${note.text}`) };
-}

@@ -44,19 +44,18 @@ export class Library {
       }),
     ]);
     await this.#attempt(async () => {
-      this.folders = await this.#backend.folders();
-    });
-    await this.#attempt(async () => {
       this.models = await this.#backend.modelsState();
     });
     await this.reload();
     return () => offs.forEach((off) => off());
   }
 
-  /** Counts, and the reasons why files were left out. */
+  /** The folders, their counts, and the reasons why files were left out. */
   async reload(): Promise<void> {
     const asked = ++this.#statusAsked;
     await this.#attempt(async () => {
+      const folders = await this.#backend.folders();
+      if (asked === this.#statusAsked) this.folders = folders;
       const status = await this.#backend.status(true);
       // Two may be under way: the later question has the newer answer.
       if (asked !== this.#statusAsked) return;
@@ -69,17 +68,17 @@ export class Library {
   /** Through the system's picker. */
   async add(): Promise<void> {
     await this.#attempt(() => this.#backend.addFolder());
-    await this.#foldersChanged();
+    await this.reload();
   }
 
   async addPaths(paths: readonly string[]): Promise<void> {
     for (const path of paths) await this.#attempt(() => this.#backend.addFolderPath(path));
-    await this.#foldersChanged();
+    await this.reload();
   }
 
   async remove(path: string): Promise<void> {
     await this.#attempt(() => this.#backend.removeFolder(path));
-    await this.#foldersChanged();
+    await this.reload();
   }
 
   async openFile(path: string): Promise<void> {
@@ -90,19 +89,17 @@ export class Library {
     await this.#attempt(() => this.#backend.revealFile(path));
   }
 
-  async #foldersChanged(): Promise<void> {
-    await this.#attempt(async () => {
-      this.folders = await this.#backend.folders();
-    });
-    await this.reload();
+  /** For the next start. */
+  async rememberCandidates(candidates: number): Promise<void> {
+    await this.#attempt(() => this.#backend.setCandidates(candidates));
   }
 
   #follow(progress: IndexProgress): void {
     const before = this.progress?.phase;
     this.progress = progress;
-    if (progress.phase === before) return;
-    // Each phase leaves other counts behind; within one, the progress line says enough.
-    void this.reload();
+    // Each phase leaves other counts behind, and perhaps other folders: the command line adds them too. Within a
+    // phase, the progress line says enough. A run may be so short that only its end is seen.
+    if (progress.phase !== before || progress.phase === "done") void this.reload();
   }
 
   async #attempt(action: () => Promise<unknown>): Promise<void> {

@@ -116,12 +116,12 @@ export class Search {
     if (this.#asked !== "" && this.#asked === this.text.trim() && !this.busy) this.#ask("refresh");
   }
 
+  /** Asks again, reading that many candidates; the list waits for the last stage. */
   setCandidates(candidates: number): void {
     if (candidates === this.candidates) return;
     this.candidates = candidates;
     const query = this.text.trim();
     if (query !== "") this.#ask(query === this.shownFor ? "refresh" : "asked");
-    this.#backend.setCandidates(candidates).catch((thrown: unknown) => (this.failure = asAppError(thrown)));
   }
 
   pick(card: Card): void {

@@ -6,6 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use nuthatch_engine::{IndexProgress, Phase};
 
 const COUNTED: &str = "{prefix:<10} [{bar:30}] {human_pos}/{human_len} {wide_msg}";
+const BYTES: &str = "{prefix:<10} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {wide_msg}";
 const UNCOUNTED: &str = "{prefix:<10} {spinner} {human_pos} {wide_msg}";
 
 /// A bar of `total` steps named `what`; 0 for a total not known yet.
@@ -22,6 +23,34 @@ fn restyle(bar: &ProgressBar, total: u64) {
         bar.set_style(style.progress_chars("=> "));
     }
     bar.set_length(total);
+}
+
+/// Follows the download of one file after another.
+pub(crate) struct ByteBar {
+    bar: ProgressBar,
+}
+
+impl ByteBar {
+    pub(crate) fn new(shown: bool) -> Self {
+        let bar = bar(shown, "fetching", 0);
+        if let Ok(style) = ProgressStyle::with_template(BYTES) {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        Self { bar }
+    }
+
+    /// `total` is `None` until the server has said.
+    pub(crate) fn show(&mut self, file: &str, done: u64, total: Option<u64>) {
+        self.bar.set_length(total.unwrap_or(done));
+        self.bar.set_position(done);
+        self.bar.set_message(file.to_owned());
+    }
+}
+
+impl Drop for ByteBar {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
 }
 
 /// Follows one indexing run after another.

@@ -27,22 +27,20 @@ impl Tree {
         self.target.join("debug").join(format!("{name}{}", env::consts::EXE_SUFFIX))
     }
 
-    /// `program` with `args` in folder `folder` of the tree.
-    pub(crate) fn command(&self, folder: &str, program: &str, args: &[&str]) -> Command {
+    /// `program` with `args` in folder `folder` of the tree, building into and looking in the same target folder.
+    fn command(&self, folder: &str, program: &str, args: &[&str]) -> Command {
         let mut command = Command::new(program);
-        command.args(args).current_dir(self.root.join(folder));
+        command.args(args).current_dir(self.root.join(folder)).env("CARGO_TARGET_DIR", &self.target);
         command
     }
 
-    /// The same Cargo that runs this program, in the root, building into the same target folder.
+    /// The same Cargo that runs this program, in the root.
     ///
     /// Callers pass `--workspace` whatever they build: `--package` would resolve features anew, and compile Candle
     /// and Tauri once more.
     pub(crate) fn cargo(&self, args: &[&str]) -> Command {
         let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-        let mut command = self.command("", &cargo, args);
-        command.env("CARGO_TARGET_DIR", &self.target);
-        command
+        self.command("", &cargo, args)
     }
 
     pub(crate) fn npm(&self, folder: &str, args: &[&str]) -> Command {

@@ -4,12 +4,12 @@ use std::io::Write;
 use std::path::Path;
 
 use nuthatch_inference::ModelInfo;
-use nuthatch_inference::store::{FileCheck, Place};
+use nuthatch_inference::store::{FetchError, FetchOptions, FetchProgress, FileCheck, Place};
 use serde_json::json;
 
 use crate::args::ModelsCommand;
 use crate::failure::Failure;
-use crate::progress;
+use crate::progress::{self, ByteBar};
 use crate::session::Session;
 use crate::style::{Style, printable};
 
@@ -86,10 +86,24 @@ fn write_check(out: &mut dyn Write, name: &str, files: &[FileCheck], style: Styl
     Ok(())
 }
 
-fn import(_dir: &Path, _session: &mut Session<'_, '_>) -> Result<(), Failure> {
-    Err(Failure::Nothing)
+/// Copies the folder in, once its model has been loaded.
+fn import(dir: &Path, session: &mut Session<'_, '_>) -> Result<(), Failure> {
+    let mut store = session.store()?;
+    let name = store.import(dir).map_err(|error| Failure::failed("model", error.to_string()))?;
+    let here = store.list().into_iter().find(|model| model.name == name);
+    session.answer(&here, |out, style| here.iter().try_for_each(|model| write_model(out, model, style)))
 }
 
-fn fetch(_name: &str, _session: &mut Session<'_, '_>) -> Result<(), Failure> {
-    Err(Failure::Nothing)
+fn fetch(name: &str, session: &mut Session<'_, '_>) -> Result<(), Failure> {
+    let mut bar = ByteBar::new(session.shows_progress());
+    let mut show = |step: &FetchProgress| bar.show(&step.file, step.done_bytes, step.total_bytes);
+    let fetched = session.store()?.fetch(name, &FetchOptions::from_env(), &session.cancel(), &mut show);
+    drop(bar);
+    fetched.map_err(|error| match error {
+        FetchError::Cancelled => Failure::Interrupted,
+        other => Failure::failed("fetch", other.to_string()),
+    })?;
+    // Opened again: a fetched model brings an entry of its own.
+    let here = session.store()?.list().into_iter().find(|model| model.name == name);
+    session.answer(&here, |out, style| here.iter().try_for_each(|model| write_model(out, model, style)))
 }

@@ -3,7 +3,7 @@
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use nuthatch_engine::{Engine, Phase};
+use nuthatch_engine::{Engine, IndexProgress, Phase};
 
 use crate::args::EmbedderArg;
 use crate::failure::Failure;
@@ -48,7 +48,7 @@ pub(crate) fn run(embedder: &EmbedderArg, session: &mut Session<'_, '_>) -> Resu
     Err(Failure::Interrupted)
 }
 
-fn say(engine: &Engine, step: &nuthatch_engine::IndexProgress, session: &mut Session<'_, '_>) -> Result<(), Failure> {
+fn say(engine: &Engine, step: &IndexProgress, session: &mut Session<'_, '_>) -> Result<(), Failure> {
     if session.options.json {
         serde_json::to_writer(&mut *session.io.out, step)?;
         writeln!(session.io.out)?;

@@ -6,8 +6,8 @@ use super::estimate_tokens;
 
 /// Words before a full stop that ends no sentence.
 const ABBREVIATIONS: [&str; 22] = [
-    "mr", "mrs", "ms", "dr", "prof", "st", "vs", "etc", "eg", "e.g", "ie", "i.e", "cf", "no", "fig", "vol", "al", "approx",
-    "inc", "ltd", "jr", "sr",
+    "mr", "mrs", "ms", "dr", "prof", "st", "vs", "etc", "eg", "e.g", "ie", "i.e", "cf", "no", "fig", "vol", "al",
+    "approx", "inc", "ltd", "jr", "sr",
 ];
 
 /// The sentences of a text, end to end: each takes along the white space after it. With `by_line`, every line's end is

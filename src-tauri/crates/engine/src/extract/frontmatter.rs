@@ -162,10 +162,7 @@ fn split_quoted(list: &str) -> Vec<String> {
 }
 
 fn unquoted(value: &str) -> &str {
-    ['"', '\'']
-        .iter()
-        .find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote))
-        .unwrap_or(value)
+    ['"', '\''].iter().find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote)).unwrap_or(value)
 }
 
 /// YAML and TOML comments begin with ` #`; a tag's `#` has no space after it.

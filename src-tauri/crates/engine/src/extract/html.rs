@@ -19,9 +19,33 @@ const UNREAD: [&[u8]; 10] =
 
 /// Elements that stand on lines of their own.
 const BLOCKS: [&[u8]; 27] = [
-    b"address", b"article", b"aside", b"blockquote", b"body", b"center", b"dd", b"details", b"dialog", b"div", b"dl",
-    b"dt", b"fieldset", b"figcaption", b"figure", b"footer", b"form", b"header", b"hr", b"html", b"main", b"p",
-    b"section", b"summary", b"tbody", b"thead", b"caption",
+    b"address",
+    b"article",
+    b"aside",
+    b"blockquote",
+    b"body",
+    b"center",
+    b"dd",
+    b"details",
+    b"dialog",
+    b"div",
+    b"dl",
+    b"dt",
+    b"fieldset",
+    b"figcaption",
+    b"figure",
+    b"footer",
+    b"form",
+    b"header",
+    b"hr",
+    b"html",
+    b"main",
+    b"p",
+    b"section",
+    b"summary",
+    b"tbody",
+    b"thead",
+    b"caption",
 ];
 
 /// Reads the part `range` of `source`; headings go on from those in `outline`.

@@ -80,7 +80,8 @@ impl Block {
     pub fn source_offset(&self, document: &Document, text_offset: usize) -> usize {
         let next = self.anchors.partition_point(|anchor| anchor.text <= text_offset);
         let end = self.anchors.get(next).map_or(self.span.end, |anchor| anchor.source);
-        let start = next.checked_sub(1).map_or(Anchor { text: text_offset, source: self.span.start }, |at| self.anchors[at]);
+        let start =
+            next.checked_sub(1).map_or(Anchor { text: text_offset, source: self.span.start }, |at| self.anchors[at]);
         let offset = (start.source + (text_offset - start.text)).min(end).clamp(self.span.start, self.span.end);
         document.text.floor_char_boundary(offset)
     }

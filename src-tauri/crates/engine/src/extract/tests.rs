@@ -133,7 +133,12 @@ fn frontmatter() {
     check("---\nsummary: >\n  About\n  tea\nbad line {{\n: :\n---\nx", &[], &[], "About tea|x");
     check("---\nnot frontmatter\n---\nx", &[], &[], "not frontmatter|x");
     check("---\ntitle: open", &[], &[], "title: open");
-    check("Go #home, (#茶/绿) `#no` a#b #12 [l](x#y)\n\n# head\n\n    #code\n\n#home", &["home", "茶/绿"], &[], "Go #home, (#茶/绿) #no a#b #12 l|head|#code|#home");
+    check(
+        "Go #home, (#茶/绿) `#no` a#b #12 [l](x#y)\n\n# head\n\n    #code\n\n#home",
+        &["home", "茶/绿"],
+        &[],
+        "Go #home, (#茶/绿) #no a#b #12 l|head|#code|#home",
+    );
     let document = read("a.md", "---\ndate: 2024-03-01\ndescription: \"Of tea\"\n---\n");
     assert_eq!(document.date.as_deref(), Some("2024-03-01"));
     assert_eq!(outline(&document), [r##"paragraph: "Of tea" <- "description: \"Of tea\"""##]);
@@ -215,10 +220,52 @@ fn check_invariants(document: &Document) -> Result<(), TestCaseError> {
 }
 
 const PIECES: [&str; 46] = [
-    "# ", "## ", "- ", "1. ", "> ", "```", "`", "\n", "\n\n", "    ", "|", "---", "+++", "| a | b |\n|---|---|\n", "[[", "]]",
-    "](x)", "![", "*", "**", "&amp;", "&#x4e2d;", "<p>", "</p>", "<li>", "<ul>", "</ul>", "<table>", "<td>", "</table>",
-    "<script>", "</script>", "<pre>", "<!--", "-->", "<h2>", "</h2>", "<title>", "#tag", "title: ", "茶。", "e\u{301}", "word ",
-    "[^1]", "\r\n", "\u{3000}",
+    "# ",
+    "## ",
+    "- ",
+    "1. ",
+    "> ",
+    "```",
+    "`",
+    "\n",
+    "\n\n",
+    "    ",
+    "|",
+    "---",
+    "+++",
+    "| a | b |\n|---|---|\n",
+    "[[",
+    "]]",
+    "](x)",
+    "![",
+    "*",
+    "**",
+    "&amp;",
+    "&#x4e2d;",
+    "<p>",
+    "</p>",
+    "<li>",
+    "<ul>",
+    "</ul>",
+    "<table>",
+    "<td>",
+    "</table>",
+    "<script>",
+    "</script>",
+    "<pre>",
+    "<!--",
+    "-->",
+    "<h2>",
+    "</h2>",
+    "<title>",
+    "#tag",
+    "title: ",
+    "茶。",
+    "e\u{301}",
+    "word ",
+    "[^1]",
+    "\r\n",
+    "\u{3000}",
 ];
 
 proptest! {

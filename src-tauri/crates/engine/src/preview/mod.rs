@@ -77,7 +77,8 @@ fn as_it_reads(document: &Document, [start, end]: [usize; 2]) -> Shown {
         text.push_str(&block.text);
         parts.push(at..text.len());
         if block.span.start < end && start < block.span.end {
-            let from = hit.take().map_or_else(|| at + block.text_offset(start), |hit| hit.start);
+            let begins = if start <= block.span.start { at } else { at + block.text_offset(start) };
+            let from = hit.take().map_or(begins, |hit| hit.start);
             let to = if end >= block.span.end { text.len() } else { at + block.text_offset(end) };
             hit = Some(from..to.max(from));
         }

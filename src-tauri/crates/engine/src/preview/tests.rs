@@ -24,7 +24,8 @@ fn markdown_is_shown_as_written() {
 
 #[test]
 fn html_is_shown_as_it_reads() {
-    let source = "<title>T</title><p>First &amp; foremost.</p><script>x</script><ul><li>绿茶 is <b>green</b></ul><p>End";
+    let source =
+        "<title>T</title><p>First &amp; foremost.</p><script>x</script><ul><li>绿茶 is <b>green</b></ul><p>End";
     let shown = show("t.html", source, "绿茶 is <b>green</b>", "绿茶");
     assert_eq!(shown.text, "First & foremost.\n\n- 绿茶 is green\n\nEnd");
     assert_eq!(slice(&shown.text, shown.hit), "- 绿茶 is green");

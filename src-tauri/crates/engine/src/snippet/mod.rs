@@ -30,7 +30,8 @@ pub fn snippet(text: &str, query: &str, max_chars: usize) -> Snippet {
         shown.push('…');
     }
     let inside = found.iter().filter(|hit| window.start <= hit.range.start && hit.range.end <= window.end);
-    let ranges = inside.map(|hit| hit.range.start - window.start + shift..hit.range.end - window.start + shift).collect();
+    let ranges =
+        inside.map(|hit| hit.range.start - window.start + shift..hit.range.end - window.start + shift).collect();
     let highlights = code_points(&shown, ranges);
     Snippet { text: shown, highlights }
 }
@@ -108,8 +109,7 @@ fn best_window(text: &str, found: &[Found], max_chars: usize) -> Range<usize> {
     }
     let room = max_chars.saturating_sub(2).max(1);
     let place = |byte: usize| offsets.partition_point(|at| *at < byte);
-    let starts: Vec<(usize, usize)> =
-        found.iter().map(|hit| (place(hit.range.start), place(hit.range.end))).collect();
+    let starts: Vec<(usize, usize)> = found.iter().map(|hit| (place(hit.range.start), place(hit.range.end))).collect();
     let (mut best, mut best_score) = (None, 0.0);
     for first in 0..found.len() {
         let mut seen = HashSet::new();
@@ -130,7 +130,7 @@ fn best_window(text: &str, found: &[Found], max_chars: usize) -> Range<usize> {
         }
     }
     let Some((first, last)) = best else {
-        return 0..cut_before(text, &offsets, room, 0);
+        return 0..cut_before(text, &offsets, max_chars.saturating_sub(1), 0);
     };
     let start = begin(text, &offsets, first, last, room);
     let end = (start + room).min(n_chars);

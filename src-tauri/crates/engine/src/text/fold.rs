@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use unicode_normalization::char::decompose_compatible;
 
-use super::script::{is_hangul, is_han, is_kana};
+use super::script::{is_han, is_hangul, is_kana};
 
 const FIRST_HAN: u32 = 0x3400;
 const LAST_HAN: u32 = 0x9FFF;
@@ -15,10 +15,16 @@ static SIMPLIFIED: LazyLock<Vec<char>> = LazyLock::new(|| {
     // One a line, so that the converter sees no neighbours and keeps to single characters.
     let lines: String = all().flat_map(|c| [c, '\n']).collect();
     let simplified = hanconv::t2s(lines);
-    let mut table: Vec<char> = simplified.lines().zip(all()).map(|(line, c)| line.chars().next().unwrap_or(c)).collect();
+    let mut table: Vec<char> =
+        simplified.lines().zip(all()).map(|(line, c)| line.chars().next().unwrap_or(c)).collect();
     table.extend(all().skip(table.len()));
     table
 });
+
+/// Loads the table of simplified characters.
+pub(super) fn warm_up() {
+    LazyLock::force(&SIMPLIFIED);
+}
 
 /// Whether a character, an accent set after its letter, changes nothing.
 pub(crate) fn is_accent(c: char) -> bool {

@@ -1,6 +1,7 @@
 //! Words: how text and questions become index terms, the same way on both sides.
 
 mod batch;
+mod dictionary;
 mod fold;
 mod pairs;
 mod query;
@@ -55,7 +56,8 @@ pub fn register(tokenizers: &TokenizerManager) {
 
 /// Loads the Chinese dictionary (tens of milliseconds), so that the first question need not.
 pub fn warm_up() {
-    words::warm_up();
+    dictionary::warm_up();
+    fold::warm_up();
 }
 
 /// Calls `sink` with every term [`WORDS`] makes of a text, in order of position.

@@ -74,20 +74,33 @@ fn phrases(query: &str) -> Vec<Vec<(usize, String)>> {
     found
 }
 
-/// The shortest terms that make up the text: the text searched may write "搜索 引擎" apart.
+/// The most terms that make up the text end to end: the text searched may write "搜索 引擎" apart.
 fn phrase(text: &str) -> Vec<(usize, String)> {
     let mut terms: Vec<(usize, usize, String)> = Vec::new();
-    each_word(text, |term| terms.push((term.length, term.position, term.text.to_owned())));
-    terms.sort();
-    let mut covered = HashSet::new();
-    terms.retain(|(length, position, _)| {
-        let range = *position..position + length;
-        let is_new = range.clone().any(|at| !covered.contains(&at));
-        covered.extend(range);
-        is_new
-    });
-    let mut phrase: Vec<(usize, String)> = terms.into_iter().map(|(_, position, text)| (position, text)).collect();
-    phrase.sort();
+    each_word(text, |term| terms.push((term.position, term.length, term.text.to_owned())));
+    let n_positions = terms.iter().map(|(at, length, _)| at + length).max().unwrap_or(0);
+    // For each position, how many terms make up the rest, and the first of them.
+    let mut best: Vec<(usize, Option<usize>)> = vec![(0, None); n_positions + 1];
+    for at in (0..n_positions).rev() {
+        best[at] = (best[at + 1].0, None);
+        for (nth, (start, length, _)) in terms.iter().enumerate() {
+            if *start == at && (best[at].1.is_none() || best[at + length].0 + 1 > best[at].0) {
+                best[at] = (best[at + length].0 + 1, Some(nth));
+            }
+        }
+    }
+    let mut phrase = Vec::new();
+    let mut at = 0;
+    while at < n_positions {
+        match best[at].1 {
+            Some(nth) => {
+                let (start, length, text) = &terms[nth];
+                phrase.push((*start, text.clone()));
+                at += length;
+            }
+            None => at += 1,
+        }
+    }
     phrase
 }
 

@@ -7,7 +7,7 @@ use super::words::stem;
 
 const ENGLISH: &str = "a about after all also am an and any are as at be because been before being between both but by \
     can could did do does doing dont down during each few for from further get had has have having he her here hers \
-    him his how i if im in into is it its itself ive just let like me more most my no nor not of off on once only or \
+    him his how i if im in into is it its itself ive me more most my no nor not of off on once only or \
     other our out over own please same she should so some such than that the their them then there these they this \
     those through to too under until up us use used using very want was way we were what when where which while who \
     whom whose why will with would you your";

@@ -2,16 +2,13 @@
 
 use std::cell::RefCell;
 use std::ops::Range;
-use std::sync::LazyLock;
 
 use frostem::{Algorithm, Stemmer};
-use jieba_rs::Jieba;
 
 use super::batch::{Batch, Scan};
+use super::dictionary;
 use super::fold::{fold_cjk, fold_into, is_accent};
 use super::script::{is_cjk, is_han};
-
-static JIEBA: LazyLock<Jieba> = LazyLock::new(Jieba::new);
 
 /// Longer "words" are keys, hashes and encoded pictures.
 const MAX_TERM_BYTES: usize = 64;
@@ -24,12 +21,6 @@ const MAX_RUN_CHARS: usize = 2000;
 
 thread_local! {
     static STEMMER: RefCell<Stemmer> = RefCell::new(Stemmer::new(Algorithm::English));
-}
-
-/// Loads the dictionary and the tables.
-pub(super) fn warm_up() {
-    LazyLock::force(&JIEBA);
-    fold_cjk('漢');
 }
 
 /// The stem of a folded English word; other words come back as they are.
@@ -72,9 +63,7 @@ impl<'a> Words<'a> {
             self.at = start + at + c.len_utf8();
         }
         offsets.push(self.at);
-        // Without the statistical model: it makes the same characters a word here and none there, and the pairs of the
-        // helper field find names anyway.
-        for word in JIEBA.cut_for_search(&self.folded, false) {
+        for word in dictionary::cut(&self.folded) {
             let source = offsets[word.start]..offsets[word.end];
             batch.push(word.word, source, self.position + word.start, word.end - word.start);
         }
@@ -125,7 +114,8 @@ impl<'a> Words<'a> {
         let mut start = 0;
         for at in 1..bytes.len() {
             let after_small = bytes[at - 1].is_ascii_lowercase();
-            let before_small = bytes[at - 1].is_ascii_uppercase() && bytes.get(at + 1).is_some_and(u8::is_ascii_lowercase);
+            let before_small =
+                bytes[at - 1].is_ascii_uppercase() && bytes.get(at + 1).is_some_and(u8::is_ascii_lowercase);
             if bytes[at].is_ascii_uppercase() && (after_small || before_small) {
                 self.parts.push(segment.start + start..segment.start + at);
                 start = at;

@@ -1,5 +1,8 @@
 //! Which models there are, and where.
 
+mod download;
+mod fetch;
+mod import;
 mod manifest;
 
 use std::io;
@@ -7,6 +10,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+pub use download::DownloadError;
+pub use fetch::{FetchError, FetchOptions, FetchProgress};
+pub use import::ImportError;
 pub use manifest::{Activation, Entry, ModelFile};
 
 use crate::{Kind, LoadError, config, files, tokenize, weights};

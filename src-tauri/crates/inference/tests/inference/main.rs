@@ -3,3 +3,6 @@
 mod agreement;
 mod batching;
 mod common;
+mod bad_input;
+mod downloads;
+mod store;

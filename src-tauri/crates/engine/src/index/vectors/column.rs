@@ -10,10 +10,6 @@ use tantivy::{DocId, SegmentReader, TantivyError};
 use super::format::{EXTENSION, Layout};
 use super::{kernels, quantized};
 
-/// Levels on either side of 0 that a query is rounded to for rescoring. 12 bits keep the query's rounding a sixteenth
-/// of a row's, and the sum of products within i32: 4095 · 128 · 4096 dimensions < 2³¹.
-const QUERY_LEVELS: f32 = 4095.0;
-
 /// A segment's vector file, memory-mapped and checked.
 #[derive(Debug)]
 pub(super) struct Column {
@@ -80,10 +76,14 @@ pub(super) struct QueryCodes {
 
 impl QueryCodes {
     /// `query` is of unit length and at most [`super::format::MAX_DIMS`] wide.
+    ///
+    /// It is rounded far more finely than the rows are: to as many levels as keep the sum of products with codes
+    /// within i32, which are all that i16 has up to 512 dimensions, and 4095 at [`super::format::MAX_DIMS`].
     pub fn new(query: &[f32]) -> Self {
+        let levels_either_side = (i32::MAX as usize / (128 * query.len().max(1))).min(i16::MAX as usize) as f32;
         let largest = query.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
-        let levels = query.iter().map(|x| (x / largest * QUERY_LEVELS).round() as i16).collect();
-        Self { levels, scale: largest / QUERY_LEVELS }
+        let levels = query.iter().map(|x| (x / largest * levels_either_side).round() as i16).collect();
+        Self { levels, scale: largest / levels_either_side }
     }
 
     /// The cosine with a row of the same width, in `-1..=1` up to rounding.

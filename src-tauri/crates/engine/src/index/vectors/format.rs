@@ -20,7 +20,7 @@ use super::sketch::{self, BLOCK_ROWS};
 
 /// The file's extension, and with it the name Tantivy knows the plugin by.
 pub(super) const EXTENSION: &str = "vec";
-/// Widths beyond this are refused: inner products of i16 and i8 must fit i32 (`column.rs`).
+/// Widths beyond this are refused: inner products with codes are summed in i32 (`column.rs`).
 pub(super) const MAX_DIMS: usize = 4096;
 
 const MAGIC: [u8; 8] = *b"NUTHVEC\0";

@@ -1,7 +1,9 @@
 //! The two loops that a search spends its time in, each compiled for several instruction sets.
 //!
 //! The loops are plain Rust that the compiler vectorises; what differs is the instruction set it may use, chosen at
-//! run time. They count and multiply integers, so every variant gives the same result to the last bit.
+//! run time. They count and multiply integers, so every variant gives the same result to the last bit. The sums are
+//! wrapping ones because overflow checks, which the dev profile has, would keep the loops from being vectorised; by
+//! the widths allowed (`format.rs`) none of them can overflow.
 
 use super::sketch::{BLOCK_ROWS, FACTOR_BYTES, QUERY_PLANES, QuerySketch, block_bytes};
 
@@ -42,7 +44,7 @@ pub(super) fn dot(query: &[i16], codes: &[u8]) -> i32 {
 
 /// The squared length of a row of int8 codes; below 2²⁷ for 4096 dimensions.
 pub(super) fn squared_length(codes: &[u8]) -> i32 {
-    codes.iter().map(|&code| i32::from(code as i8)).map(|code| code * code).sum()
+    codes.iter().map(|&code| i32::from(code as i8)).fold(0, |sum, code| sum.wrapping_add(code.wrapping_mul(code)))
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -94,14 +96,16 @@ fn scan_any(
         for (rows, planes) in words.iter().zip(&query.planes) {
             for (counts, plane) in counts.iter_mut().zip(planes) {
                 for (count, row) in counts.iter_mut().zip(rows) {
-                    *count += u64::from((u64::from_le_bytes(*row) ^ plane).count_ones());
+                    let disagreeing = (u64::from_le_bytes(*row) ^ plane).count_ones();
+                    *count = count.wrapping_add(u64::from(disagreeing));
                 }
             }
         }
 
         let mut estimates = [0.0; BLOCK_ROWS];
         for (lane, estimate) in estimates.iter_mut().enumerate() {
-            let disagreement: u64 = (0..QUERY_PLANES).map(|power| counts[power][lane] << power).sum();
+            let weighted = (0..QUERY_PLANES).map(|power| counts[power][lane] << power);
+            let disagreement = weighted.fold(0, u64::wrapping_add);
             let gain = f32::from_le_bytes(factors[lane]);
             let offset = f32::from_le_bytes(factors[BLOCK_ROWS + lane]);
             *estimate = query.estimate(gain, offset, disagreement as u32);
@@ -114,7 +118,8 @@ fn scan_any(
 
 #[inline(always)]
 fn dot_any(query: &[i16], codes: &[u8]) -> i32 {
-    query.iter().zip(codes).map(|(&q, &code)| i32::from(q) * i32::from(code as i8)).sum()
+    let products = query.iter().zip(codes).map(|(&q, &code)| i32::from(q).wrapping_mul(i32::from(code as i8)));
+    products.fold(0, i32::wrapping_add)
 }
 
 #[cfg(test)]

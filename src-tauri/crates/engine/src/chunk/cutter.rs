@@ -1,0 +1,225 @@
+//! Lays a document's blocks into passages.
+
+use std::ops::Range;
+
+use super::sentence::{hard_cuts, sentences};
+use super::{Chunk, ChunkRules, estimate_tokens};
+use crate::extract::{Block, BlockKind, Document};
+
+/// The passages of a document; none if it is blank.
+pub(super) fn cut(document: &Document, rules: &ChunkRules) -> Vec<Chunk> {
+    let mut cutter = Cutter { document, rules, open: Passage::default(), done: Vec::new() };
+    let sizes: Vec<usize> = document.blocks.iter().map(|block| estimate_tokens(&block.text)).collect();
+    let whole = rules.target_tokens + rules.target_tokens / 4;
+    if sizes.iter().sum::<usize>() <= whole.min(rules.max_tokens) {
+        cutter.open.pieces = (0..sizes.len()).map(|at| Piece::whole(&document.blocks, at, sizes[at])).collect();
+    } else {
+        for (at, tokens) in sizes.into_iter().enumerate() {
+            cutter.add_block(at, tokens);
+        }
+    }
+    let last = std::mem::take(&mut cutter.open);
+    cutter.finish(last);
+    cutter.join_short_end();
+    let passages = cutter.done.iter().enumerate();
+    passages.map(|(ordinal, passage)| cutter.chunk(ordinal, &passage.pieces)).collect()
+}
+
+/// A part of a block, or all of it.
+#[derive(Clone, Debug)]
+struct Piece {
+    block: usize,
+    /// Byte range of the block's text.
+    range: Range<usize>,
+    tokens: usize,
+}
+
+impl Piece {
+    fn whole(blocks: &[Block], block: usize, tokens: usize) -> Self {
+        Self { block, range: 0..blocks[block].text.len(), tokens }
+    }
+}
+
+#[derive(Default)]
+struct Passage {
+    pieces: Vec<Piece>,
+    tokens: usize,
+    /// How many of the pieces repeat the passage before.
+    n_repeated: usize,
+}
+
+impl Passage {
+    fn push(&mut self, piece: Piece) {
+        self.tokens += piece.tokens;
+        self.pieces.push(piece);
+    }
+
+    fn has_news(&self) -> bool {
+        self.pieces.len() > self.n_repeated
+    }
+}
+
+struct Cutter<'a> {
+    document: &'a Document,
+    rules: &'a ChunkRules,
+    open: Passage,
+    done: Vec<Passage>,
+}
+
+impl Cutter<'_> {
+    fn add_block(&mut self, at: usize, tokens: usize) {
+        let block = &self.document.blocks[at];
+        let target = self.rules.target_tokens;
+        if let BlockKind::Heading { .. } = block.kind {
+            if self.open.tokens >= target * 2 / 5 && self.body().is_some() {
+                self.close();
+            }
+        } else if self.open.tokens + tokens > target && self.open.tokens >= target / 2 && tokens <= target {
+            self.close_and_repeat();
+        }
+        // Code and tables lose most by being cut.
+        let room = match block.kind {
+            BlockKind::Code | BlockKind::Table => self.rules.max_tokens,
+            _ => (target + target / 8).min(self.rules.max_tokens),
+        };
+        if tokens <= room && self.open.tokens + tokens > room {
+            match self.body() {
+                Some(_) => self.close(),
+                // What is repeated gives way to what is new.
+                None if self.open.n_repeated > 0 => self.open = Passage::default(),
+                None => {}
+            }
+        }
+        if self.open.tokens + tokens <= room {
+            self.open.push(Piece::whole(&self.document.blocks, at, tokens));
+            return;
+        }
+        for piece in self.parts(at) {
+            if self.open.tokens + piece.tokens > target && self.body().is_some() {
+                self.close_and_repeat();
+                if self.open.tokens + piece.tokens > self.rules.max_tokens {
+                    self.open = Passage::default();
+                }
+            }
+            self.open.push(piece);
+        }
+    }
+
+    /// The sentences or lines of a block, none longer than the target.
+    fn parts(&self, at: usize) -> Vec<Piece> {
+        let block = &self.document.blocks[at];
+        let text = block.text.as_str();
+        sentences(text, by_line(block.kind))
+            .into_iter()
+            .flat_map(|range| hard_cuts(text, range, self.rules.target_tokens))
+            .map(|range| Piece { block: at, tokens: estimate_tokens(&text[range.clone()]), range })
+            .collect()
+    }
+
+    fn kind(&self, piece: &Piece) -> BlockKind {
+        self.document.blocks[piece.block].kind
+    }
+
+    /// The last new piece that is not a heading.
+    fn body(&self) -> Option<usize> {
+        let is_body = |piece: &Piece| !matches!(self.kind(piece), BlockKind::Heading { .. });
+        self.open.pieces.iter().rposition(is_body).filter(|at| *at >= self.open.n_repeated)
+    }
+
+    /// Ends the passage; headings at its end begin the next.
+    fn close(&mut self) {
+        let mut passage = std::mem::take(&mut self.open);
+        let is_heading = |piece: &Piece| matches!(self.kind(piece), BlockKind::Heading { .. });
+        let n_kept = passage.pieces.iter().rposition(|piece| !is_heading(piece)).map_or(0, |last| last + 1);
+        if n_kept > passage.n_repeated {
+            for heading in passage.pieces.split_off(n_kept) {
+                self.open.push(heading);
+            }
+        }
+        self.finish(passage);
+    }
+
+    fn finish(&mut self, passage: Passage) {
+        if passage.has_news() {
+            self.done.push(passage);
+        }
+    }
+
+    /// Gives a last passage of a few words to the one before.
+    fn join_short_end(&mut self) {
+        let Some([before, last]) = self.done.last_chunk_mut() else { return };
+        let news = last.pieces.split_off(last.n_repeated);
+        let tokens: usize = news.iter().map(|piece| piece.tokens).sum();
+        if tokens < self.rules.target_tokens / 4 && before.tokens + tokens <= self.rules.max_tokens {
+            news.into_iter().for_each(|piece| before.push(piece));
+            self.done.pop();
+        } else {
+            last.pieces.extend(news);
+        }
+    }
+
+    /// Ends the passage inside a section: the next begins with the end of this one.
+    fn close_and_repeat(&mut self) {
+        let Some(last) = self.open.pieces.last().cloned() else { return };
+        let is_whole = last.range == (0..self.document.blocks[last.block].text.len());
+        let mut ends = match is_whole {
+            true => self.parts(last.block),
+            false => self.open.pieces.iter().filter(|piece| piece.block == last.block).cloned().collect(),
+        };
+        self.close();
+        if !self.open.pieces.is_empty() {
+            return;
+        }
+        let mut first = ends.len();
+        let mut room = self.rules.overlap_tokens;
+        while let Some(piece) = first.checked_sub(1).map(|at| &ends[at])
+            && piece.tokens <= room
+        {
+            room -= piece.tokens;
+            first -= 1;
+        }
+        ends.drain(first..).for_each(|piece| self.open.push(piece));
+        self.open.n_repeated = self.open.pieces.len();
+    }
+
+    fn chunk(&self, ordinal: usize, pieces: &[Piece]) -> Chunk {
+        let mut text = String::new();
+        let mut path: Option<&[String]> = None;
+        let mut before: Option<&Piece> = None;
+        for piece in pieces {
+            let block = &self.document.blocks[piece.block];
+            if before.is_some_and(|before| before.block != piece.block) {
+                text.truncate(text.trim_end().len());
+                text.push_str("\n\n");
+            }
+            text.push_str(&block.text[piece.range.clone()]);
+            path = Some(match path {
+                None => &block.heading_path,
+                Some(path) => common(path, &block.heading_path),
+            });
+            before = Some(piece);
+        }
+        text.truncate(text.trim_end().len());
+        let source = |piece: &Piece, at: usize| {
+            let block = &self.document.blocks[piece.block];
+            match at {
+                0 => block.span.start,
+                at if at == block.text.len() => block.span.end,
+                at => block.source_offset(self.document, at),
+            }
+        };
+        let span = match (pieces.first(), pieces.last()) {
+            (Some(first), Some(last)) => source(first, first.range.start)..source(last, last.range.end),
+            _ => 0..0,
+        };
+        Chunk { ordinal, span, heading_path: path.unwrap_or_default().to_vec(), text }
+    }
+}
+
+fn by_line(kind: BlockKind) -> bool {
+    matches!(kind, BlockKind::Code | BlockKind::List | BlockKind::Table)
+}
+
+fn common<'a>(one: &'a [String], other: &[String]) -> &'a [String] {
+    &one[..one.iter().zip(other).take_while(|(a, b)| a == b).count()]
+}

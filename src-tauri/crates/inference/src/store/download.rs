@@ -1,0 +1,167 @@
+//! One file over HTTP, from where it broke off.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use nuthatch_engine::Cancel;
+use ureq::http::{Response, StatusCode, header};
+use ureq::{Agent, Body};
+
+use super::fetch::FetchOptions;
+
+/// Read at once; also how often a raised flag is looked at.
+const BLOCK_BYTES: usize = 1 << 16;
+
+#[derive(Debug, thiserror::Error)]
+pub enum DownloadError {
+    #[error("cancelled")]
+    Cancelled,
+    /// A refusal that asking again does not change.
+    #[error("{url} answered {status}")]
+    Refused { url: String, status: u16 },
+    /// Overload, or a server in trouble.
+    #[error("{url} answered {status}, again and again")]
+    Unwell { url: String, status: u16 },
+    #[error("the connection broke off after {got} of {wanted} bytes")]
+    CutOff { got: u64, wanted: u64 },
+    #[error("{source}")]
+    Broken { source: io::Error },
+    #[error("{0}")]
+    Http(Box<ureq::Error>),
+}
+
+impl DownloadError {
+    fn is_final(&self) -> bool {
+        matches!(self, Self::Cancelled | Self::Refused { .. })
+    }
+}
+
+/// A file on its way to `part`, which may hold its beginning.
+pub struct Download<'a> {
+    pub url: &'a str,
+    pub part: &'a Path,
+    /// As the manifest says.
+    pub size_bytes: Option<u64>,
+    pub options: &'a FetchOptions,
+}
+
+impl Download<'_> {
+    /// Returns when `part` is as long as the server says. `report` gets bytes there are and bytes there will be.
+    pub fn run(&self, cancel: &Cancel, report: &mut dyn FnMut(u64, Option<u64>)) -> Result<(), DownloadError> {
+        let agent: Agent = Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_connect(Some(self.options.silence))
+            .timeout_recv_response(Some(self.options.silence))
+            .timeout_per_read(Some(self.options.silence))
+            .build()
+            .into();
+        let mut file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(self.part)?;
+        let mut tries_left = self.options.attempts.max(1);
+        let mut wait = self.options.first_wait;
+        loop {
+            let before = file.metadata()?.len();
+            let error = match self.attempt(&agent, &mut file, cancel, report) {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            tries_left = if file.metadata()?.len() > before { self.options.attempts } else { tries_left - 1 };
+            if error.is_final() || tries_left == 0 {
+                return Err(error);
+            }
+            tracing::warn!(url = self.url, %error, tries_left, "download broke off");
+            rest(wait, cancel)?;
+            wait = wait.saturating_mul(2).min(Duration::from_secs(60));
+        }
+    }
+
+    fn attempt(
+        &self,
+        agent: &Agent,
+        file: &mut File,
+        cancel: &Cancel,
+        report: &mut dyn FnMut(u64, Option<u64>),
+    ) -> Result<(), DownloadError> {
+        if cancel.is_cancelled() {
+            return Err(DownloadError::Cancelled);
+        }
+        let mut have = file.seek(SeekFrom::End(0))?;
+        if self.size_bytes.is_some_and(|size| have > size) {
+            have = restart(file)?;
+        }
+        if have > 0 && self.size_bytes == Some(have) {
+            return Ok(());
+        }
+        let mut request = agent.get(self.url);
+        if have > 0 {
+            request = request.header(header::RANGE, format!("bytes={have}-"));
+        }
+        let response = request.call().map_err(|e| DownloadError::Http(Box::new(e)))?;
+        let refused = |status: StatusCode| DownloadError::Refused { url: self.url.to_owned(), status: status.as_u16() };
+        match response.status() {
+            StatusCode::OK => have = restart(file)?,
+            StatusCode::PARTIAL_CONTENT if begins_at(&response, have) => {}
+            // The server does not go on where we stopped: from the start, at the next try.
+            StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {
+                restart(file)?;
+                return Err(DownloadError::CutOff { got: have, wanted: self.size_bytes.unwrap_or(have) });
+            }
+            status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
+                return Err(DownloadError::Unwell { url: self.url.to_owned(), status: status.as_u16() });
+            }
+            status => return Err(refused(status)),
+        }
+        let wanted = length(&response).map(|rest| have + rest);
+        let mut body = response.into_body().into_reader();
+        let mut block = vec![0; BLOCK_BYTES];
+        report(have, wanted);
+        loop {
+            if cancel.is_cancelled() {
+                return Err(DownloadError::Cancelled);
+            }
+            match body.read(&mut block)? {
+                0 => break,
+                n => file.write_all(&block[..n])?,
+            }
+            have = file.stream_position()?;
+            report(have, wanted);
+        }
+        match wanted.or(self.size_bytes) {
+            Some(wanted) if have != wanted => Err(DownloadError::CutOff { got: have, wanted }),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn restart(file: &mut File) -> io::Result<u64> {
+    file.set_len(0)?;
+    file.seek(SeekFrom::Start(0))
+}
+
+/// Sleeps in slices, so that a raised flag is seen.
+fn rest(wait: Duration, cancel: &Cancel) -> Result<(), DownloadError> {
+    let slice = Duration::from_millis(100);
+    let mut left = wait;
+    while !left.is_zero() {
+        if cancel.is_cancelled() {
+            return Err(DownloadError::Cancelled);
+        }
+        std::thread::sleep(left.min(slice));
+        left = left.saturating_sub(slice);
+    }
+    Ok(())
+}
+
+fn length(response: &Response<Body>) -> Option<u64> {
+    response.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Whether `Content-Range: bytes START-END/TOTAL` starts at `have`.
+fn begins_at(response: &Response<Body>, have: u64) -> bool {
+    let start = || {
+        let range = response.headers().get(header::CONTENT_RANGE)?.to_str().ok()?;
+        range.strip_prefix("bytes ")?.split('-').next()?.parse::<u64>().ok()
+    };
+    start() == Some(have)
+}

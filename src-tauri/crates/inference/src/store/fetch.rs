@@ -1,0 +1,237 @@
+//! Downloads, as Hugging Face's own tools do them: pinned, resumed, checked, and in place all at once.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nuthatch_engine::Cancel;
+use serde::Serialize;
+
+use super::download::{Download, DownloadError};
+use super::import::{ImportError, io_error, promote, try_out};
+use super::manifest::{Entry, ModelFile};
+use super::{ModelStore, Place};
+use crate::{LoadError, files};
+
+const PUBLISHER: &str = "https://huggingface.co";
+
+/// Where to ask and how patiently.
+#[derive(Clone, Debug)]
+pub struct FetchOptions {
+    /// Asked in order, e.g. `https://huggingface.co` or a mirror that serves the same paths.
+    pub endpoints: Vec<String>,
+    /// Take only what the local cache has.
+    pub offline: bool,
+    /// Hugging Face's cache, `…/hub`: what another program has fetched already is copied.
+    pub cache: Option<PathBuf>,
+    /// How long a server may be silent.
+    pub silence: Duration,
+    /// Tries an endpoint gets for each file; a try that brought something does not count.
+    pub attempts: u32,
+    /// Wait before the second try, doubled before each further one.
+    pub first_wait: Duration,
+}
+
+impl FetchOptions {
+    /// By the variables that Hugging Face's tools read: `HF_ENDPOINT`, `HF_HUB_OFFLINE`, `HF_HUB_CACHE`, `HF_HOME`.
+    /// (`HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` are read by the HTTP client.)
+    pub fn from_env() -> Self {
+        Self::from_variables(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+    }
+
+    fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let endpoint = variable("HF_ENDPOINT").unwrap_or_else(|| PUBLISHER.to_owned());
+        let on = |value: String| ["1", "true", "yes", "on"].contains(&value.to_lowercase().as_str());
+        let home = || variable("HOME").or_else(|| variable("USERPROFILE")).map(PathBuf::from);
+        let cache_home = || variable("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| Some(home()?.join(".cache")));
+        let hf_home = || variable("HF_HOME").map(PathBuf::from).or_else(|| Some(cache_home()?.join("huggingface")));
+        Self {
+            endpoints: vec![endpoint.trim_end_matches('/').to_owned()],
+            offline: variable("HF_HUB_OFFLINE").is_some_and(on),
+            cache: variable("HF_HUB_CACHE").map(PathBuf::from).or_else(|| Some(hf_home()?.join("hub"))),
+            silence: Duration::from_secs(30),
+            attempts: 5,
+            first_wait: Duration::from_secs(1),
+        }
+    }
+}
+
+/// How far a download is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FetchProgress {
+    pub file: String,
+    pub done_bytes: u64,
+    /// `None` until the server has said.
+    pub total_bytes: Option<u64>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    #[error("cancelled")]
+    Cancelled,
+    #[error("`{name}` is published nowhere: `nuthatch models import DIR` takes a folder")]
+    NoSource { name: String },
+    #[error("HF_HUB_OFFLINE is set and {file} of `{name}` is not in the cache: unset it, or import a folder")]
+    Offline { name: String, file: String },
+    #[error("another Nuthatch is fetching `{name}`: let it finish")]
+    Busy { name: String },
+    #[error("{file} of `{name}` did not arrive ({source}): try again, or set HF_ENDPOINT to a mirror")]
+    Download { name: String, file: String, source: DownloadError },
+    #[error(
+        "{file} of `{name}` arrived with the sum {found} where the manifest asks for {expected}: \
+         try again, or set HF_ENDPOINT to another mirror"
+    )]
+    WrongSum { name: String, file: String, found: String, expected: String },
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error(transparent)]
+    Place(#[from] ImportError),
+}
+
+impl ModelStore {
+    /// Downloads a known model into the data folder and returns that folder. What has come already is kept across
+    /// tries, cancellation and crashes; the model appears only when all of it is there and loads.
+    pub fn fetch(
+        &self,
+        name: &str,
+        options: &FetchOptions,
+        cancel: &Cancel,
+        progress: &mut dyn FnMut(&FetchProgress),
+    ) -> Result<PathBuf, FetchError> {
+        let entry = self.entry(name)?;
+        if let Place::Shipped { folder } | Place::Local { folder } = self.place(entry) {
+            return Ok(folder);
+        }
+        let target = self.local_folder(name);
+        let folder_name = target.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let incoming = self.models_dir.join(format!(".fetching-{folder_name}"));
+        fs::create_dir_all(&incoming).map_err(io_error("create", &incoming))?;
+        let lock = incoming.with_extension("lock");
+        let held = File::create(&lock).map_err(io_error("create", &lock))?;
+        if held.try_lock().is_err() {
+            return Err(FetchError::Busy { name: name.to_owned() });
+        }
+
+        let mut whole = entry.clone();
+        for file in &mut whole.files {
+            let source = Source { entry, options, incoming: &incoming };
+            *file = source.bring(file, cancel, progress)?;
+        }
+        try_out(&incoming, &whole)?;
+        promote(&incoming, &target, &whole)?;
+        // An empty file; the next fetch would make it again.
+        let _ = fs::remove_file(lock);
+        Ok(target)
+    }
+}
+
+/// Where one model's files come from and go to.
+struct Source<'a> {
+    entry: &'a Entry,
+    options: &'a FetchOptions,
+    incoming: &'a Path,
+}
+
+impl Source<'_> {
+    /// Brings one file into the incoming folder and returns it with the sum seen.
+    fn bring(
+        &self,
+        file: &ModelFile,
+        cancel: &Cancel,
+        progress: &mut dyn FnMut(&FetchProgress),
+    ) -> Result<ModelFile, FetchError> {
+        let name = self.entry.name.clone();
+        let path = self.incoming.join(&file.name);
+        if path.is_file() {
+            // From an earlier, broken-off fetch.
+            if let Ok(seen) = self.check(file, &path) {
+                return Ok(seen);
+            }
+        }
+        if let Some(cached) = self.cached(&file.name) {
+            fs::copy(&cached, &path).map_err(io_error("write", &path))?;
+            if let Ok(seen) = self.check(file, &path) {
+                return Ok(seen);
+            }
+        }
+        if self.options.offline {
+            return Err(FetchError::Offline { name, file: file.name.clone() });
+        }
+        let (Some(repo), revision) = (&self.entry.repo, self.entry.revision.as_deref().unwrap_or("main")) else {
+            return Err(FetchError::NoSource { name });
+        };
+        let part = self.incoming.join(format!("{}.part", file.name));
+        let mut failure = None;
+        for endpoint in &self.options.endpoints {
+            let url = format!("{endpoint}/{repo}/resolve/{revision}/{}", file.name);
+            let download = Download { url: &url, part: &part, size_bytes: file.size_bytes, options: self.options };
+            let mut report = |done_bytes, total_bytes| {
+                progress(&FetchProgress { file: file.name.clone(), done_bytes, total_bytes });
+            };
+            let arrived = match download.run(cancel, &mut report) {
+                Ok(()) => {
+                    fs::rename(&part, &path).map_err(io_error("write", &path))?;
+                    self.check(file, &path)
+                }
+                Err(DownloadError::Cancelled) => return Err(FetchError::Cancelled),
+                Err(source) => Err(FetchError::Download { name: name.clone(), file: file.name.clone(), source }),
+            };
+            match arrived {
+                Ok(seen) => return Ok(seen),
+                Err(e) => failure = Some(e),
+            }
+        }
+        Err(failure.unwrap_or(FetchError::NoSource { name }))
+    }
+
+    /// Computes the sum of a file; one with another sum than asked for is removed.
+    fn check(&self, file: &ModelFile, path: &Path) -> Result<ModelFile, FetchError> {
+        let (found, size_bytes) = files::sha256_of(path).map_err(io_error("read", path))?;
+        if let Some(expected) = file.sha256.clone().filter(|expected| *expected != found) {
+            fs::remove_file(path).map_err(io_error("remove", path))?;
+            let (name, file) = (self.entry.name.clone(), file.name.clone());
+            return Err(FetchError::WrongSum { name, file, found, expected });
+        }
+        Ok(ModelFile { name: file.name.clone(), sha256: Some(found), size_bytes: Some(size_bytes) })
+    }
+
+    /// The file in Hugging Face's cache, of the very revision.
+    fn cached(&self, file: &str) -> Option<PathBuf> {
+        let repo = self.entry.repo.as_ref()?.replace('/', "--");
+        let snapshots = self.options.cache.as_ref()?.join(format!("models--{repo}")).join("snapshots");
+        let path = snapshots.join(self.entry.revision.as_ref()?).join(file);
+        path.is_file().then_some(path)
+    }
+}
+
+/// Keeps `io` errors of the download apart from those of the store.
+impl From<io::Error> for DownloadError {
+    fn from(source: io::Error) -> Self {
+        Self::Broken { source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(variables: &[(&str, &str)]) -> FetchOptions {
+        FetchOptions::from_variables(|name| {
+            variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn variables_are_read_as_hugging_face_reads_them() {
+        let plain = options(&[("HOME", "/home/ada")]);
+        assert_eq!(plain.endpoints, [PUBLISHER]);
+        assert!(!plain.offline);
+        assert_eq!(plain.cache, Some(PathBuf::from("/home/ada/.cache/huggingface/hub")));
+        let set = options(&[("HF_ENDPOINT", "https://mirror/"), ("HF_HUB_OFFLINE", "1"), ("HF_HOME", "/data/hf")]);
+        assert_eq!(set.endpoints, ["https://mirror"]);
+        assert!(set.offline);
+        assert_eq!(set.cache, Some(PathBuf::from("/data/hf/hub")));
+        assert_eq!(options(&[("HF_HUB_CACHE", "/c")]).cache, Some(PathBuf::from("/c")));
+    }
+}

@@ -1,0 +1,183 @@
+//! A folder of the user's becomes a model of the store: tried out first, then copied whole or not at all.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::manifest::{Activation, ENTRY, Entry};
+use super::{FILES, ModelStore, hash_folder};
+use crate::config::Config;
+use crate::{BiEncoder, CrossEncoder, DeviceChoice, Kind, LoadError, LoadOptions, Pooling, Precision};
+
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The folder's files do not make a model.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error("{} has no name of its own: give the folder's full path", folder.display())]
+    NoName { folder: PathBuf },
+    #[error("there is already a model called `{name}`: rename the folder that you import")]
+    Exists { name: String },
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io { action: &'static str, path: PathBuf, source: io::Error },
+}
+
+impl ModelStore {
+    /// Copies the model in `folder` into the data folder under that folder's name, which is returned. What
+    /// sentence-transformers wrote beside it (window, pooling, prompts) goes into `model.toml`, for the user to edit.
+    pub fn import(&mut self, folder: &Path) -> Result<String, ImportError> {
+        if !folder.is_dir() {
+            return Err(LoadError::NoFolder { folder: folder.to_owned() }.into());
+        }
+        let whole_path = folder.canonicalize().map_err(io_error("read", folder))?;
+        let name = match whole_path.file_name() {
+            Some(name) => name.to_string_lossy().trim_start_matches('.').to_owned(),
+            None => return Err(ImportError::NoName { folder: folder.to_owned() }),
+        };
+        let target = self.local_folder(&name);
+        if self.known.iter().any(|e| e.name == name) || target.exists() {
+            return Err(ImportError::Exists { name });
+        }
+        let mut entry = describe(folder, name.clone())?;
+        try_out(folder, &entry)?;
+
+        let incoming = self.models_dir.join(format!(".importing-{}", std::process::id()));
+        fs::create_dir_all(&incoming).map_err(io_error("create", &incoming))?;
+        let copied = self.copy(folder, &incoming, &mut entry).and_then(|()| promote(&incoming, &target, &entry));
+        if copied.is_err() {
+            // What is left is in nobody's way: a leading dot keeps it out of the list.
+            let _ = fs::remove_dir_all(&incoming);
+        }
+        copied?;
+        self.known.push(entry);
+        Ok(name)
+    }
+
+    fn copy(&self, from: &Path, to: &Path, entry: &mut Entry) -> Result<(), ImportError> {
+        for name in FILES {
+            let file = to.join(name);
+            fs::copy(from.join(name), &file).map_err(io_error("write", &file))?;
+        }
+        entry.files = hash_folder(to)?;
+        Ok(())
+    }
+}
+
+/// Loads a model and lets it go again: what passes here will load tomorrow.
+pub fn try_out(folder: &Path, entry: &Entry) -> Result<(), LoadError> {
+    let options = LoadOptions { device: DeviceChoice::Cpu, precision: Some(Precision::Int8), threads: Some(1) };
+    match entry.kind {
+        Kind::BiEncoder => BiEncoder::load(folder, entry, &options).map(drop),
+        Kind::CrossEncoder => CrossEncoder::load(folder, entry, &options).map(drop),
+    }
+}
+
+/// Writes `model.toml`, makes sure that all is on disk, and gives the folder its name: the last step is one rename.
+pub fn promote(incoming: &Path, target: &Path, entry: &Entry) -> Result<(), ImportError> {
+    let file = incoming.join(ENTRY);
+    let text = toml::to_string(entry).map_err(|e| ImportError::Io {
+        action: "write",
+        path: file.clone(),
+        source: io::Error::other(e),
+    })?;
+    fs::write(&file, text).map_err(io_error("write", &file))?;
+    for name in FILES.iter().chain(&[ENTRY]) {
+        let file = incoming.join(name);
+        File::open(&file).and_then(|f| f.sync_all()).map_err(io_error("write", &file))?;
+    }
+    fs::rename(incoming, target).map_err(io_error("create", target))
+}
+
+pub fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ImportError {
+    let path = path.to_owned();
+    move |source| ImportError::Io { action, path, source }
+}
+
+/// Reads a file that sentence-transformers writes beside a model; one that is missing or odd says nothing.
+fn beside<T: for<'de> Deserialize<'de> + Default>(folder: &Path, name: &str) -> T {
+    let text = fs::read_to_string(folder.join(name)).unwrap_or_default();
+    serde_json::from_str(&text).unwrap_or_default()
+}
+
+#[derive(Default, Deserialize)]
+struct SentenceBert {
+    max_seq_length: Option<usize>,
+}
+
+#[derive(Default, Deserialize)]
+struct TokenizerConfig {
+    /// A float: "no limit" is written as 10^30.
+    model_max_length: Option<f64>,
+}
+
+#[derive(Default, Deserialize)]
+struct PoolingConfig {
+    #[serde(default)]
+    pooling_mode_cls_token: bool,
+    #[serde(default)]
+    pooling_mode_mean_tokens: bool,
+}
+
+#[derive(Default, Deserialize)]
+struct SentenceTransformers {
+    #[serde(default)]
+    prompts: Prompts,
+}
+
+#[derive(Default, Deserialize)]
+struct Prompts {
+    #[serde(default)]
+    query: String,
+    #[serde(default, alias = "document")]
+    passage: String,
+}
+
+#[derive(Deserialize)]
+struct Module {
+    #[serde(rename = "type")]
+    class: String,
+}
+
+/// What the folder says of itself.
+fn describe(folder: &Path, name: String) -> Result<Entry, LoadError> {
+    let config = Config::read(folder)?;
+    let unsupported = |sub: &str, setting, value: String, expected| {
+        Err(LoadError::Unsupported { file: folder.join(sub), setting, value, expected })
+    };
+    let modules: Vec<Module> = beside(folder, "modules.json");
+    let plain = ["Transformer", "Pooling", "Normalize"];
+    if let Some(odd) = modules.iter().find(|m| !plain.iter().any(|p| m.class.ends_with(p))) {
+        return unsupported("modules.json", "type", odd.class.clone(), "pooling as its only further step");
+    }
+    const POOLING: &str = "1_Pooling/config.json";
+    let pooling = match beside(folder, POOLING) {
+        PoolingConfig { pooling_mode_cls_token: true, pooling_mode_mean_tokens: false } => Pooling::First,
+        PoolingConfig { pooling_mode_cls_token: false, pooling_mode_mean_tokens: true } => Pooling::Mean,
+        _ if !folder.join(POOLING).exists() => Pooling::Mean,
+        _ => return unsupported(POOLING, "pooling_mode", "another one".to_owned(), "mean or first-token pooling"),
+    };
+    let SentenceBert { max_seq_length } = beside(folder, "sentence_bert_config.json");
+    let TokenizerConfig { model_max_length } = beside(folder, "tokenizer_config.json");
+    let limit = max_seq_length.or(model_max_length.map(|n| n as usize)).unwrap_or(usize::MAX);
+    let SentenceTransformers { prompts } = beside(folder, "config_sentence_transformers.json");
+    Ok(Entry {
+        name,
+        kind: config.kind(),
+        architecture: config.architecture().to_owned(),
+        repo: None,
+        revision: None,
+        folder: None,
+        licence: "unknown".to_owned(),
+        dimensions: (config.kind() == Kind::BiEncoder).then_some(config.hidden_size),
+        window: limit.clamp(8, config.window()),
+        query_prefix: prompts.query,
+        passage_prefix: prompts.passage,
+        pooling,
+        activation: Activation::Sigmoid,
+        default: false,
+        calibration: nuthatch_engine::Calibration::default(),
+        files: Vec::new(),
+    })
+}

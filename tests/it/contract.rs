@@ -1,0 +1,173 @@
+//! The JSON that scripts read. A change here breaks them: add fields, do not rename or remove.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::support::{Nuthatch, notes, write};
+
+/// Every path in `value` with the type at its end, one a line, in alphabetical order.
+fn shape(value: &Value) -> String {
+    let mut lines = BTreeSet::new();
+    collect(value, "", &mut lines);
+    Vec::from_iter(lines).join("\n")
+}
+
+fn collect(value: &Value, path: &str, lines: &mut BTreeSet<String>) {
+    let kind = match value {
+        Value::Object(fields) => {
+            return fields.iter().for_each(|(name, field)| collect(field, &format!("{path}.{name}"), lines));
+        }
+        Value::Array(items) if !items.is_empty() => {
+            return items.iter().for_each(|item| collect(item, &format!("{path}[]"), lines));
+        }
+        Value::Array(_) => "empty",
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+    };
+    lines.insert(format!("{path}: {kind}"));
+}
+
+#[test]
+fn a_search() {
+    let nuthatch = Nuthatch::with_tiny_models();
+    nuthatch.index(&notes());
+    let json = nuthatch.run(&["search", "--json", "grind", "coffee", "finer", "--top", "1"]).json();
+    insta::assert_snapshot!(shape(&json), @r"
+    .candidates.asked: number
+    .candidates.recalled: number
+    .candidates.reranked: number
+    .degraded: null
+    .hits[].highlights[][]: number
+    .hits[].lexical_rank: number
+    .hits[].path: string
+    .hits[].rank: number
+    .hits[].raw_score: number
+    .hits[].recall_rank: number
+    .hits[].score: number
+    .hits[].snippet: string
+    .hits[].span[]: number
+    .hits[].title: string
+    .hits[].vector_rank: number
+    .model: string
+    .query: string
+    .took_ms.fuse: number
+    .took_ms.lexical: number
+    .took_ms.rerank: number
+    .took_ms.total: number
+    .took_ms.vector: number
+    ");
+}
+
+#[test]
+fn a_search_by_words_alone() {
+    let nuthatch = Nuthatch::without_models();
+    nuthatch.index(&notes());
+    let json = nuthatch.run(&["search", "--json", "grind", "coffee", "finer", "--top", "1"]).json();
+    insta::assert_snapshot!(shape(&json), @r"
+    .candidates.asked: number
+    .candidates.recalled: number
+    .candidates.reranked: number
+    .degraded.kind: string
+    .degraded.reason: string
+    .hits[].highlights[][]: number
+    .hits[].lexical_rank: number
+    .hits[].path: string
+    .hits[].rank: number
+    .hits[].raw_score: number
+    .hits[].recall_rank: number
+    .hits[].score: number
+    .hits[].snippet: string
+    .hits[].span[]: number
+    .hits[].title: string
+    .hits[].vector_rank: null
+    .model: null
+    .query: string
+    .took_ms.fuse: number
+    .took_ms.lexical: number
+    .took_ms.rerank: number
+    .took_ms.total: number
+    .took_ms.vector: number
+    ");
+}
+
+/// A collection whose lexical measures can be worked out by hand.
+fn collection() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let corpus = "{\"_id\": \"d1\", \"title\": \"Heron\", \"text\": \"A heron stands in the water.\"}\n\
+                  {\"_id\": \"d2\", \"title\": \"\", \"text\": \"The kingfisher dives.\"}\n\
+                  {\"_id\": \"d3\", \"title\": \"\", \"text\": \"Owls hunt at night.\"}\n";
+    let queries = "{\"_id\": \"q1\", \"text\": \"heron\"}\n{\"_id\": \"q2\", \"text\": \"kingfisher\"}\n";
+    // The answer to the second question is judged to be one that its word does not find.
+    let qrels = "query-id\tcorpus-id\tscore\nq1\td1\t1\nq2\td3\t1\n";
+    write(
+        dir.path(),
+        &[
+            ("corpus.jsonl", corpus.as_bytes()),
+            ("queries.jsonl", queries.as_bytes()),
+            ("qrels/test.tsv", qrels.as_bytes()),
+        ],
+    );
+    dir
+}
+
+#[test]
+fn a_measurement() {
+    let nuthatch = Nuthatch::with_tiny_models();
+    let set = collection();
+    let answer = nuthatch.run(&["eval", "--json", set.path().to_str().unwrap()]);
+    assert_eq!(answer.code, 0, "{answer:?}");
+    let json = answer.json();
+    insta::assert_snapshot!(shape(&json), @r"
+    .dir: string
+    .n_docs: number
+    .n_queries: number
+    .stages.hybrid.mrr_10: number
+    .stages.hybrid.ms_per_query: number
+    .stages.hybrid.ndcg_10: number
+    .stages.hybrid.recall_100: number
+    .stages.lexical.mrr_10: number
+    .stages.lexical.ms_per_query: number
+    .stages.lexical.ndcg_10: number
+    .stages.lexical.recall_100: number
+    .stages.rerank.mrr_10: number
+    .stages.rerank.ms_per_query: number
+    .stages.rerank.ndcg_10: number
+    .stages.rerank.recall_100: number
+    .stages.vector.mrr_10: number
+    .stages.vector.ms_per_query: number
+    .stages.vector.ndcg_10: number
+    .stages.vector.recall_100: number
+    ");
+    assert_eq!((json["n_docs"].as_u64(), json["n_queries"].as_u64()), (Some(3), Some(2)));
+    // One question answered at the first rank, one not at all.
+    let lexical = &json["stages"]["lexical"];
+    assert_eq!(
+        (&lexical["ndcg_10"], &lexical["mrr_10"], &lexical["recall_100"]),
+        (&0.5.into(), &0.5.into(), &0.5.into())
+    );
+    // Every document has a vector, so the hundred nearest hold all three.
+    assert_eq!(json["stages"]["vector"]["recall_100"], 1.0);
+}
+
+#[test]
+fn a_measurement_without_models_says_what_is_left_out() {
+    let nuthatch = Nuthatch::without_models();
+    let set = collection();
+    let answer = nuthatch.run(&["eval", "--json", set.path().to_str().unwrap()]);
+    assert_eq!(answer.code, 0, "{answer:?}");
+    let stages: Vec<String> = answer.json()["stages"].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(stages, ["lexical"]);
+    assert!(answer.err.contains("vector and hybrid are not measured") && answer.err.contains("rerank is not measured"));
+}
+
+#[test]
+fn a_limit_takes_the_first_questions() {
+    let nuthatch = Nuthatch::without_models();
+    let set = collection();
+    let args = ["eval", "--json", "--stage", "lexical", "--limit-queries", "1", set.path().to_str().unwrap()];
+    let json = nuthatch.run(&args).json();
+    assert_eq!((&json["n_queries"], &json["stages"]["lexical"]["mrr_10"]), (&1.into(), &1.0.into()));
+}

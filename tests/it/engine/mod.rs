@@ -1,0 +1,87 @@
+//! The engine through its handle, with models made of arithmetic.
+
+mod converge;
+mod degraded;
+mod folders;
+mod ranking;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use nuthatch_engine::{
+    Cancel, Embedder, Engine, EngineError, EngineOptions, IndexReport, SearchRequest, SearchResults, Stage,
+};
+use tempfile::TempDir;
+
+use crate::support::{BagOfWords, WordShare};
+
+/// An engine that watches one folder of its own.
+struct Bench {
+    notes: TempDir,
+    data: TempDir,
+    engine: Engine,
+}
+
+impl Bench {
+    /// Without models.
+    fn new() -> Self {
+        let (notes, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let engine = Engine::open(EngineOptions { data_dir: data.path().to_owned() }).unwrap();
+        engine.add_folder(notes.path()).unwrap();
+        Self { notes, data, engine }
+    }
+
+    fn with_models() -> Self {
+        let bench = Self::new();
+        bench.engine.set_embedder(Arc::new(BagOfWords::new("bag-of-words@1")));
+        bench.engine.set_reranker(Arc::new(WordShare::default()));
+        bench
+    }
+
+    fn with_embedder(embedder: Arc<dyn Embedder>) -> Self {
+        let bench = Self::new();
+        bench.engine.set_embedder(embedder);
+        bench
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.notes.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn index(&self) -> IndexReport {
+        self.try_index().unwrap()
+    }
+
+    fn try_index(&self) -> Result<IndexReport, EngineError> {
+        self.engine.index(&mut |_| {}, &Cancel::new())
+    }
+
+    fn search(&self, request: &SearchRequest) -> SearchResults {
+        self.engine.search(request, &Cancel::new(), &mut |_, _| {}).unwrap()
+    }
+
+    /// File names found for a question through all stages.
+    fn find(&self, query: &str) -> Vec<String> {
+        names(&self.search(&SearchRequest { top: 100, ..SearchRequest::new(query) }))
+    }
+
+    /// File names found by words, in alphabetical order.
+    fn find_words(&self, query: &str) -> Vec<String> {
+        let request = SearchRequest { top: 100, stage: Stage::Lexical, ..SearchRequest::new(query) };
+        let mut found = names(&self.search(&request));
+        found.sort();
+        found
+    }
+}
+
+fn names(results: &SearchResults) -> Vec<String> {
+    let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+    results.hits.iter().map(|hit| name(&hit.path)).collect()
+}

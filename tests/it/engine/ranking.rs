@@ -1,0 +1,160 @@
+//! Scores, order, stages and cancelling.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use nuthatch_engine::{Cancel, EngineError, SearchRequest, Stage};
+
+use super::{Bench, names};
+use crate::support::{BagOfWords, WordShare};
+
+/// Notes that hold all, most and few of the words of "grey heron by the water".
+fn birds() -> Bench {
+    let bench = Bench::with_models();
+    bench.write("all.md", "# Heron\n\nA grey heron waits by the water.");
+    bench.write("most.md", "# Stones\n\nThe water runs by a grey stone.");
+    bench.write("few.md", "# Rain\n\nToo much water this year.");
+    bench.write("none.md", "# Bread\n\nFlour and salt, nothing else.");
+    bench.index();
+    bench
+}
+
+const QUERY: &str = "grey heron by the water";
+
+#[test]
+fn the_cross_encoder_decides_and_scores_are_chances() {
+    let bench = birds();
+    let results = bench.search(&SearchRequest { top: 10, ..SearchRequest::new(QUERY) });
+    assert_eq!(results.model.as_deref(), Some("word-share"));
+    assert_eq!(names(&results)[..3], ["all.md", "most.md", "few.md"]);
+    assert_eq!(results.candidates.reranked, results.candidates.recalled);
+    for (i, hit) in results.hits.iter().enumerate() {
+        assert_eq!(hit.rank, i + 1);
+        assert!((0.0..=1.0).contains(&hit.score), "{hit:?}");
+        assert!((-4.0..=4.0).contains(&hit.raw_score), "the model's own number: {hit:?}");
+    }
+    assert!(results.hits.is_sorted_by(|a, b| a.score >= b.score));
+}
+
+#[test]
+fn the_threshold_drops_hits_and_changes_no_score() {
+    let bench = birds();
+    let all = bench.search(&SearchRequest { top: 10, ..SearchRequest::new(QUERY) });
+    let threshold = all.hits[1].score;
+    let request = SearchRequest { top: 10, threshold: Some(threshold), ..SearchRequest::new(QUERY) };
+    let some = bench.search(&request);
+    assert_eq!(some.hits, all.hits[..2], "the bound itself is kept, all below is gone");
+    let none = bench.search(&SearchRequest { threshold: Some(1.0), ..request });
+    assert!(none.hits.iter().all(|hit| hit.score >= 1.0));
+}
+
+#[test]
+fn a_score_does_not_depend_on_the_other_hits() {
+    let bench = birds();
+    let score = |bench: &Bench| bench.search(&SearchRequest::new(QUERY)).hits[0].raw_score;
+    let before = score(&bench);
+    bench.write("more.md", "# Heron again\n\nAnother grey heron by the water, and a third.");
+    bench.index();
+    assert_eq!(score(&bench), before);
+}
+
+#[test]
+fn equal_notes_keep_one_order() {
+    let bench = Bench::with_models();
+    let expected: Vec<String> = (0..8).map(|i| format!("n{i}.md")).collect();
+    // Written in another order, in two commits.
+    for i in [5, 2, 7, 0] {
+        bench.write(&format!("n{i}.md"), "# Heron\n\nA grey heron waits.");
+    }
+    bench.index();
+    for i in [6, 1, 4, 3] {
+        bench.write(&format!("n{i}.md"), "# Heron\n\nA grey heron waits.");
+    }
+    bench.index();
+    for _ in 0..3 {
+        assert_eq!(bench.find("grey heron"), expected);
+    }
+}
+
+#[test]
+fn the_best_passage_stands_for_its_file() {
+    let bench = Bench::with_models();
+    let section = |word: &str| format!("# {word}\n\n{}\n\n", format!("The {word} is a bird. ").repeat(60));
+    bench.write("long.md", &["heron", "owl", "kingfisher"].map(section).concat());
+    bench.write("short.md", "# Owls\n\nOne owl.");
+    bench.index();
+    let results = bench.search(&SearchRequest::new("owl"));
+    let mut files = names(&results);
+    files.sort();
+    assert_eq!(files, ["long.md", "short.md"], "one hit a file");
+    let hit = results.hits.iter().find(|hit| hit.path.ends_with("long.md")).unwrap();
+    let text = std::fs::read_to_string(&hit.path).unwrap();
+    assert!(text[hit.span[0]..hit.span[1]].contains("owl"), "the span is that of the passage that answers");
+}
+
+#[test]
+fn stages_land_one_after_another() {
+    let bench = birds();
+    let mut landed = Vec::new();
+    let last = bench
+        .engine
+        .search(&SearchRequest::new(QUERY), &Cancel::new(), &mut |stage, results| {
+            landed.push((stage, results.hits.is_empty(), results.model.clone()));
+        })
+        .unwrap();
+    assert_eq!(landed, [(Stage::Lexical, false, None), (Stage::Hybrid, false, None)]);
+    assert!(last.model.is_some() && last.took_ms.total >= last.took_ms.rerank);
+}
+
+#[test]
+fn a_newer_question_stops_an_older_one_before_its_next_stage() {
+    let reranker = Arc::new(WordShare::default());
+    let bench = birds();
+    bench.engine.set_reranker(reranker.clone());
+    let search = |cancel: &Cancel, raise_at: Option<Stage>| {
+        bench.engine.search(&SearchRequest::new(QUERY), cancel, &mut |stage, _| {
+            if raise_at == Some(stage) {
+                cancel.cancel();
+            }
+        })
+    };
+    for stage in [Stage::Lexical, Stage::Hybrid] {
+        let outcome = search(&Cancel::new(), Some(stage));
+        assert!(is_cancelled(&outcome), "{outcome:?}");
+        assert_eq!(reranker.n_calls.load(Ordering::Relaxed), 0, "raised at {stage:?}");
+    }
+    assert!(search(&Cancel::new(), None).is_ok());
+    assert_eq!(reranker.n_calls.load(Ordering::Relaxed), 1);
+}
+
+/// A model that was stopped in the middle says so in its own words.
+fn is_cancelled<T>(outcome: &Result<T, EngineError>) -> bool {
+    use nuthatch_engine::ModelError;
+    matches!(outcome, Err(EngineError::Cancelled | EngineError::Model(ModelError::Cancelled)))
+}
+
+#[test]
+fn each_stage_can_be_asked_for() {
+    let bench = birds();
+    let hit = |stage: Stage| {
+        let results = bench.search(&SearchRequest { stage, ..SearchRequest::new(QUERY) });
+        assert_eq!((results.degraded, results.model.is_some()), (None, stage == Stage::Rerank), "{stage:?}");
+        results.hits.into_iter().next().unwrap()
+    };
+    assert_eq!((hit(Stage::Lexical).lexical_rank, hit(Stage::Lexical).vector_rank), (Some(1), None));
+    assert_eq!((hit(Stage::Vector).lexical_rank, hit(Stage::Vector).vector_rank), (None, Some(1)));
+    assert_eq!(hit(Stage::Hybrid).recall_rank, 1);
+    assert!(hit(Stage::Rerank).path.ends_with("all.md"));
+}
+
+#[test]
+fn vectors_find_what_words_spell_otherwise() {
+    // One bucket of the fake model is one meaning: the vector stage answers though the lexical index is not asked.
+    let bench = Bench::with_embedder(Arc::new(BagOfWords::new("bag-of-words@1")));
+    bench.write("a.md", "# Birds\n\nThe heron stands still.");
+    bench.write("b.md", "# Bread\n\nFlour and salt.");
+    bench.index();
+    let results = bench.search(&SearchRequest { stage: Stage::Vector, top: 1, ..SearchRequest::new("heron stands") });
+    assert_eq!(names(&results), ["a.md"]);
+    assert_eq!(results.took_ms.lexical, 0.0);
+}

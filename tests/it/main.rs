@@ -1,0 +1,13 @@
+//! Tests through the public faces, in one binary: the engine's handle, the `nuthatch` command, the shapes that
+//! scripts read, and the walls between crates.
+
+// A test that cannot go on says why by panicking.
+#![allow(clippy::unwrap_used)]
+
+mod cli;
+mod contract;
+mod engine;
+mod errors;
+mod manifest;
+mod support;
+mod walls;

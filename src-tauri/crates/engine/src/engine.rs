@@ -115,6 +115,8 @@ impl Engine {
         std::fs::create_dir_all(&options.data_dir).map_err(|e| io("make the folder", e))?;
         let data_dir = options.data_dir.canonicalize().map_err(|e| io("open the folder", e))?;
         let settings = Settings::load(&data_dir)?;
+        // So that the first question does not wait for the dictionary.
+        std::thread::spawn(crate::text::warm_up);
         Ok(Self {
             inner: Arc::new(Inner {
                 generations: Generations::new(&data_dir),

@@ -94,8 +94,8 @@ impl Layout {
             return Err(Damage::Checksum);
         }
         let (documents, _) = file[layout.documents.clone()].as_chunks::<4>();
-        let documents = documents.iter().map(|document| u32::from_le_bytes(*document));
-        if !documents.clone().is_sorted_by(|a, b| a < b) || documents.last().is_some_and(|last| last >= max_doc) {
+        let mut documents = documents.iter().map(|document| u32::from_le_bytes(*document));
+        if !documents.clone().is_sorted_by(|a, b| a < b) || documents.next_back().is_some_and(|last| last >= max_doc) {
             return Err(Damage::Documents);
         }
         Ok(layout)

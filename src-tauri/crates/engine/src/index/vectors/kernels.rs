@@ -7,17 +7,12 @@
 
 use super::sketch::{BLOCK_ROWS, FACTOR_BYTES, QUERY_PLANES, QuerySketch, block_bytes};
 
-/// Estimates a query's cosine with every row of whole `blocks` (of `dims` dimensions) and hands each block's
-/// estimates to `found` when at least one of them reaches the floor that `found` returned last.
-///
-/// `found(block, estimates)` gets the block's number from the start of `blocks`.
-pub(super) fn scan(
-    blocks: &[u8],
-    dims: usize,
-    query: &QuerySketch,
-    floor: f32,
-    found: &mut dyn FnMut(usize, &[f32; BLOCK_ROWS]) -> f32,
-) {
+/// Takes a block's number, counted from the first one scanned, and its rows' estimates; returns the new floor.
+pub(super) type Found<'a> = dyn FnMut(usize, &[f32; BLOCK_ROWS]) -> f32 + 'a;
+
+/// Estimates a query's cosine with every row of whole `blocks` of `dims` dimensions, and calls `found` for each block
+/// in which an estimate reaches the floor: `floor`, and then what `found` returned last.
+pub(super) fn scan(blocks: &[u8], dims: usize, query: &QuerySketch, floor: f32, found: &mut Found) {
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vpopcntdq") {
@@ -49,25 +44,13 @@ pub(super) fn squared_length(codes: &[u8]) -> i32 {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vpopcntdq")]
-fn scan_avx512(
-    blocks: &[u8],
-    dims: usize,
-    query: &QuerySketch,
-    floor: f32,
-    found: &mut dyn FnMut(usize, &[f32; BLOCK_ROWS]) -> f32,
-) {
+fn scan_avx512(blocks: &[u8], dims: usize, query: &QuerySketch, floor: f32, found: &mut Found) {
     scan_any(blocks, dims, query, floor, found);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn scan_avx2(
-    blocks: &[u8],
-    dims: usize,
-    query: &QuerySketch,
-    floor: f32,
-    found: &mut dyn FnMut(usize, &[f32; BLOCK_ROWS]) -> f32,
-) {
+fn scan_avx2(blocks: &[u8], dims: usize, query: &QuerySketch, floor: f32, found: &mut Found) {
     scan_any(blocks, dims, query, floor, found);
 }
 
@@ -79,13 +62,7 @@ fn dot_avx2(query: &[i16], codes: &[u8]) -> i32 {
 
 /// Inlined into each variant, so that it is compiled with the variant's instructions.
 #[inline(always)]
-fn scan_any(
-    blocks: &[u8],
-    dims: usize,
-    query: &QuerySketch,
-    mut floor: f32,
-    found: &mut dyn FnMut(usize, &[f32; BLOCK_ROWS]) -> f32,
-) {
+fn scan_any(blocks: &[u8], dims: usize, query: &QuerySketch, mut floor: f32, found: &mut Found) {
     for (number, block) in blocks.chunks_exact(block_bytes(dims)).enumerate() {
         let (factors, bits) = block.split_at(FACTOR_BYTES);
         let (factors, _) = factors.as_chunks::<4>();
@@ -127,6 +104,8 @@ mod tests {
     use super::super::{Quantized, sketch};
     use super::*;
 
+    type Scan = fn(&[u8], usize, &QuerySketch, f32, &mut Found);
+
     fn rows(n: usize, dims: usize) -> Vec<Quantized> {
         (0..n)
             .map(|seed| (0..dims).map(|i| ((i * 31 + seed * 57) as f32 * 1.3).sin() + 0.5).collect::<Vec<f32>>())
@@ -145,7 +124,7 @@ mod tests {
                 sketch::append_block(&centre, &eight, &mut blocks);
             }
             let query = QuerySketch::new(&rows[5].to_f32(), &centre);
-            let collect = |scan: fn(&[u8], usize, &QuerySketch, f32, &mut dyn FnMut(usize, &[f32; 8]) -> f32)| {
+            let collect = |scan: Scan| {
                 let mut all = Vec::new();
                 scan(&blocks, dims, &query, f32::NEG_INFINITY, &mut |block, estimates| {
                     assert_eq!(block, all.len() / BLOCK_ROWS);

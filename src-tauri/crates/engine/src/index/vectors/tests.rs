@@ -1,5 +1,7 @@
 //! The column through its public face, inside real Tantivy indexes.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;

@@ -40,6 +40,8 @@ macro_rules! interface {
             ])
             .events(collect_events![events::IndexProgress, events::IndexingChanged, events::ModelsChanged])
             .error_handling(ErrorHandlingMode::Throw)
+            // What goes out and what comes in have one shape here.
+            .disable_serde_phases()
     };
 }
 

@@ -28,9 +28,9 @@ export class App {
   #dataDir;
   #log;
 
-  constructor(driver, process, dataDir, log) {
+  constructor(driver, driverProcess, dataDir, log) {
     this.#driver = driver;
-    this.#process = process;
+    this.#process = driverProcess;
     this.#dataDir = dataDir;
     this.#log = log;
   }
@@ -44,6 +44,8 @@ export class App {
     const driverProcess = spawn(DRIVER, ports, {
       env: { ...process.env, ...environment },
       stdio: ["ignore", "pipe", "pipe"],
+      // A group of its own: WebKitWebDriver, its child, would outlive it and hold our end of the pipes open.
+      detached: true,
     });
     const log = [];
     for (const stream of [driverProcess.stdout, driverProcess.stderr]) {
@@ -61,7 +63,7 @@ export class App {
       await driver.manage().setTimeouts({ script: PATIENCE_MS });
       return new App(driver, driverProcess, dataDir, log);
     } catch (error) {
-      driverProcess.kill();
+      await end(driverProcess);
       throw new Error(`the app did not start: ${error.message}\n${log.join("")}`, { cause: error });
     }
   }
@@ -69,8 +71,7 @@ export class App {
   /** Closes the window and takes the data folder away. */
   async stop() {
     await this.#driver.quit().catch((error) => this.#log.push(String(error)));
-    const gone = new Promise((done) => this.#process.once("exit", done));
-    if (this.#process.exitCode === null && this.#process.kill()) await gone;
+    await end(this.#process);
     await rm(this.#dataDir, { recursive: true, force: true });
   }
 
@@ -124,6 +125,13 @@ export class App {
   async screenshot() {
     return Buffer.from(await this.#driver.takeScreenshot(), "base64");
   }
+}
+
+/** Ends the driver with all it started. */
+async function end(driverProcess) {
+  const closed = new Promise((done) => driverProcess.once("close", done));
+  process.kill(-driverProcess.pid);
+  await closed;
 }
 
 async function freePorts(n) {

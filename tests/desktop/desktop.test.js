@@ -36,7 +36,12 @@ after(async () => {
   if (notes) await rm(notes, { recursive: true, force: true });
 });
 
+/** Whether nothing moves any more; what moves for ever does not count. */
+const AT_REST = `
+  return document.getAnimations().every((animation) => animation.effect.getComputedTiming().endTime === Infinity);`;
+
 async function keep(name) {
+  await app.until("the cards to come to rest", async () => app.script(AT_REST));
   await writeFile(join(OUT, `${name}.png`), await app.screenshot());
 }
 

@@ -187,7 +187,11 @@ fn two_at_once_do_not_harm_each_other() {
     engine.set_embedder_missing("not wanted here".to_owned());
     engine.add_folder(&notes()).unwrap();
     let (sender, phases) = mpsc::channel();
-    let watch = engine.watch(Box::new(move |progress| drop(sender.send(progress.phase)))).unwrap();
+    let watch = engine
+        .watch(Box::new(move |progress| {
+            let _ = sender.send(progress.phase);
+        }))
+        .unwrap();
     assert!(phases.iter().any(|phase| phase == Phase::Done), "the watch indexes first");
 
     let held = nuthatch.run(&["index", "--json"]);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::support::{Nuthatch, notes, write};
+use crate::support::{Nuthatch, write};
 
 /// Every path in `value` with the type at its end, one a line, in alphabetical order.
 fn shape(value: &Value) -> String {
@@ -30,10 +30,17 @@ fn collect(value: &Value, path: &str, lines: &mut BTreeSet<String>) {
     lines.insert(format!("{path}: {kind}"));
 }
 
+/// One note: it is the first hit whatever random weights make of it.
+fn note() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), &[("coffee.md", b"# Filter coffee\n\nToo sour? Grind finer.")]);
+    dir
+}
+
 #[test]
 fn a_search() {
     let nuthatch = Nuthatch::with_tiny_models();
-    nuthatch.index(&notes());
+    nuthatch.index(note().path());
     let json = nuthatch.run(&["search", "--json", "grind", "coffee", "finer", "--top", "1"]).json();
     insta::assert_snapshot!(shape(&json), @r"
     .candidates.asked: number
@@ -64,7 +71,7 @@ fn a_search() {
 #[test]
 fn a_search_by_words_alone() {
     let nuthatch = Nuthatch::without_models();
-    nuthatch.index(&notes());
+    nuthatch.index(note().path());
     let json = nuthatch.run(&["search", "--json", "grind", "coffee", "finer", "--top", "1"]).json();
     insta::assert_snapshot!(shape(&json), @r"
     .candidates.asked: number

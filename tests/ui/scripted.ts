@@ -130,6 +130,7 @@ export class ScriptedBackend implements Backend {
     return () => undefined;
   };
   onModelsChanged = async () => () => undefined;
+  onIndexingChanged = async () => () => undefined;
   onFolderDrag = async () => () => undefined;
 }
 

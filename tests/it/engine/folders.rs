@@ -74,7 +74,12 @@ fn a_watch_follows_what_happens() {
     let bench = Bench::with_models();
     bench.write("a.md", "# Birds\n\nThe heron stands still.");
     let (sender, phases) = mpsc::channel();
-    let watch = bench.engine.watch(Box::new(move |progress| drop(sender.send(progress.phase)))).unwrap();
+    let watch = bench
+        .engine
+        .watch(Box::new(move |progress| {
+            let _ = sender.send(progress.phase);
+        }))
+        .unwrap();
     let wait_for = |query: &str, expected: &[&str]| {
         // Every change ends in a finished pass; a pass that saw only half of it is followed by another.
         while phases.iter().any(|phase| phase == Phase::Done) {

@@ -6,7 +6,7 @@ use nuthatch_engine::{Calibration, Cancel, Embedder, ModelError, Reranker};
 
 /// Counts words into 64 buckets: texts that share words are near each other.
 pub struct BagOfWords {
-    id: &'static str,
+    pub id: &'static str,
     pub n_embedded: AtomicUsize,
     /// Fails instead of embedding passages, as a model that ran out of memory.
     pub broken: bool,

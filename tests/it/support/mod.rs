@@ -6,7 +6,7 @@ mod fakes;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-pub use command::{Answer, Nuthatch};
+pub use command::Nuthatch;
 pub use fakes::{BagOfWords, WordShare};
 
 /// The root of the source tree.

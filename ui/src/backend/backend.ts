@@ -185,6 +185,8 @@ export interface Backend {
 
   onIndexProgress(listener: (progress: IndexProgress) => void): Promise<Unlisten>;
   onModelsChanged(listener: (models: ModelsState) => void): Promise<Unlisten>;
+  /** The folders are followed now, or cannot be: the status says which. */
+  onIndexingChanged(listener: () => void): Promise<Unlisten>;
   onFolderDrag(listener: (drag: FolderDrag) => void): Promise<Unlisten>;
 }
 

@@ -212,6 +212,10 @@ export class FakeBackend implements Backend {
     return () => undefined;
   }
 
+  async onIndexingChanged(): Promise<Unlisten> {
+    return () => undefined;
+  }
+
   async onFolderDrag(listener: (drag: FolderDrag) => void): Promise<Unlisten> {
     this.#drags.add(listener);
     return () => this.#drags.delete(listener);

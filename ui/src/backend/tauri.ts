@@ -1,36 +1,40 @@
-/** The app behind the window. The only file that knows Tauri. */
+/** The app behind the window. With what Rust writes for it ({@link "./bindings"}), the only file that knows Tauri. */
 
-import { Channel, invoke } from "@tauri-apps/api/core";
-import { listen } from "@tauri-apps/api/event";
+import { Channel } from "@tauri-apps/api/core";
 import { getCurrentWebview } from "@tauri-apps/api/webview";
-import type { Backend, FolderDrag, IndexProgress, ModelsState, SearchEvent } from "./backend";
+import type { Backend, FolderDrag } from "./backend";
+import { commands, events } from "./bindings";
 
 export const tauriBackend: Backend = {
-  search(queryId, query, candidates, listener) {
-    const onEvent = new Channel<SearchEvent>(listener);
-    return invoke("search", { queryId, query, candidates, onEvent });
+  async search(queryId, query, candidates, onEvent) {
+    await commands.search(queryId, query, candidates, new Channel(onEvent));
   },
 
-  folders: () => invoke("folders"),
-  addFolder: () => invoke("add_folder"),
-  addFolderPath: (path) => invoke("add_folder_path", { path }),
-  removeFolder: (path) => invoke("remove_folder", { path }),
+  folders: commands.folders,
+  addFolder: commands.addFolder,
+  addFolderPath: commands.addFolderPath,
+  async removeFolder(path) {
+    await commands.removeFolder(path);
+  },
 
-  status: (withFiles) => invoke("status", { withFiles }),
-  preview: (path, span, query) => invoke("preview", { path, span, query }),
-  openFile: (path) => invoke("open_file", { path }),
-  revealFile: (path) => invoke("reveal_file", { path }),
+  status: commands.status,
+  preview: commands.preview,
+  async openFile(path) {
+    await commands.openFile(path);
+  },
+  async revealFile(path) {
+    await commands.revealFile(path);
+  },
 
-  settings: () => invoke("settings"),
-  setCandidates: (n) => invoke("set_candidates", { n }),
-  modelsState: () => invoke("models_state"),
+  settings: commands.settings,
+  async setCandidates(n) {
+    await commands.setCandidates(n);
+  },
+  modelsState: commands.modelsState,
 
-  onIndexProgress: (listener) => listen<IndexProgress>("index-progress", (event) => listener(event.payload)),
-  // The event says that something changed, and may or may not carry what: asking again is always right.
-  onModelsChanged: (listener) =>
-    listen("models-changed", () => {
-      invoke<ModelsState>("models_state").then(listener, () => undefined);
-    }),
+  onIndexProgress: (listener) => events.indexProgress.listen((event) => listener(event.payload)),
+  onModelsChanged: (listener) => events.modelsChanged.listen((event) => listener(event.payload)),
+  onIndexingChanged: (listener) => events.indexingChanged.listen(() => listener()),
   onFolderDrag: (listener) =>
     getCurrentWebview().onDragDropEvent(({ payload }) => {
       const drag: FolderDrag =

@@ -38,6 +38,7 @@ export class Library {
         this.models = models;
         this.onchange();
       }),
+      this.#backend.onIndexingChanged(() => void this.reload()),
       this.#backend.onFolderDrag((drag) => {
         this.draggedOver = drag.kind === "over";
         if (drag.kind === "dropped") void this.addPaths(drag.paths);

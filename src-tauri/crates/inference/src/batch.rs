@@ -29,9 +29,9 @@ impl Batch {
 }
 
 /// Longest texts first: texts of like length share a batch, and the last batches to be shared out among threads are
-/// short. A batch holds at most `budget` tokens, or one longer text.
+/// short. A batch holds at most `budget` tokens, or one longer text. A text without a single token is in none.
 pub fn cut(texts: &[Tokens], budget: usize) -> Vec<Batch> {
-    let mut order: Vec<usize> = (0..texts.len()).collect();
+    let mut order: Vec<usize> = (0..texts.len()).filter(|i| !texts[*i].ids.is_empty()).collect();
     order.sort_by_key(|i| std::cmp::Reverse(texts[*i].ids.len()));
     let mut batches: Vec<Batch> = Vec::new();
     for place in order {
@@ -54,13 +54,13 @@ mod tests {
 
     #[test]
     fn every_text_is_in_one_batch_and_no_batch_is_over_budget() {
-        let lengths = [5, 1, 40, 7, 7, 100, 3, 12];
+        let lengths = [5, 1, 40, 7, 7, 100, 3, 12, 0];
         let texts: Vec<Tokens> =
             lengths.iter().map(|n| Tokens { ids: vec![*n; *n as usize], types: vec![0; *n as usize] }).collect();
         let batches = cut(&texts, 32);
         let mut places: Vec<usize> = batches.iter().flat_map(|b| b.places.clone()).collect();
         places.sort_unstable();
-        assert_eq!(places, (0..lengths.len()).collect::<Vec<_>>());
+        assert_eq!(places, (0..lengths.len() - 1).collect::<Vec<_>>());
         for batch in &batches {
             assert!(batch.ids.len() <= 32 || batch.rows.len() == 1);
             for (rows, place) in batch.rows.iter().zip(&batch.places) {

@@ -35,8 +35,7 @@ pub struct Config {
     hidden_act: String,
     #[serde(default = "absolute")]
     position_embedding_type: String,
-    #[serde(default)]
-    pad_token_id: usize,
+    pad_token_id: Option<usize>,
 }
 
 fn gelu() -> String {
@@ -77,8 +76,15 @@ impl Config {
         if self.num_hidden_layers == 0 {
             return unsupported("num_hidden_layers", &0, "at least one layer");
         }
+        if self.intermediate_size == 0 {
+            return unsupported("intermediate_size", &0, "feed-forward layers");
+        }
         if self.type_vocab_size == 0 || self.window() < 8 {
-            return unsupported("max_position_embeddings", &self.max_position_embeddings, "a window of 8 tokens or more");
+            return unsupported(
+                "max_position_embeddings",
+                &self.max_position_embeddings,
+                "a window of 8 tokens or more",
+            );
         }
         Ok(())
     }
@@ -87,7 +93,8 @@ impl Config {
         let stem = ["Model", "ForSequenceClassification"];
         let known = |name: &str, family: &str| name.strip_prefix(family).is_some_and(|rest| stem.contains(&rest));
         let architecture = self.architectures.first();
-        let named = architecture.is_none_or(|name| known(name, "Bert") || known(name, "XLMRoberta") || known(name, "Roberta"));
+        let named =
+            architecture.is_none_or(|name| known(name, "Bert") || known(name, "XLMRoberta") || known(name, "Roberta"));
         match (self.model_type.as_str(), named) {
             ("bert", true) => Ok(Family::Bert),
             ("xlm-roberta" | "roberta", true) => Ok(Family::XlmRoberta),
@@ -118,7 +125,7 @@ impl Config {
     pub fn first_position(&self) -> usize {
         match self.family() {
             Family::Bert => 0,
-            Family::XlmRoberta => self.pad_token_id + 1,
+            Family::XlmRoberta => self.pad_token_id.unwrap_or(1) + 1,
         }
     }
 

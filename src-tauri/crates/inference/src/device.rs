@@ -33,10 +33,11 @@ impl DeviceChoice {
             Self::Cpu => Ok(Placement::Cpu),
             Self::Cuda => cuda().map_err(|reason| unavailable("CUDA", reason)),
             Self::Metal => metal().map_err(|reason| unavailable("Metal", reason)),
-            Self::Auto => Ok(cuda().or_else(|no_cuda| {
-                metal().map_err(|no_metal| tracing::info!(no_cuda, no_metal, "the model runs on the CPU"))
-            })
-            .unwrap_or(Placement::Cpu)),
+            Self::Auto => Ok(cuda()
+                .or_else(|no_cuda| {
+                    metal().map_err(|no_metal| tracing::info!(no_cuda, no_metal, "the model runs on the CPU"))
+                })
+                .unwrap_or(Placement::Cpu)),
         }
     }
 }

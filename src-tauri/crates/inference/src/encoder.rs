@@ -158,10 +158,7 @@ impl Layer {
         };
         let [q, k, v] = ["attention.self.query", "attention.self.key", "attention.self.value"];
         let projection = if first_only {
-            Projection::First {
-                queries: linear(&[q], hidden, hidden)?,
-                keys_values: linear(&[k, v], hidden, hidden)?,
-            }
+            Projection::First { queries: linear(&[q], hidden, hidden)?, keys_values: linear(&[k, v], hidden, hidden)? }
         } else {
             Projection::All(linear(&[q, k, v], hidden, hidden)?)
         };

@@ -65,21 +65,13 @@ pub struct LoadOptions {
 }
 
 /// The bi-encoder of that name, or the store's default.
-pub fn load_embedder(
-    store: &ModelStore,
-    name: Option<&str>,
-    options: &LoadOptions,
-) -> Result<BiEncoder, LoadError> {
+pub fn load_embedder(store: &ModelStore, name: Option<&str>, options: &LoadOptions) -> Result<BiEncoder, LoadError> {
     let (folder, entry) = store.find(Kind::BiEncoder, name)?;
     BiEncoder::load(&folder, &entry, options)
 }
 
 /// The cross-encoder of that name, or the store's default.
-pub fn load_reranker(
-    store: &ModelStore,
-    name: Option<&str>,
-    options: &LoadOptions,
-) -> Result<CrossEncoder, LoadError> {
+pub fn load_reranker(store: &ModelStore, name: Option<&str>, options: &LoadOptions) -> Result<CrossEncoder, LoadError> {
     let (folder, entry) = store.find(Kind::CrossEncoder, name)?;
     CrossEncoder::load(&folder, &entry, options)
 }

@@ -118,7 +118,9 @@ impl Model {
         if let [text] = texts {
             return Ok(vec![one(text).map_err(|e| self.failed(&e))?]);
         }
-        self.threads.install(|| texts.par_iter().map(one).collect::<Result<_, _>>()).map_err(|e: tokenizers::Error| self.failed(&e))
+        self.threads
+            .install(|| texts.par_iter().map(one).collect::<Result<_, _>>())
+            .map_err(|e: tokenizers::Error| self.failed(&e))
     }
 
     /// A row of hidden size for each text, in order: its first token's state, or the mean.

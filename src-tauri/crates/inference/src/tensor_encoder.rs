@@ -219,3 +219,45 @@ impl Layer {
         self.norm.apply(&(hidden + update)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::encoder::{Encoder, Workspace};
+    use crate::tokenize::Tokenizer;
+    use crate::{Precision, batch, files, weights};
+
+    /// The two encoders share nothing but the weights' names: where they agree on texts of unlike length, in one
+    /// batch, both are right. `tests/` holds one of them to stored numbers.
+    #[test]
+    fn candle_and_our_kernels_agree() {
+        for (model, pooling) in [
+            ("bert-bi", Pooling::Mean),
+            ("xlmr-bi", Pooling::Mean),
+            ("bert-cross", Pooling::First),
+            ("xlmr-cross", Pooling::First),
+        ] {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../models/tiny").join(model);
+            let config = Config::read(&folder).expect("reads");
+            let file = folder.join(weights::FILE);
+            let bytes = files::read(&file).expect("reads");
+            let weights = Weights::parse(&file, &bytes).expect("parses");
+            let tokenizer = Tokenizer::load(&folder, config.vocab_size, config.window()).expect("loads");
+            let texts = ["undo", "use git reset to undo the last commit and keep your changes", "面包", "a b c d"];
+            let tokens: Vec<_> = texts.iter().map(|t| tokenizer.text(t).expect("tokenizes")).collect();
+            let batches = batch::cut(&tokens, 1000);
+            let ours = Encoder::load(&weights, &config, pooling, Precision::F32).expect("loads");
+            let ours = ours.pooled(&batches[0], &mut Workspace::default()).expect("computes");
+            let Ok(theirs) = TensorEncoder::load(&weights, &config, pooling, &Device::Cpu, DType::F32) else {
+                panic!("{model} does not load");
+            };
+            let theirs = theirs.pooled(&batches[0]).expect("computes");
+            assert_eq!(ours.len(), theirs.len());
+            for (a, b) in ours.iter().zip(&theirs) {
+                assert!((a - b).abs() < 1e-4, "{model}: {a} against {b}");
+            }
+        }
+    }
+}

@@ -59,10 +59,10 @@ impl<'a> Weights<'a> {
     }
 
     fn view(&self, name: &str, shape: &[usize]) -> Result<TensorView<'a>, LoadError> {
-        let view = self.tensors.tensor(name).map_err(|_| LoadError::NoTensor {
-            file: self.file.clone(),
-            tensor: name.to_owned(),
-        })?;
+        let view = self
+            .tensors
+            .tensor(name)
+            .map_err(|_| LoadError::NoTensor { file: self.file.clone(), tensor: name.to_owned() })?;
         if view.shape() != shape {
             return Err(LoadError::WrongShape {
                 file: self.file.clone(),

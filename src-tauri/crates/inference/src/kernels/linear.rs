@@ -25,7 +25,11 @@ enum Packed {
     F32(PackedBMatrix<f32>),
     /// Weights have a step of their own for each output; activations a step and a zero for each row, found as
     /// they come. Sums are exact integers.
-    Int8 { weights: PackedBMatrix<i8>, steps: Vec<f32>, sums: Vec<i32> },
+    Int8 {
+        weights: PackedBMatrix<i8>,
+        steps: Vec<f32>,
+        sums: Vec<i32>,
+    },
 }
 
 /// Room that integer layers reuse from call to call.
@@ -137,7 +141,7 @@ mod tests {
             let (weights, bias, x) = (numbers(inputs * outputs, 1), numbers(outputs, 2), numbers(rows * inputs, 3));
             let mut out = Vec::new();
             let linear = Linear::new(&weights, bias.clone(), precision);
-            linear.apply(&x, Activation::None, &mut out, &mut Scratch::default()).unwrap();
+            linear.apply(&x, Activation::None, &mut out, &mut Scratch::default()).expect("fits");
             let exact = plain(&x, &weights, &bias, inputs);
             assert_eq!(out.len(), exact.len());
             worst = out.iter().zip(&exact).fold(worst, |m, (a, b)| m.max((a - b).abs()));

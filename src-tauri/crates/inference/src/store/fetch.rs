@@ -84,9 +84,21 @@ pub enum FetchError {
     )]
     WrongSum { name: String, file: String, found: String, expected: String },
     #[error(transparent)]
-    Load(#[from] LoadError),
+    Load(Box<LoadError>),
     #[error(transparent)]
-    Place(#[from] ImportError),
+    Place(Box<ImportError>),
+}
+
+impl From<LoadError> for FetchError {
+    fn from(e: LoadError) -> Self {
+        Self::Load(Box::new(e))
+    }
+}
+
+impl From<ImportError> for FetchError {
+    fn from(e: ImportError) -> Self {
+        Self::Place(Box::new(e))
+    }
 }
 
 impl ModelStore {

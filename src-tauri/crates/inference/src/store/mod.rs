@@ -41,10 +41,16 @@ pub struct ModelStore {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Place {
     /// In the tree or the package.
-    Shipped { folder: PathBuf },
+    Shipped {
+        folder: PathBuf,
+    },
     /// Fetched or imported by the user.
-    Local { folder: PathBuf },
-    Absent { reason: String },
+    Local {
+        folder: PathBuf,
+    },
+    Absent {
+        reason: String,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -75,7 +81,8 @@ impl FileCheck {
 }
 
 impl ModelStore {
-    /// Reads the manifest and the `model.toml` of each model in the data folder.
+    /// Reads the manifest and the `model.toml` of each model in the data folder; one that cannot be read is left out
+    /// with a warning.
     pub fn open(options: StoreOptions) -> Result<Self, LoadError> {
         let mut known = match &options.shipped {
             Some(folder) => manifest::read_manifest(folder)?,
@@ -83,7 +90,14 @@ impl ModelStore {
         };
         let models_dir = options.data_dir.join("models");
         for folder in subfolders(&models_dir) {
-            let entry = manifest::read_entry(&folder)?;
+            let entry = match manifest::read_entry(&folder) {
+                Ok(entry) => entry,
+                Err(error) => {
+                    // One spoilt import must not take the built-in models along.
+                    tracing::warn!(%error, "model left out");
+                    continue;
+                }
+            };
             match known.iter_mut().find(|known| known.name == entry.name) {
                 // The manifest's word stands, but for sums that only the download has seen.
                 Some(known) => known.files = entry.files,
@@ -104,7 +118,10 @@ impl ModelStore {
         let packaged = ["models", "../share/nuthatch/models", "../Resources/models", "../lib/nuthatch/models"];
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../models");
         let candidates = packaged.into_iter().filter_map(|sub| Some(beside.as_ref()?.join(sub))).chain([source]);
-        candidates.into_iter().find(|folder| folder.join(manifest::MANIFEST).is_file()).map(|f| f.canonicalize().unwrap_or(f))
+        candidates
+            .into_iter()
+            .find(|folder| folder.join(manifest::MANIFEST).is_file())
+            .map(|f| f.canonicalize().unwrap_or(f))
     }
 
     /// All known models, those that are there and those that can be fetched, in the manifest's order.
@@ -147,11 +164,7 @@ impl ModelStore {
     pub fn find(&self, kind: Kind, name: Option<&str>) -> Result<(PathBuf, Entry), LoadError> {
         let entry = match name {
             Some(name) => self.entry(name)?,
-            None => self
-                .known
-                .iter()
-                .find(|e| e.kind == kind && e.default)
-                .ok_or(LoadError::NoDefault { kind })?,
+            None => self.known.iter().find(|e| e.kind == kind && e.default).ok_or(LoadError::NoDefault { kind })?,
         };
         let folder = self.folder_of(entry)?;
         if entry.kind != kind {
@@ -225,7 +238,8 @@ fn missing_in(folder: &Path) -> Result<PathBuf, LoadError> {
 fn subfolders(models_dir: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(models_dir).into_iter().flatten().flatten();
     let whole = entries.map(|e| e.path()).filter(|folder| is_whole(folder));
-    let mut folders: Vec<PathBuf> = whole.filter(|f| !f.file_name().is_some_and(|n| n.to_string_lossy().starts_with('.'))).collect();
+    let mut folders: Vec<PathBuf> =
+        whole.filter(|f| !f.file_name().is_some_and(|n| n.to_string_lossy().starts_with('.'))).collect();
     folders.sort();
     folders
 }

@@ -1,5 +1,6 @@
 //! Tokens, vectors and logits agree with the reference implementation.
 
+use nuthatch_engine::calibrate::sigmoid;
 use nuthatch_engine::{Cancel, Embedder, Reranker};
 use nuthatch_inference::{BiEncoder, CrossEncoder, Kind, Precision};
 
@@ -63,4 +64,25 @@ fn built_in_bi_encoder() {
 #[test]
 fn built_in_bi_encoder_in_int8() {
     check_bi_encoder("builtin/bi-encoder", Precision::Int8, Tolerance { cosine: 0.995, absolute: 0.03 });
+}
+
+#[test]
+fn built_in_cross_encoder() {
+    check_cross_encoder("builtin/cross-encoder", Precision::F32, Tolerance { cosine: 1.0, absolute: 2e-3 });
+}
+
+/// What int8 must keep for being the default: probabilities within 0.01 on average, and the order of clear cases.
+#[test]
+fn built_in_cross_encoder_in_int8() {
+    let folder = models().join("builtin/cross-encoder");
+    let reference = Reference::read(&folder);
+    let entry = entry(Kind::CrossEncoder, reference.max_length);
+    let model = CrossEncoder::load(&folder, &entry, &on_cpu(Precision::Int8)).expect("loads");
+    let mut off = Vec::new();
+    for case in &reference.cases {
+        let score = model.score(&case.query, &[&case.passage], &Cancel::new()).expect("scores")[0];
+        off.push((sigmoid(score) - sigmoid(case.logit)).abs());
+    }
+    let mean = off.iter().sum::<f32>() / off.len() as f32;
+    assert!(mean <= 0.01, "probabilities are off by {mean} on average: {off:?}");
 }

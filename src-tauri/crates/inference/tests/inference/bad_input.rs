@@ -127,6 +127,7 @@ fn settings_that_cannot_be_run() {
         ("num_attention_heads", json!(5)),
         ("num_attention_heads", json!(0)),
         ("num_hidden_layers", json!(0)),
+        ("intermediate_size", json!(0)),
         ("max_position_embeddings", json!(2)),
     ] {
         let (error, message) = spoilt("config.json", configured(key, value));

@@ -67,10 +67,8 @@ fn answer(mut stream: TcpStream, moods: &mut Vec<Mood>, log: &Mutex<Vec<String>>
         .take_while(|line| !line.is_empty())
         .filter_map(|line| line.split_once(": ").map(|(k, v)| (k.to_lowercase(), v.to_owned())))
         .collect();
-    let from: usize = headers
-        .get("range")
-        .and_then(|r| r.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok())
-        .unwrap_or(0);
+    let from: usize =
+        headers.get("range").and_then(|r| r.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()).unwrap_or(0);
     let name = path.rsplit('/').next()?;
     log.lock().expect("no panic").push(format!("{name} from {from}"));
     let mood = if name == "model.safetensors" { moods.pop().unwrap_or(Mood::Well) } else { Mood::Well };
@@ -177,7 +175,8 @@ fn what_breaks_off_goes_on_where_it_stopped() {
 
 #[test]
 fn a_server_in_trouble_is_asked_again_and_a_refusal_is_not() {
-    let (data, server) = (tempfile::tempdir().expect("a folder"), Server::start(&[Mood::Status(500), Mood::Status(503)]));
+    let (data, server) =
+        (tempfile::tempdir().expect("a folder"), Server::start(&[Mood::Status(500), Mood::Status(503)]));
     fetch(&store(&data, true), &options(&server)).expect("fetches");
     assert_eq!(server.requests().len(), 5);
 

@@ -90,3 +90,13 @@ fn a_damaged_model_does_not_verify() {
     let wrong: Vec<_> = checks.iter().filter(|c| !c.is_right()).map(|c| c.file.clone()).collect();
     assert_eq!(wrong, [file]);
 }
+
+#[test]
+fn a_spoilt_import_leaves_the_others_alone() {
+    let data = tempfile::tempdir().expect("a folder");
+    let mut store = open(data.path());
+    store.import(&models().join("tiny/bert-bi")).expect("imports");
+    let before = store.list().len();
+    fs::write(data.path().join("models/bert-bi/model.toml"), "name = ").expect("writes");
+    assert_eq!(open(data.path()).list().len(), before - 1);
+}

@@ -88,7 +88,7 @@ impl QueryCodes {
 
     /// The cosine with a row of the same width, in `-1..=1` up to rounding.
     pub fn cosine(&self, codes: &[u8]) -> f32 {
-        let product = kernels::dot(&self.levels, codes) as f32;
-        product * self.scale * quantized::inverse_length(kernels::squared_length(codes))
+        let (product, squares) = kernels::product_and_squared_length(&self.levels, codes);
+        product as f32 * self.scale * quantized::inverse_length(squares)
     }
 }

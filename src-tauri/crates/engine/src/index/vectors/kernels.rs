@@ -1,11 +1,18 @@
-//! The two loops that a search spends its time in, each compiled for several instruction sets.
+//! The two loops that a search spends its time in, each for several instruction sets, chosen at run time.
 //!
-//! The loops are plain Rust that the compiler vectorises; what differs is the instruction set it may use, chosen at
-//! run time. They count and multiply integers, so every variant gives the same result to the last bit. The sums are
-//! wrapping ones because overflow checks, which the dev profile has, would keep the loops from being vectorised; by
-//! the widths allowed (`format.rs`) none of them can overflow.
+//! They count and multiply integers, so every variant gives the same result to the last bit. The sums are wrapping
+//! ones because overflow checks, which the dev profile has, would keep the loops from being vectorised; by the widths
+//! allowed (`format.rs`) none of them can overflow.
+
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 use super::sketch::{BLOCK_ROWS, FACTOR_BYTES, QUERY_PLANES, QuerySketch, block_bytes};
+
+/// 64 bits of each row of a block, little-endian, side by side.
+type Word = [[u8; 8]; BLOCK_ROWS];
+/// For each row of a block, how many bits disagree with the query's planes, weighted 1, 2, 4, 8.
+type Counts = [u64; BLOCK_ROWS];
 
 /// Takes a block's number, counted from the first one scanned, and its rows' estimates; returns the new floor.
 pub(super) type Found<'a> = dyn FnMut(usize, &[f32; BLOCK_ROWS]) -> f32 + 'a;
@@ -24,20 +31,22 @@ pub(super) fn scan(blocks: &[u8], dims: usize, query: &QuerySketch, floor: f32, 
             return unsafe { scan_avx2(blocks, dims, query, floor, found) };
         }
     }
-    scan_any(blocks, dims, query, floor, found);
+    scan_with(disagreement, blocks, dims, query, floor, found);
 }
 
-/// The inner product of a query in i16 with a row of int8 codes. The caller keeps the sum within i32.
-pub(super) fn dot(query: &[i16], codes: &[u8]) -> i32 {
+/// The inner product of a query in i16 with a row of int8 codes, and the squared length of the row.
+///
+/// The caller keeps the product within i32; the squared length is at most 2²⁶ for 4096 dimensions.
+pub(super) fn product_and_squared_length(query: &[i16], codes: &[u8]) -> (i32, i32) {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") {
         // SAFETY: the processor has AVX2; the function needs nothing else.
-        return unsafe { dot_avx2(query, codes) };
+        return unsafe { product_avx2(query, codes) };
     }
-    dot_any(query, codes)
+    product_any(query, codes)
 }
 
-/// The squared length of a row of int8 codes; below 2²⁷ for 4096 dimensions.
+/// The squared length of a row of int8 codes.
 pub(super) fn squared_length(codes: &[u8]) -> i32 {
     codes.iter().map(|&code| i32::from(code as i8)).fold(0, |sum, code| sum.wrapping_add(code.wrapping_mul(code)))
 }
@@ -45,47 +54,43 @@ pub(super) fn squared_length(codes: &[u8]) -> i32 {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vpopcntdq")]
 fn scan_avx512(blocks: &[u8], dims: usize, query: &QuerySketch, floor: f32, found: &mut Found) {
-    scan_any(blocks, dims, query, floor, found);
+    scan_with(|words, planes| x86::disagreement_avx512(words, planes), blocks, dims, query, floor, found);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 fn scan_avx2(blocks: &[u8], dims: usize, query: &QuerySketch, floor: f32, found: &mut Found) {
-    scan_any(blocks, dims, query, floor, found);
+    scan_with(|words, planes| x86::disagreement_avx2(words, planes), blocks, dims, query, floor, found);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn dot_avx2(query: &[i16], codes: &[u8]) -> i32 {
-    dot_any(query, codes)
+fn product_avx2(query: &[i16], codes: &[u8]) -> (i32, i32) {
+    product_any(query, codes)
 }
 
-/// Inlined into each variant, so that it is compiled with the variant's instructions.
+/// The scan around a way to count. Inlined into each variant, so that it is compiled with the variant's instructions.
 #[inline(always)]
-fn scan_any(blocks: &[u8], dims: usize, query: &QuerySketch, mut floor: f32, found: &mut Found) {
+fn scan_with(
+    disagreement: impl Fn(&[Word], &[[u64; QUERY_PLANES]]) -> Counts,
+    blocks: &[u8],
+    dims: usize,
+    query: &QuerySketch,
+    mut floor: f32,
+    found: &mut Found,
+) {
     for (number, block) in blocks.chunks_exact(block_bytes(dims)).enumerate() {
         let (factors, bits) = block.split_at(FACTOR_BYTES);
         let (factors, _) = factors.as_chunks::<4>();
         let (words, _) = bits.as_chunks::<8>();
         let (words, _) = words.as_chunks::<BLOCK_ROWS>();
 
-        let mut counts = [[0_u64; BLOCK_ROWS]; QUERY_PLANES];
-        for (rows, planes) in words.iter().zip(&query.planes) {
-            for (counts, plane) in counts.iter_mut().zip(planes) {
-                for (count, row) in counts.iter_mut().zip(rows) {
-                    let disagreeing = (u64::from_le_bytes(*row) ^ plane).count_ones();
-                    *count = count.wrapping_add(u64::from(disagreeing));
-                }
-            }
-        }
-
+        let counts = disagreement(words, &query.planes);
         let mut estimates = [0.0; BLOCK_ROWS];
         for (lane, estimate) in estimates.iter_mut().enumerate() {
-            let weighted = (0..QUERY_PLANES).map(|power| counts[power][lane] << power);
-            let disagreement = weighted.fold(0, u64::wrapping_add);
             let gain = f32::from_le_bytes(factors[lane]);
             let offset = f32::from_le_bytes(factors[BLOCK_ROWS + lane]);
-            *estimate = query.estimate(gain, offset, disagreement as u32);
+            *estimate = query.estimate(gain, offset, counts[lane] as u32);
         }
         if estimates.iter().fold(false, |any, &estimate| any | (estimate >= floor)) {
             floor = found(number, &estimates);
@@ -93,10 +98,28 @@ fn scan_any(blocks: &[u8], dims: usize, query: &QuerySketch, mut floor: f32, fou
     }
 }
 
+fn disagreement(words: &[Word], planes: &[[u64; QUERY_PLANES]]) -> Counts {
+    let mut counts = [0; BLOCK_ROWS];
+    for (word, planes) in words.iter().zip(planes) {
+        for (count, row) in counts.iter_mut().zip(word) {
+            for (power, plane) in planes.iter().enumerate() {
+                let disagreeing = (u64::from_le_bytes(*row) ^ plane).count_ones();
+                *count = u64::wrapping_add(*count, u64::from(disagreeing) << power);
+            }
+        }
+    }
+    counts
+}
+
 #[inline(always)]
-fn dot_any(query: &[i16], codes: &[u8]) -> i32 {
-    let products = query.iter().zip(codes).map(|(&q, &code)| i32::from(q).wrapping_mul(i32::from(code as i8)));
-    products.fold(0, i32::wrapping_add)
+fn product_any(query: &[i16], codes: &[u8]) -> (i32, i32) {
+    let (mut product, mut squares) = (0_i32, 0_i32);
+    for (&q, &code) in query.iter().zip(codes) {
+        let code = i32::from(code as i8);
+        product = product.wrapping_add(i32::from(q).wrapping_mul(code));
+        squares = squares.wrapping_add(code.wrapping_mul(code));
+    }
+    (product, squares)
 }
 
 #[cfg(test)]
@@ -133,7 +156,7 @@ mod tests {
                 });
                 all
             };
-            let portable = collect(|b, d, q, f, found| scan_any(b, d, q, f, found));
+            let portable = collect(|b, d, q, f, found| scan_with(disagreement, b, d, q, f, found));
             assert_eq!(portable.len(), 24);
             assert_eq!(collect(scan), portable, "{dims} dimensions");
             #[cfg(target_arch = "x86_64")]
@@ -150,9 +173,13 @@ mod tests {
         let query: Vec<i16> = (0..1000).map(|i| (i * 37 % 8191 - 4095) as i16).collect();
         let codes: Vec<u8> = (0..1000).map(|i| (i * 73 % 256) as u8).collect();
         for n in [0, 1, 15, 16, 17, 384, 1000] {
-            assert_eq!(dot(&query[..n], &codes[..n]), dot_any(&query[..n], &codes[..n]));
+            let (product, squares) = product_and_squared_length(&query[..n], &codes[..n]);
+            assert_eq!((product, squares), product_any(&query[..n], &codes[..n]));
+            assert_eq!(squares, squared_length(&codes[..n]));
+            let exact = query.iter().zip(&codes[..n]).map(|(&q, &code)| i64::from(q) * i64::from(code as i8));
+            assert_eq!(i64::from(product), exact.sum::<i64>());
             let squared: i64 = codes[..n].iter().map(|&code| i64::from(code as i8).pow(2)).sum();
-            assert_eq!(i64::from(squared_length(&codes[..n])), squared);
+            assert_eq!(i64::from(squares), squared);
         }
     }
 }

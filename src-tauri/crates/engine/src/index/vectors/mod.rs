@@ -18,7 +18,7 @@
 //! |---|---|
 //! | `quantized.rs` | the int8 row |
 //! | `sketch.rs` | the 1-bit sketch of a row and the estimate of a cosine from it |
-//! | `kernels.rs` | the two hot loops, compiled for several processors |
+//! | `kernels.rs`, `kernels/` | the two hot loops, for several processors |
 //! | `format.rs` | the file: layout, and every check before a byte is believed |
 //! | `column.rs` | a segment's open file |
 //! | `plugin.rs` | writing and merging |

@@ -276,6 +276,29 @@ fn threads_do_not_change_the_answer() {
     }
 }
 
+#[test]
+fn a_sample_that_misleads_costs_no_result() {
+    let mut random = Random(19);
+    // Every 32nd block of eight rows, which are those sampled, lies near the query, and all others far from it.
+    let near = |i: usize| (i / 8).is_multiple_of(32);
+    let rows: Vec<Quantized> = (0..40_000)
+        .map(|i| {
+            let mut row = random.vector(64);
+            row[0] = if near(i) { 30.0 } else { -30.0 };
+            Quantized::from_f32(&row)
+        })
+        .collect();
+    let (shelf, _) = Shelf::with_rows(&rows);
+    let mut query = random.vector(64);
+    query[0] = 30.0;
+    let found = shelf.vectors().nearest(&query, 2000);
+    assert_eq!(found.len(), 2000);
+    let n_near = (0..rows.len()).filter(|&i| near(i)).count();
+    let (first, rest) = found.split_at(n_near);
+    assert!(first.iter().all(|(address, _)| near(address.doc_id as usize)));
+    assert!(rest.iter().all(|(address, _)| !near(address.doc_id as usize)));
+}
+
 /// Rows as embedding models make them: a strong common direction, clusters, and a few rows of noise around each.
 fn anisotropic(random: &mut Random, n: usize, dims: usize) -> Vec<Vec<f32>> {
     let mean: Vec<f32> = random.vector(dims).iter().map(|x| x * 2.0).collect();

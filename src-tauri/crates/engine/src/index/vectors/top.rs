@@ -29,9 +29,13 @@ pub(super) struct Top {
 }
 
 impl Top {
-    /// `limit` is at least 1.
+    /// Of the rows that score at least `floor`, the best `limit`, which is at least 1.
+    pub fn above(floor: f32, limit: usize) -> Self {
+        Self { limit: limit.max(1), floor, kept: Vec::new() }
+    }
+
     pub fn new(limit: usize) -> Self {
-        Self { limit: limit.max(1), floor: f32::NEG_INFINITY, kept: Vec::new() }
+        Self::above(f32::NEG_INFINITY, limit)
     }
 
     /// A row that scores less than this cannot be among the best.

@@ -121,8 +121,11 @@ export class App {
     return this.#driver.executeScript(body, ...args);
   }
 
-  /** A PNG of the window. */
+  /** A PNG of the window, once what the page holds now has been painted. */
   async screenshot() {
+    await this.#driver.executeAsyncScript(
+      "const [done] = arguments; requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done)));",
+    );
     return Buffer.from(await this.#driver.takeScreenshot(), "base64");
   }
 }

@@ -148,6 +148,10 @@ describe("Nuthatch's window", () => {
     const [folder] = await app.invoke("folders");
     await app.invoke("remove_folder", { path: folder });
     assert.deepEqual(await app.invoke("folders"), []);
-    assert.equal((await app.invoke("status", { withFiles: false })).n_chunks, 0);
+    await app.until("an empty index", async () => {
+      const status = await app.invoke("status", { withFiles: false });
+      return status.n_chunks === 0;
+    });
+    await app.one("empty-state");
   });
 });

@@ -40,7 +40,8 @@ fn note() -> tempfile::TempDir {
 #[test]
 fn a_search() {
     let nuthatch = Nuthatch::with_tiny_models();
-    nuthatch.index(note().path());
+    let folder = note();
+    nuthatch.index(folder.path());
     let json = nuthatch.run(&["search", "--json", "grind", "coffee", "finer", "--top", "1"]).json();
     insta::assert_snapshot!(shape(&json), @r"
     .candidates.asked: number
@@ -71,7 +72,8 @@ fn a_search() {
 #[test]
 fn a_search_by_words_alone() {
     let nuthatch = Nuthatch::without_models();
-    nuthatch.index(note().path());
+    let folder = note();
+    nuthatch.index(folder.path());
     let json = nuthatch.run(&["search", "--json", "grind", "coffee", "finer", "--top", "1"]).json();
     insta::assert_snapshot!(shape(&json), @r"
     .candidates.asked: number

@@ -6,7 +6,7 @@ import * as __TAURI_EVENT from "@tauri-apps/api/event";
 /** Commands */
 export const commands = {
 	/**  Not `async`: questions are taken on the window's thread, in the order typed, so that the newest is the last. */
-	search: (queryId: number, query: string, candidates: number, onEvent: Channel<SearchEvent_Deserialize>) => __TAURI_INVOKE<void>("search", { queryId, query, candidates, onEvent }),
+	search: (queryId: number, query: string, candidates: number, onEvent: Channel<SearchEvent>) => __TAURI_INVOKE<void>("search", { queryId, query, candidates, onEvent }),
 	folders: () => __TAURI_INVOKE<string[]>("folders"),
 	/**  Opens the system's folder picker; `null` when nothing was picked. */
 	addFolder: () => __TAURI_INVOKE<string | null>("add_folder"),
@@ -14,24 +14,24 @@ export const commands = {
 	addFolderPath: (path: string) => __TAURI_INVOKE<string>("add_folder_path", { path }),
 	removeFolder: (path: string) => __TAURI_INVOKE<null>("remove_folder", { path }),
 	/**  `with_files` adds a row for each file that is not indexed, up to a limit. */
-	status: (withFiles: boolean) => __TAURI_INVOKE<Status_Serialize>("status", { withFiles }),
+	status: (withFiles: boolean) => __TAURI_INVOKE<Status>("status", { withFiles }),
 	/**  `span` is the hit's, in bytes. */
 	preview: (path: string, span: [number, number], query: string) => __TAURI_INVOKE<Preview>("preview", { path, span, query }),
 	/**  Opens a note in its default app. */
 	openFile: (path: string) => __TAURI_INVOKE<null>("open_file", { path }),
 	/**  Shows a note in the file manager. */
 	revealFile: (path: string) => __TAURI_INVOKE<null>("reveal_file", { path }),
-	settings: () => __TAURI_INVOKE<Settings_Serialize>("settings"),
+	settings: () => __TAURI_INVOKE<Settings>("settings"),
 	/**  How many candidates the reranker reads, from 1 to 1000; what lies outside is brought inside. */
-	setCandidates: (n: number) => __TAURI_INVOKE<Settings_Serialize>("set_candidates", { n }),
-	modelsState: () => __TAURI_INVOKE<ModelsState_Serialize>("models_state"),
+	setCandidates: (n: number) => __TAURI_INVOKE<Settings>("set_candidates", { n }),
+	modelsState: () => __TAURI_INVOKE<ModelsState>("models_state"),
 };
 
 /** Events */
 export const events = {
-	indexProgress: makeEvent<IndexProgress_Serialize, IndexProgress_Deserialize>("index-progress"),
-	indexingChanged: makeEvent<IndexingChanged_Serialize, IndexingChanged_Deserialize>("indexing-changed"),
-	modelsChanged: makeEvent<ModelsChanged_Serialize, ModelsChanged_Deserialize>("models-changed"),
+	indexProgress: makeEvent<IndexProgress, IndexProgress>("index-progress"),
+	indexingChanged: makeEvent<IndexingChanged, IndexingChanged>("indexing-changed"),
+	modelsChanged: makeEvent<ModelsChanged, ModelsChanged>("models-changed"),
 };
 
 /* Types */
@@ -66,16 +66,7 @@ export type ErrorKind =
 /**  A defect of the app: work ended without an answer. */
 "internal";
 
-export type FileRow = FileRow_Serialize | FileRow_Deserialize;
-
-export type FileRow_Deserialize = {
-	path: string,
-	state: FileState,
-	reason?: string | null,
-	at: number,
-};
-
-export type FileRow_Serialize = {
+export type FileRow = {
 	path: string,
 	state: FileState,
 	reason: string | null,
@@ -88,25 +79,7 @@ export type FileState = "failed" | "skipped" | "waiting" | "indexed";
 export type Health = "loading" | "ready" | "missing";
 
 /**  Offsets in `highlights` count Unicode code points of `snippet`; `span` counts bytes of the file. */
-export type Hit = Hit_Serialize | Hit_Deserialize;
-
-/**  Offsets in `highlights` count Unicode code points of `snippet`; `span` counts bytes of the file. */
-export type Hit_Deserialize = {
-	rank: number,
-	score: number,
-	raw_score: number,
-	path: string,
-	title: string,
-	snippet: string,
-	highlights: ([number, number])[],
-	span: [number, number],
-	recall_rank: number,
-	lexical_rank?: number | null,
-	vector_rank?: number | null,
-};
-
-/**  Offsets in `highlights` count Unicode code points of `snippet`; `span` counts bytes of the file. */
-export type Hit_Serialize = {
+export type Hit = {
 	rank: number,
 	score: number,
 	raw_score: number,
@@ -121,18 +94,7 @@ export type Hit_Serialize = {
 };
 
 /**  Where an indexing run stands. */
-export type IndexProgress = IndexProgress_Serialize | IndexProgress_Deserialize;
-
-/**  Where an indexing run stands. */
-export type IndexProgress_Deserialize = {
-	phase: Phase,
-	done: number,
-	total: number,
-	current?: string | null,
-};
-
-/**  Where an indexing run stands. */
-export type IndexProgress_Serialize = {
+export type IndexProgress = {
 	phase: Phase,
 	done: number,
 	total: number,
@@ -140,71 +102,29 @@ export type IndexProgress_Serialize = {
 };
 
 /**  The folders are followed now, or cannot be. */
-export type IndexingChanged = IndexingChanged_Serialize | IndexingChanged_Deserialize;
-
-/**  The folders are followed now, or cannot be. */
-export type IndexingChanged_Deserialize = IndexingState_Deserialize;
-
-/**  The folders are followed now, or cannot be. */
-export type IndexingChanged_Serialize = IndexingState_Serialize;
+export type IndexingChanged = IndexingState;
 
 /**
  *  Whether the folders are followed. `missing`: another Nuthatch holds the index, or watching failed; the reason
  *  says which, and what was indexed before is still searched.
  */
-export type IndexingState = IndexingState_Serialize | IndexingState_Deserialize;
-
-/**
- *  Whether the folders are followed. `missing`: another Nuthatch holds the index, or watching failed; the reason
- *  says which, and what was indexed before is still searched.
- */
-export type IndexingState_Deserialize = {
-	state: Health,
-	reason?: string | null,
-};
-
-/**
- *  Whether the folders are followed. `missing`: another Nuthatch holds the index, or watching failed; the reason
- *  says which, and what was indexed before is still searched.
- */
-export type IndexingState_Serialize = {
+export type IndexingState = {
 	state: Health,
 	reason: string | null,
 };
 
-export type ModelState = ModelState_Serialize | ModelState_Deserialize;
-
-export type ModelState_Deserialize = {
-	state: Health,
-	name?: string | null,
-	reason?: string | null,
-};
-
-export type ModelState_Serialize = {
+export type ModelState = {
 	state: Health,
 	name: string | null,
 	reason: string | null,
 };
 
 /**  A model became ready, or turned out to be missing. */
-export type ModelsChanged = ModelsChanged_Serialize | ModelsChanged_Deserialize;
+export type ModelsChanged = ModelsState;
 
-/**  A model became ready, or turned out to be missing. */
-export type ModelsChanged_Deserialize = ModelsState_Deserialize;
-
-/**  A model became ready, or turned out to be missing. */
-export type ModelsChanged_Serialize = ModelsState_Serialize;
-
-export type ModelsState = ModelsState_Serialize | ModelsState_Deserialize;
-
-export type ModelsState_Deserialize = {
-	embedder: ModelState_Deserialize,
-	reranker: ModelState_Deserialize,
-};
-
-export type ModelsState_Serialize = {
-	embedder: ModelState_Serialize,
-	reranker: ModelState_Serialize,
+export type ModelsState = {
+	embedder: ModelState,
+	reranker: ModelState,
 };
 
 export type Phase = "scanning" | "text" | "vectors" | "done";
@@ -235,54 +155,19 @@ export type RootStatus = {
  *  What `search` sends down its channel: one `results` a stage as it lands, the last with `done`, or one `failed`.
  *  A question overtaken by a newer one falls silent.
  */
-export type SearchEvent = SearchEvent_Serialize | SearchEvent_Deserialize;
+export type SearchEvent = { kind: "results"; query_id: number; stage: Stage; results: SearchResults; done: boolean } | { kind: "failed"; query_id: number; error: AppError };
 
-/**
- *  What `search` sends down its channel: one `results` a stage as it lands, the last with `done`, or one `failed`.
- *  A question overtaken by a newer one falls silent.
- */
-export type SearchEvent_Deserialize = { kind: "results"; query_id: number; stage: Stage; results: SearchResults_Deserialize; done: boolean } | { kind: "failed"; query_id: number; error: AppError };
-
-/**
- *  What `search` sends down its channel: one `results` a stage as it lands, the last with `done`, or one `failed`.
- *  A question overtaken by a newer one falls silent.
- */
-export type SearchEvent_Serialize = { kind: "results"; query_id: number; stage: Stage; results: SearchResults_Serialize; done: boolean } | { kind: "failed"; query_id: number; error: AppError };
-
-export type SearchResults = SearchResults_Serialize | SearchResults_Deserialize;
-
-export type SearchResults_Deserialize = {
-	query: string,
-	model?: string | null,
-	took_ms: TookMs,
-	candidates: Counts,
-	degraded?: Degraded | null,
-	hits: Hit_Deserialize[],
-};
-
-export type SearchResults_Serialize = {
+export type SearchResults = {
 	query: string,
 	model: string | null,
 	took_ms: TookMs,
 	candidates: Counts,
 	degraded: Degraded | null,
-	hits: Hit_Serialize[],
+	hits: Hit[],
 };
 
 /**  What the user chose. */
-export type Settings = Settings_Serialize | Settings_Deserialize;
-
-/**  What the user chose. */
-export type Settings_Deserialize = {
-	folders: string[],
-	embedder?: string | null,
-	reranker?: string | null,
-	candidates: number,
-	threshold?: number | null,
-};
-
-/**  What the user chose. */
-export type Settings_Serialize = {
+export type Settings = {
 	folders: string[],
 	embedder: string | null,
 	reranker: string | null,
@@ -292,9 +177,7 @@ export type Settings_Serialize = {
 
 export type Stage = "lexical" | "vector" | "hybrid" | "rerank";
 
-export type Status = Status_Serialize | Status_Deserialize;
-
-export type Status_Deserialize = {
+export type Status = {
 	roots: RootStatus[],
 	generation: number,
 	n_chunks: number,
@@ -304,22 +187,8 @@ export type Status_Deserialize = {
 	 *  Failed files first, then skipped, then waiting; indexed ones are left out, and so is what exceeds 200. Empty
 	 *  unless asked for.
 	 */
-	files: FileRow_Deserialize[],
-	indexing: IndexingState_Deserialize,
-};
-
-export type Status_Serialize = {
-	roots: RootStatus[],
-	generation: number,
-	n_chunks: number,
-	n_vectors: number,
-	size_bytes: number,
-	/**
-	 *  Failed files first, then skipped, then waiting; indexed ones are left out, and so is what exceeds 200. Empty
-	 *  unless asked for.
-	 */
-	files: FileRow_Serialize[],
-	indexing: IndexingState_Serialize,
+	files: FileRow[],
+	indexing: IndexingState,
 };
 
 export type TookMs = {

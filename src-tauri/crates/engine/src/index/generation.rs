@@ -85,10 +85,11 @@ impl Generations {
     pub fn remove_others(&self, keep: &Generation) {
         for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
             let path = entry.path();
-            if path != keep.folder && path.is_dir() {
-                if let Err(error) = fs::remove_dir_all(&path) {
-                    tracing::warn!(path = %path.display(), %error, "an old index could not be removed");
-                }
+            if path != keep.folder
+                && path.is_dir()
+                && let Err(error) = fs::remove_dir_all(&path)
+            {
+                tracing::warn!(path = %path.display(), %error, "an old index could not be removed");
             }
         }
     }

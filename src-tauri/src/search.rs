@@ -55,9 +55,9 @@ fn answer(shell: &Shell, question: &Question, cancel: &Cancel, send: &mut dyn Fn
         candidates: question.candidates as usize,
         ..SearchRequest::new(question.text.as_str())
     };
-    let found = shell.engine().and_then(|engine| {
+    let found = shell.engine().map(|engine| {
         let mut landed = |stage, list: &SearchResults| send(results(stage, list, false));
-        Ok(engine.search(&request, cancel, &mut landed))
+        engine.search(&request, cancel, &mut landed)
     });
     match found {
         _ if cancel.is_cancelled() => {}

@@ -95,3 +95,37 @@ fn tell<R: Runtime>(app: &AppHandle<R>, shell: &Shell, state: IndexingState) {
 fn stopped(reason: String) -> IndexingState {
     IndexingState { state: Health::Missing, reason: Some(reason) }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use nuthatch_engine::Phase;
+
+    use super::*;
+
+    #[test]
+    fn an_index_held_by_another_is_noticed_until_it_is_free() {
+        let data = tempfile::tempdir().unwrap();
+        let notes = tempfile::tempdir().unwrap();
+        std::fs::write(notes.path().join("a.md"), "a note").unwrap();
+        let open = || Engine::open(EngineOptions { data_dir: data.path().to_path_buf() }).unwrap();
+        let holder = open();
+        holder.add_folder(notes.path()).unwrap();
+        holder.set_embedder_missing("none here".to_owned());
+        let (tell, told) = mpsc::channel();
+        let watch = holder
+            .watch(Box::new(move |progress| {
+                // Nobody listens any more once the test has seen the first run through.
+                let _ = (progress.phase == Phase::Done).then(|| tell.send(()));
+            }))
+            .unwrap();
+        told.recv().unwrap();
+
+        let other = open();
+        let reason = held_by_another(&other);
+        assert!(reason.as_deref().is_some_and(|reason| reason.contains("another Nuthatch")), "{reason:?}");
+        drop(watch);
+        assert_eq!(held_by_another(&other), None);
+    }
+}

@@ -1,8 +1,7 @@
 //! Tests through the public faces, in one binary: the engine's handle, the `nuthatch` command, the shapes that
 //! scripts read, and the walls between crates.
 
-// A test that cannot go on says why by panicking.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
 mod cli;
 mod contract;

@@ -75,7 +75,8 @@ pub(crate) fn states(roots: &[PathBuf], scan: &Scan, rows: &[Row]) -> (Vec<RootS
     // Notes of a folder that is away are kept, and still found.
     let away = |path: &Path| scan.offline.iter().any(|root| path.starts_with(root));
     files.extend(rows.iter().filter(|row| away(&row.path) && !scan.files.contains_key(&row.path)).map(known));
-    let under_unreadable = scan.unreadable.iter().map(|(path, why)| file(path, FileState::Failed, Some(why.clone()), 0));
+    let under_unreadable =
+        scan.unreadable.iter().map(|(path, why)| file(path, FileState::Failed, Some(why.clone()), 0));
     files.extend(under_unreadable);
     files.sort_by(|a, b| a.path.cmp(&b.path));
     let roots = roots.iter().map(|root| root_status(root, scan, &files)).collect();

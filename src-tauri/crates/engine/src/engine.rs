@@ -163,8 +163,7 @@ impl Engine {
         if folder.starts_with(&self.inner.data_dir) {
             return Err(FolderError::IsDataDir { path: folder });
         }
-        std::fs::read_dir(&folder)
-            .map_err(|source| FolderError::Unreadable { path: folder.clone(), source })?;
+        std::fs::read_dir(&folder).map_err(|source| FolderError::Unreadable { path: folder.clone(), source })?;
         self.update_settings(|settings| {
             if !settings.folders.contains(&folder) {
                 settings.folders.push(folder.clone());
@@ -216,11 +215,7 @@ impl Engine {
     /// Brings the index in line with what is on disk, then returns. Text of all files first, then vectors.
     ///
     /// An index that is damaged or of another version is set aside and made anew.
-    pub fn index(
-        &self,
-        progress: &mut dyn FnMut(&IndexProgress),
-        cancel: &Cancel,
-    ) -> Result<IndexReport, EngineError> {
+    pub fn index(&self, progress: &mut dyn FnMut(&IndexProgress), cancel: &Cancel) -> Result<IndexReport, EngineError> {
         let mut session = Session::default();
         let report = self.index_in(&mut session, progress, cancel);
         session.close()?;
@@ -403,11 +398,8 @@ impl Engine {
 
     /// The note around `span` (bytes, as in a hit). Only files under a watched folder are read.
     pub fn preview(&self, path: &Path, span: [usize; 2], query: &str) -> Result<Preview, EngineError> {
-        let real = path.canonicalize().map_err(|source| EngineError::Io {
-            action: "read",
-            path: path.to_owned(),
-            source,
-        })?;
+        let real =
+            path.canonicalize().map_err(|source| EngineError::Io { action: "read", path: path.to_owned(), source })?;
         if !self.settings().folders.iter().any(|folder| real.starts_with(folder)) {
             return Err(FolderError::NotWatched { path: real }.into());
         }

@@ -49,12 +49,8 @@ impl Indexer<'_> {
     ) -> Result<IndexReport, EngineError> {
         let start = Instant::now();
         let snapshot = self.generation.snapshot()?;
-        let mut rows: BTreeMap<PathBuf, Row> = snapshot
-            .rows()
-            .map_err(|e| snapshot.failed(e))?
-            .into_iter()
-            .map(|row| (row.path.clone(), row))
-            .collect();
+        let mut rows: BTreeMap<PathBuf, Row> =
+            snapshot.rows().map_err(|e| snapshot.failed(e))?.into_iter().map(|row| (row.path.clone(), row)).collect();
         let mut report = IndexReport { files_seen: scan.files.len(), ..IndexReport::default() };
         self.remove_gone(scan, &mut rows, &mut report);
         let outcome = self.text(scan, &snapshot, &mut rows, &mut report);

@@ -105,7 +105,8 @@ impl Follower {
                 let relevant = match &result {
                     Ok(events) => events.iter().any(|e| {
                         e.need_rescan()
-                            || (!matches!(e.kind, EventKind::Access(_)) && e.paths.iter().any(|p| !is_ours(p, &data_dir)))
+                            || (!matches!(e.kind, EventKind::Access(_))
+                                && e.paths.iter().any(|p| !is_ours(p, &data_dir)))
                     }),
                     Err(_) => true,
                 };

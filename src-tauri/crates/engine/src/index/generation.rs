@@ -176,8 +176,7 @@ impl Generation {
                 other => failed(other),
             })?;
         text::register(index.tokenizers());
-        let reader =
-            index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into().map_err(failed)?;
+        let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into().map_err(failed)?;
         Ok(Self { folder, label, index, fields, reader, latest: Mutex::new(None) })
     }
 
@@ -193,9 +192,11 @@ impl Generation {
     pub fn snapshot(&self) -> Result<Snapshot, EngineError> {
         // Every commit, by whichever process, replaces meta.json; asking Tantivy would open every segment again.
         let meta = self.folder.join("meta.json");
-        let committed = fs::metadata(&meta)
-            .and_then(|m| m.modified())
-            .map_err(|source| EngineError::Io { action: "read", path: meta, source })?;
+        let committed = fs::metadata(&meta).and_then(|m| m.modified()).map_err(|source| EngineError::Io {
+            action: "read",
+            path: meta,
+            source,
+        })?;
         let mut latest = self.latest.lock().unwrap_or_else(|e| e.into_inner());
         if let Some((of, snapshot)) = latest.as_ref()
             && *of == committed

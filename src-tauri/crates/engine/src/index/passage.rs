@@ -85,16 +85,22 @@ pub(super) fn passage_document(f: &Fields, passage: &Passage, vector: Option<&Qu
         doc.add_text(f.folder, folder.to_string_lossy());
     }
     doc.add_text(f.title, &passage.title);
+    doc.add_text(f.body, &passage.chunk.text);
     for heading in &passage.chunk.heading_path {
         doc.add_text(f.headings, heading);
-        doc.add_text(f.cjk, heading);
     }
     for tag in &passage.tags {
         doc.add_text(f.tags, tag);
-        doc.add_text(f.cjk, tag);
     }
-    doc.add_text(f.body, &passage.chunk.text);
-    doc.add_text(f.cjk, &passage.title);
+    // A title that is also the first heading counts once, as in what the models read.
+    let headings = passage.chunk.heading_path.iter().filter(|heading| **heading != passage.title);
+    for text in std::iter::once(&passage.title).chain(headings).chain(&passage.tags) {
+        if !passage.chunk.text.starts_with(text.as_str()) {
+            doc.add_text(f.text, text);
+            doc.add_text(f.cjk, text);
+        }
+    }
+    doc.add_text(f.text, &passage.chunk.text);
     doc.add_text(f.cjk, &passage.chunk.text);
     doc.add_u64(f.ordinal, passage.chunk.ordinal as u64);
     doc.add_u64(f.span_start, passage.chunk.span.start as u64);

@@ -1,9 +1,7 @@
 //! What a Tantivy document of ours holds. Every document is a passage; a file's first passage carries its catalog
 //! row as well, and a file without passages (skipped, failed) is a row alone.
 
-use tantivy::schema::{
-    Field, INDEXED, IndexRecordOption, STORED, STRING, Schema, TextFieldIndexing, TextOptions,
-};
+use tantivy::schema::{Field, INDEXED, IndexRecordOption, STORED, STRING, Schema, TextFieldIndexing, TextOptions};
 
 use super::vectors;
 use crate::text;
@@ -21,8 +19,11 @@ pub struct Fields {
     pub headings: Field,
     /// Tags and aliases, one value each.
     pub tags: Field,
+    /// The passage as it is shown: stored, not indexed.
     pub body: Field,
-    /// Title, headings and body once more, by characters, for Chinese, Japanese and Korean.
+    /// Title, headings, tags and body as one text: what BM25 goes by. The fields above only add to it.
+    pub text: Field,
+    /// The same by characters, for Chinese, Japanese and Korean.
     pub cjk: Field,
     /// Vector column, see [`vectors`].
     pub vector: Field,
@@ -50,9 +51,8 @@ pub struct Fields {
 /// The schema of a generation whose vectors have `dimensions` numbers.
 pub fn schema(dimensions: usize) -> (Schema, Fields) {
     let words = |record| {
-        TextOptions::default().set_indexing_options(
-            TextFieldIndexing::default().set_tokenizer(text::WORDS).set_index_option(record),
-        )
+        TextOptions::default()
+            .set_indexing_options(TextFieldIndexing::default().set_tokenizer(text::WORDS).set_index_option(record))
     };
     let positions = IndexRecordOption::WithFreqsAndPositions;
     let cjk = TextOptions::default().set_indexing_options(
@@ -66,7 +66,8 @@ pub fn schema(dimensions: usize) -> (Schema, Fields) {
         title: s.add_text_field("title", words(positions).set_stored()),
         headings: s.add_text_field("headings", words(positions).set_stored()),
         tags: s.add_text_field("tags", words(IndexRecordOption::WithFreqs)),
-        body: s.add_text_field("body", words(positions).set_stored()),
+        body: s.add_text_field("body", STORED),
+        text: s.add_text_field("text", words(positions)),
         cjk: s.add_text_field("cjk", cjk),
         vector: vectors::add_vector_field(&mut s, "vector", dimensions),
         ordinal: s.add_u64_field("ordinal", STORED),

@@ -73,9 +73,7 @@ impl Writer {
     /// Waits for merges that still run, then lets go of the index.
     pub fn close(self) -> Result<(), EngineError> {
         let folder = self.folder;
-        self.writer
-            .wait_merging_threads()
-            .map_err(|source| EngineError::Index { path: folder.clone(), source })
+        self.writer.wait_merging_threads().map_err(|source| EngineError::Index { path: folder.clone(), source })
     }
 
     fn add(&self, doc: TantivyDocument) -> Result<(), EngineError> {

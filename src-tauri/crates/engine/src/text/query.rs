@@ -9,6 +9,8 @@ use super::{each_pair, each_word, is_stop_word};
 pub struct QueryTerms {
     /// For fields read by [`super::WORDS`]. Without stop words, unless there is nothing else.
     pub words: Vec<String>,
+    /// How often the question says each of `words`: what it comes back to matters more to it.
+    pub counts: Vec<usize>,
     /// For the field read by [`super::CJK`]: pairs of characters, and single ones that stand alone. Without those that
     /// only stop words have, unless there is nothing else.
     pub cjk: Vec<String>,
@@ -34,14 +36,16 @@ pub fn query_terms(query: &str) -> QueryTerms {
             topic.replace_range(range.clone(), &" ".repeat(range.len()));
         }
     }
-    let words = distinct(words.into_iter().map(|(text, _)| text));
+    let said: Vec<String> = words.into_iter().map(|(text, _)| text).collect();
+    let words = distinct(said.iter().cloned());
     let topical: Vec<String> = words.iter().filter(|word| !is_stop_word(word)).cloned().collect();
     let words = if topical.is_empty() { words } else { topical };
     let mut cjk = pairs(&topic);
     if cjk.is_empty() && topic.trim().is_empty() {
         cjk = pairs(query);
     }
-    QueryTerms { words, cjk, phrases: phrases(query) }
+    let counts = words.iter().map(|word| said.iter().filter(|said| *said == word).count()).collect();
+    QueryTerms { words, counts, cjk, phrases: phrases(query) }
 }
 
 /// Pairs, and the characters that belong to none.

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Fits the blend of the engine (`engine/src/blend.rs`): weights of cross-encoder, cosine and words, and the offset.
+"""Fits the blend of the engine (`engine/src/blend.rs`): weights of cross-encoder, cosine, words and first-stage rank,
+and the offset.
 
 usage: fit_blend.py NAME=EVIDENCE.jsonl [NAME=EVIDENCE.jsonl ...]
 
@@ -16,16 +17,16 @@ import sys
 import numpy as np
 from scipy.optimize import minimize
 
-FEATURES = ("cross", "cosine", "words")
+FEATURES = ("cross", "cosine", "words", "rank")
 
 
 def read(path):
-    """Questions of one set, each (features [n, 3], gains [n], recall ranks [n])."""
+    """Questions of one set, each (features [n, 4], gains [n], recall ranks [n])."""
     questions = {}
     for line in open(path, encoding="utf-8"):
         row = json.loads(line)
         p = min(max(row["cross"], 1e-6), 1 - 1e-6)
-        x = (np.log(p / (1 - p)), row["cosine"] or 0.0, row["words"])
+        x = (np.log(p / (1 - p)), row["cosine"] or 0.0, row["words"], -np.log(row["recall_rank"]))
         questions.setdefault(row["query"], []).append((x, max(row["relevance"], 0), row["recall_rank"]))
     return [tuple(np.array(column, dtype=float) for column in zip(*rows)) for rows in questions.values()]
 
@@ -45,10 +46,10 @@ def ndcg(questions, weights, depth=100):
 
 
 def fit(sets):
-    """Weights of the three features, by listwise softmax over every question that has an answer among its candidates."""
+    """Weights of the four features, by listwise softmax over every question that has an answer among its candidates."""
 
     def loss(weights):
-        value = 1e-3 * (weights / [1, 30, 10]) @ (weights / [1, 30, 10])
+        value = 1e-3 * (weights / [1, 30, 10, 1]) @ (weights / [1, 30, 10, 1])
         for questions in sets:
             losses = []
             for x, gains, _ in questions:
@@ -60,7 +61,7 @@ def fit(sets):
             value += np.mean(losses) / len(sets)
         return value
 
-    found = minimize(loss, np.array([0.3, 15.0, 3.0]), method="L-BFGS-B", bounds=[(0, 3), (0, 80), (0, 20)])
+    found = minimize(loss, np.array([0.1, 10.0, 3.0, 0.5]), method="L-BFGS-B", bounds=[(0, 3), (0, 80), (0, 20), (0, 3)])
     return found.x
 
 
@@ -80,7 +81,7 @@ def platt(sets, weights):
             value += np.mean(np.logaddexp(0, z) - y * z) / len(data)
         return value
 
-    return minimize(loss, np.array([1.0, -weights @ [0, 0.85, 0.5]]), method="Nelder-Mead").x
+    return minimize(loss, np.array([1.0, -weights @ [0, 0.85, 0.5, -3]]), method="Nelder-Mead").x
 
 
 def calibration_error(questions, weights, scale, offset, bins=10):
@@ -97,10 +98,10 @@ def main():
     for name, questions in sets.items():
         others = [q for other, q in sets.items() if other != name] or [questions]
         weights = fit(others)
-        without = fit([[(x * [0, 1, 1], g, r) for x, g, r in q] for q in others]) * [0, 1, 1]
+        without = fit([[(x * [0, 1, 1, 1], g, r) for x, g, r in q] for q in others]) * [0, 1, 1, 1]
         scale, offset = platt(others, weights)
         first = np.mean([ndcg([(-r[:, None], g, r)], np.ones(1)) for _, g, r in questions if g.any()])
-        row = [first, ndcg(questions, np.array([1.0, 0, 0])), ndcg(questions, without), ndcg(questions, weights)]
+        row = [first, ndcg(questions, np.array([1.0, 0, 0, 0])), ndcg(questions, without), ndcg(questions, weights)]
         row += [ndcg(questions, weights, 30), ndcg(questions, weights, 50)]
         row += [calibration_error(questions, weights, scale, offset)]
         print(f"{name:<12}{row[0]:8.4f}{row[1]:8.4f}{row[2]:10.4f}" + "".join(f"{v:8.4f}" for v in row[3:]), weights.round(3))

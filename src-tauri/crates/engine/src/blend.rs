@@ -2,33 +2,52 @@
 
 use crate::calibrate::sigmoid;
 
-/// A logistic regression over absolute evidence, so that the score means the same for every question and never
-/// depends on the other hits: `sigmoid(offset + cross * logit(p) + cosine * cos + words * share)`, where `p` is the
+/// A logistic regression over the evidence:
+/// `sigmoid(offset + cross * logit(p) + cosine * cos + words * share - rank * ln(recall rank))`, where `p` is the
 /// cross-encoder's calibrated score and `share` the part of the question's weight in words that the passage holds.
+///
+/// Fitted by `models/train/fit_blend.py`, each development set left out once; the sets and what came out stand in
+/// `models/train/README.md`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Blend {
     pub offset: f32,
     pub cross: f32,
     pub cosine: f32,
     pub words: f32,
+    pub rank: f32,
+}
+
+/// What is known of one passage.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Known {
+    /// Calibrated score of the cross-encoder, in `0..=1`; `None` where it did not read the passage.
+    pub cross: Option<f32>,
+    pub cosine: Option<f32>,
+    /// In `0..=1`.
+    pub words: f32,
+    /// 1-based place among the candidates.
+    pub recall_rank: usize,
 }
 
 /// After the cross-encoder.
-pub(crate) const RERANKED: Blend = Blend { offset: 0.0, cross: 1.0, cosine: 0.0, words: 0.0 };
+pub(crate) const RERANKED: Blend = Blend { offset: 0.34, cross: 0.25, cosine: 0.0, words: 1.53, rank: 0.68 };
 
 /// Before it: what words alone, vectors alone and both say.
-pub(crate) const LEXICAL: Blend = Blend { offset: -3.0, cross: 0.0, cosine: 0.0, words: 5.0 };
-pub(crate) const VECTOR: Blend = Blend { offset: -25.0, cross: 0.0, cosine: 30.0, words: 0.0 };
-pub(crate) const HYBRID: Blend = Blend { offset: -26.0, cross: 0.0, cosine: 28.0, words: 4.0 };
+pub(crate) const LEXICAL: Blend = Blend { offset: -1.0, cross: 0.0, cosine: 0.0, words: 2.5, rank: 0.6 };
+pub(crate) const VECTOR: Blend = Blend { offset: -13.0, cross: 0.0, cosine: 15.0, words: 0.0, rank: 0.6 };
+pub(crate) const HYBRID: Blend = Blend { offset: -0.5, cross: 0.0, cosine: 0.0, words: 1.5, rank: 0.7 };
 
 impl Blend {
-    /// In `0..=1`. `cross` is the calibrated score of the cross-encoder, `None` where it did not read the passage; an
-    /// absent cosine counts as 0.
-    pub(crate) fn score(self, cross: Option<f32>, cosine: Option<f32>, words: f32) -> f32 {
-        let logit = cross.map_or(0.0, |p| {
+    /// In `0..=1`; what is absent counts as 0.
+    pub(crate) fn score(self, known: &Known) -> f32 {
+        let logit = known.cross.map_or(0.0, |p| {
             let p = p.clamp(1e-6, 1.0 - 1e-6);
             (p / (1.0 - p)).ln()
         });
-        sigmoid(self.offset + self.cross * logit + self.cosine * cosine.unwrap_or(0.0) + self.words * words)
+        let rank = (known.recall_rank.max(1) as f32).ln();
+        sigmoid(
+            self.offset + self.cross * logit + self.cosine * known.cosine.unwrap_or(0.0) + self.words * known.words
+                - self.rank * rank,
+        )
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::blend;
+use crate::blend::{self, Known};
 use crate::fuse;
 use crate::index::{Passage, Snapshot};
 use crate::recall::{self, Candidate, Ranked, Words, ms};
@@ -158,16 +158,16 @@ fn first_stage(
         Stage::Hybrid | Stage::Rerank => blend::HYBRID,
     };
     let counts = Counts { asked: question.candidates, recalled: candidates.len(), reranked: 0 };
+    // No score exceeds that of a passage ranked above, so that a threshold cuts the list and leaves no holes in it.
+    let mut ceiling = 1.0f32;
     let scored = candidates
         .into_iter()
         .enumerate()
-        .map(|(i, candidate)| Scored {
-            candidate,
-            recall_rank: i + 1,
-            raw_score: candidate.score,
-            cross: None,
-            words: words.share(candidate.evidence.bm25),
-            score: blend.score(None, candidate.evidence.cosine, words.share(candidate.evidence.bm25)),
+        .map(|(i, candidate)| {
+            let words = words.share(candidate.evidence.bm25);
+            let known = Known { cross: None, cosine: candidate.evidence.cosine, words, recall_rank: i + 1 };
+            ceiling = ceiling.min(blend.score(&known));
+            Scored { candidate, recall_rank: i + 1, raw_score: candidate.score, cross: None, words, score: ceiling }
         })
         .collect();
     took_ms.total = ms(start);
@@ -203,7 +203,12 @@ fn rerank(
     for (scored, raw) in answer.scored.iter_mut().zip(raw) {
         scored.raw_score = raw;
         scored.cross = Some(calibration.probability(raw));
-        scored.score = blend::RERANKED.score(scored.cross, scored.candidate.evidence.cosine, scored.words);
+        scored.score = blend::RERANKED.score(&Known {
+            cross: scored.cross,
+            cosine: scored.candidate.evidence.cosine,
+            words: scored.words,
+            recall_rank: scored.recall_rank,
+        });
         answer.counts.reranked += 1;
     }
     // Equal scores in the order of files and passages, which no merge of segments changes.

@@ -186,10 +186,8 @@ fn lexical_query(terms: &QueryTerms, f: &Fields) -> BooleanQuery {
         should(f.cjk, characters, CJK_BOOST);
     }
     for phrase in terms.phrases.iter().filter(|p| p.len() > 1) {
-        for field in [f.text] {
-            let terms = phrase.iter().map(|(at, word)| (*at, Term::from_field_text(field, word))).collect();
-            clauses.push((Occur::Should, Box::new(PhraseQuery::new_with_offset(terms))));
-        }
+        let terms = phrase.iter().map(|(at, word)| (*at, Term::from_field_text(f.text, word))).collect();
+        clauses.push((Occur::Should, Box::new(PhraseQuery::new_with_offset(terms))));
     }
     BooleanQuery::new(clauses)
 }

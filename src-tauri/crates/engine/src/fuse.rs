@@ -2,7 +2,7 @@
 
 /// Weight of the cosine in the weighted sum; the rest is BM25's. See `models/train/README.md` for the sets it was
 /// chosen on.
-pub const COSINE_WEIGHT: f32 = 0.5;
+pub const COSINE_WEIGHT: f32 = 0.4;
 
 /// Constant of reciprocal rank fusion (Cormack, Clarke and Buettcher 2009).
 const RRF_K: f32 = 60.0;

@@ -133,13 +133,13 @@ fn by_meaning(
     models: &Models,
     question: &str,
     depth: usize,
-) -> Result<Option<(Vec<f32>, Ranked)>, ModelError> {
+) -> Result<Option<(Vec<f32>, Ranked)>, EngineError> {
     let Some(embedder) = models.embedder.as_ref().filter(|_| snapshot.vectors().n_vectors() > 0) else {
         return Ok(None);
     };
     let start = Instant::now();
     let vector = embedder.embed_query(question)?;
-    let mut ranked = recall::vector(snapshot, &vector, depth);
+    let mut ranked = recall::vector(snapshot, &vector, depth).map_err(|e| snapshot.failed(e))?;
     ranked.took_ms = ms(start);
     Ok(Some((vector, ranked)))
 }

@@ -67,24 +67,29 @@ pub(crate) fn lexical(snapshot: &Snapshot, words: &Words, n: usize) -> tantivy::
     let mut candidates = Vec::new();
     if !words.is_empty && n > 0 {
         let found = snapshot.searcher().search(&words.query, &TopDocs::with_limit(n).order_by_score())?;
-        for (i, (score, address)) in found.into_iter().enumerate() {
-            let evidence = Evidence { bm25: score, cosine: None, lexical_rank: Some(i + 1), vector_rank: None };
-            candidates.push(Candidate { address, evidence, score });
+        let evidence = |bm25| Evidence { bm25, cosine: None, lexical_rank: None, vector_rank: None };
+        candidates =
+            found.into_iter().map(|(score, address)| Candidate { address, evidence: evidence(score), score }).collect();
+        settle_ties(snapshot, &mut candidates)?;
+        for (i, candidate) in candidates.iter_mut().enumerate() {
+            candidate.evidence.lexical_rank = Some(i + 1);
         }
     }
     Ok(Ranked { candidates, took_ms: ms(start) })
 }
 
 /// Best `n` passages by cosine.
-pub(crate) fn vector(snapshot: &Snapshot, question: &[f32], n: usize) -> Ranked {
+pub(crate) fn vector(snapshot: &Snapshot, question: &[f32], n: usize) -> tantivy::Result<Ranked> {
     let start = Instant::now();
     let found = snapshot.vectors().nearest(question, n);
-    let candidates = found.into_iter().enumerate().map(|(i, (address, cosine))| Candidate {
-        address,
-        evidence: Evidence { bm25: 0.0, cosine: Some(cosine), lexical_rank: None, vector_rank: Some(i + 1) },
-        score: cosine,
-    });
-    Ranked { candidates: candidates.collect(), took_ms: ms(start) }
+    let evidence = |cosine| Evidence { bm25: 0.0, cosine: Some(cosine), lexical_rank: None, vector_rank: None };
+    let mut candidates: Vec<Candidate> =
+        found.into_iter().map(|(address, score)| Candidate { address, evidence: evidence(score), score }).collect();
+    settle_ties(snapshot, &mut candidates)?;
+    for (i, candidate) in candidates.iter_mut().enumerate() {
+        candidate.evidence.vector_rank = Some(i + 1);
+    }
+    Ok(Ranked { candidates, took_ms: ms(start) })
 }
 
 /// How deep each side must look for `n` fused candidates.
@@ -138,8 +143,25 @@ pub(crate) fn fused(
         .map(|((address, evidence), score)| Candidate { address, evidence, score })
         .collect();
     candidates.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.address.cmp(&b.address)));
+    settle_ties(snapshot, &mut candidates)?;
     candidates.truncate(n);
     Ok(Ranked { candidates, took_ms: ms(start) })
+}
+
+/// Puts passages of equal score in the order of their files and places, which no merge of segments changes.
+fn settle_ties(snapshot: &Snapshot, candidates: &mut [Candidate]) -> tantivy::Result<()> {
+    for tied in candidates.chunk_by_mut(|a, b| a.score == b.score).filter(|tied| tied.len() > 1) {
+        let mut keyed = Vec::with_capacity(tied.len());
+        for candidate in tied.iter() {
+            let passage = snapshot.passage(candidate.address)?;
+            keyed.push(((passage.path, passage.chunk.ordinal), *candidate));
+        }
+        keyed.sort_by(|(a, _), (b, _)| a.cmp(b));
+        for (slot, (_, candidate)) in tied.iter_mut().zip(keyed) {
+            *slot = candidate;
+        }
+    }
+    Ok(())
 }
 
 /// BM25 of given passages, by seeking in the postings; those without a matching word are left out.

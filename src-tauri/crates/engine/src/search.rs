@@ -81,7 +81,8 @@ pub enum Degraded {
 pub struct Hit {
     /// 1 is the best.
     pub rank: usize,
-    /// In `0..=1`; after reranking, the chance that a person calls the passage relevant. Never relative to other hits.
+    /// In `0..=1`: the estimated chance that a person calls the passage relevant, from what the stages up to this one
+    /// know of it. Never rescaled to the other hits.
     pub score: f32,
     /// What the stage's model said: a logit, a cosine, a BM25 score, or the fused z-score.
     pub raw_score: f32,

@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use tantivy::directory::MmapDirectory;
@@ -119,9 +118,9 @@ pub struct Generation {
     index: Index,
     fields: Fields,
     reader: IndexReader,
-    /// The last snapshot handed out and the state of `meta.json` it was made from, so that segments are opened once a
-    /// commit, not once a query.
-    latest: Mutex<Option<(SystemTime, Snapshot)>>,
+    /// The last snapshot handed out and the hash of the `meta.json` it was made from, so that segments are opened once
+    /// a commit, not once a query.
+    latest: Mutex<Option<(blake3::Hash, Snapshot)>>,
 }
 
 impl std::fmt::Debug for Generation {
@@ -192,11 +191,9 @@ impl Generation {
     pub fn snapshot(&self) -> Result<Snapshot, EngineError> {
         // Every commit, by whichever process, replaces meta.json; asking Tantivy would open every segment again.
         let meta = self.folder.join("meta.json");
-        let committed = fs::metadata(&meta).and_then(|m| m.modified()).map_err(|source| EngineError::Io {
-            action: "read",
-            path: meta,
-            source,
-        })?;
+        // Its content and not its time is compared: two commits can fall into one tick of the file system's clock.
+        let content = fs::read(&meta).map_err(|source| EngineError::Io { action: "read", path: meta, source })?;
+        let committed = blake3::hash(&content);
         let mut latest = self.latest.lock().unwrap_or_else(|e| e.into_inner());
         if let Some((of, snapshot)) = latest.as_ref()
             && *of == committed

@@ -66,7 +66,7 @@ pub(crate) fn states(roots: &[PathBuf], scan: &Scan, rows: &[Row]) -> (Vec<RootS
                 return file(path, FileState::Skipped, Some(reason.clone()), 0);
             }
             match by_path.get(path.as_path()) {
-                Some(row) if row.modified == seen.modified && row.size == seen.size => known(row),
+                Some(row) if seen.is_as_in(row) => known(row),
                 Some(row) => file(path, FileState::Waiting, Some("changed since it was read".into()), row.at),
                 None => file(path, FileState::Waiting, Some("not read yet".into()), 0),
             }

@@ -145,6 +145,7 @@ fn row(passage: &Passage) -> Row {
         embedded: true,
         passages: 1,
         modified: 0,
+        changed: 0,
         size: passage.chunk.text.len() as u64,
         file_hash: String::new(),
     }

@@ -100,7 +100,7 @@ impl Indexer<'_> {
                 continue;
             }
             match rows.get(path) {
-                Some(row) if row.modified == seen.modified && row.size == seen.size => report.files_unchanged += 1,
+                Some(row) if seen.is_as_in(row) => report.files_unchanged += 1,
                 _ => changed.push((path, seen)),
             }
         }
@@ -236,6 +236,7 @@ fn prepare(path: &Path, seen: &Seen) -> Prepared {
         embedded: false,
         passages: 0,
         modified: seen.modified,
+        changed: seen.changed,
         size: seen.size,
         file_hash: String::new(),
     };

@@ -1,12 +1,14 @@
 //! What is on disk under the watched folders, now.
 
 use std::collections::BTreeMap;
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use walkdir::{DirEntry, WalkDir};
 
 use crate::extract;
+use crate::index::Row;
 
 /// Larger files are left out: a text of this size is a log or a dump, not a note.
 pub(crate) const MAX_FILE_BYTES: u64 = 20 << 20;
@@ -16,9 +18,19 @@ pub(crate) const MAX_FILE_BYTES: u64 = 20 << 20;
 pub(crate) struct Seen {
     /// Nanoseconds since 1970; 0 where the file system does not say.
     pub modified: i64,
+    /// When the file's entry changed, nanoseconds since 1970; 0 where the system has no such time. A rename over
+    /// another file brings its old modification time along, but not this.
+    pub changed: i64,
     pub size: u64,
     /// Why it is left out without being read.
     pub skip: Option<String>,
+}
+
+impl Seen {
+    /// Whether the file is as it was when `row` was made.
+    pub(crate) fn is_as_in(&self, row: &Row) -> bool {
+        (self.modified, self.changed, self.size) == (row.modified, row.changed, row.size)
+    }
 }
 
 /// The result of one walk over all watched folders.
@@ -67,6 +79,7 @@ fn is_hidden(entry: &DirEntry) -> bool {
 fn see(entry: &DirEntry) -> Seen {
     let metadata = entry.metadata().ok();
     let size = metadata.as_ref().map_or(0, |m| m.len());
+    let changed = metadata.as_ref().map_or(0, changed);
     let modified = metadata
         .and_then(|m| m.modified().ok())
         .and_then(|t| t.duration_since(UNIX_EPOCH).ok())
@@ -81,5 +94,16 @@ fn see(entry: &DirEntry) -> Seen {
     } else {
         None
     };
-    Seen { modified, size, skip }
+    Seen { modified, changed, size, skip }
+}
+
+#[cfg(unix)]
+fn changed(metadata: &Metadata) -> i64 {
+    use std::os::unix::fs::MetadataExt;
+    metadata.ctime() * 1_000_000_000 + metadata.ctime_nsec()
+}
+
+#[cfg(not(unix))]
+fn changed(_: &Metadata) -> i64 {
+    0
 }

@@ -62,6 +62,8 @@ pub struct Row {
     pub passages: usize,
     /// Nanoseconds since 1970.
     pub modified: i64,
+    /// When its directory entry changed, nanoseconds since 1970; 0 where unknown.
+    pub changed: i64,
     pub size: u64,
     pub file_hash: String,
 }
@@ -122,6 +124,7 @@ pub(super) fn add_row(f: &Fields, doc: &mut TantivyDocument, row: &Row, kind: u6
     doc.add_u64(f.row_embedded, u64::from(row.embedded));
     doc.add_u64(f.row_passages, row.passages as u64);
     doc.add_i64(f.modified, row.modified);
+    doc.add_i64(f.changed, row.changed);
     doc.add_u64(f.size, row.size);
     doc.add_text(f.file_hash, &row.file_hash);
 }
@@ -160,6 +163,7 @@ pub(super) fn read_row(f: &Fields, doc: &TantivyDocument) -> Row {
         embedded: number(doc, f.row_embedded) == 1,
         passages: number(doc, f.row_passages) as usize,
         modified: doc.get_first(f.modified).and_then(|v| v.as_i64()).unwrap_or_default(),
+        changed: doc.get_first(f.changed).and_then(|v| v.as_i64()).unwrap_or_default(),
         size: number(doc, f.size),
         file_hash: text(doc, f.file_hash),
     }

@@ -43,6 +43,8 @@ pub struct Fields {
     pub row_passages: Field,
     /// Modification time of the file, nanoseconds since 1970.
     pub modified: Field,
+    /// Time its directory entry changed, nanoseconds since 1970.
+    pub changed: Field,
     pub size: Field,
     /// Hash of the file's bytes.
     pub file_hash: Field,
@@ -81,6 +83,7 @@ pub fn schema(dimensions: usize) -> (Schema, Fields) {
         row_embedded: s.add_u64_field("row_embedded", STORED),
         row_passages: s.add_u64_field("row_passages", STORED),
         modified: s.add_i64_field("modified", STORED),
+        changed: s.add_i64_field("changed", STORED),
         size: s.add_u64_field("size", STORED),
         file_hash: s.add_text_field("file_hash", STORED),
     };

@@ -42,6 +42,7 @@ fn the_models_that_ship_answer_paraphrased_questions() {
     let nuthatch = Nuthatch::with_builtin_models();
     nuthatch.index(&notes());
     for (query, expected) in [
+        ("发票", "会议纪要-三月.md"),
         ("my espresso tastes too acidic, what do I change", "coffee.md"),
         ("take back the last change I committed", "git-undo.md"),
         ("搬走的时候房东什么时候把钱还给我", "租房合同要点.md"),

@@ -147,6 +147,5 @@ fn row(passage: &Passage) -> Row {
         modified: 0,
         changed: 0,
         size: passage.chunk.text.len() as u64,
-        file_hash: String::new(),
     }
 }

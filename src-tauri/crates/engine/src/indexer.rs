@@ -238,7 +238,6 @@ fn prepare(path: &Path, seen: &Seen) -> Prepared {
         modified: seen.modified,
         changed: seen.changed,
         size: seen.size,
-        file_hash: String::new(),
     };
     let failed = |mut row: Row, reason: String| {
         row.state = RowState::Failed;
@@ -249,7 +248,6 @@ fn prepare(path: &Path, seen: &Seen) -> Prepared {
         Ok(bytes) => bytes,
         Err(error) => return failed(row, format!("cannot be read: {error}")),
     };
-    row.file_hash = blake3::hash(&bytes).to_hex()[..16].to_owned();
     let document = match extract(path, &bytes) {
         Ok(document) => document,
         Err(error) => return failed(row, error.to_string()),

@@ -65,7 +65,6 @@ pub struct Row {
     /// When its directory entry changed, nanoseconds since 1970; 0 where unknown.
     pub changed: i64,
     pub size: u64,
-    pub file_hash: String,
 }
 
 /// First eight bytes of BLAKE3 over what the embedder reads. Among a million passages the chance that any two differ
@@ -126,7 +125,6 @@ pub(super) fn add_row(f: &Fields, doc: &mut TantivyDocument, row: &Row, kind: u6
     doc.add_i64(f.modified, row.modified);
     doc.add_i64(f.changed, row.changed);
     doc.add_u64(f.size, row.size);
-    doc.add_text(f.file_hash, &row.file_hash);
 }
 
 pub(super) fn row_alone(f: &Fields, row: &Row) -> TantivyDocument {
@@ -165,7 +163,6 @@ pub(super) fn read_row(f: &Fields, doc: &TantivyDocument) -> Row {
         modified: doc.get_first(f.modified).and_then(|v| v.as_i64()).unwrap_or_default(),
         changed: doc.get_first(f.changed).and_then(|v| v.as_i64()).unwrap_or_default(),
         size: number(doc, f.size),
-        file_hash: text(doc, f.file_hash),
     }
 }
 

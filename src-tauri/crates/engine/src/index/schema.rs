@@ -46,8 +46,6 @@ pub struct Fields {
     /// Time its directory entry changed, nanoseconds since 1970.
     pub changed: Field,
     pub size: Field,
-    /// Hash of the file's bytes.
-    pub file_hash: Field,
 }
 
 /// The schema of a generation whose vectors have `dimensions` numbers.
@@ -85,7 +83,6 @@ pub fn schema(dimensions: usize) -> (Schema, Fields) {
         modified: s.add_i64_field("modified", STORED),
         changed: s.add_i64_field("changed", STORED),
         size: s.add_u64_field("size", STORED),
-        file_hash: s.add_text_field("file_hash", STORED),
     };
     (s.build(), fields)
 }

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Train the built-in cross-encoder on a CPU, for a given time.
 
-usage: train_cross.py --data DATA --base BI_ENCODER_DIR --out CHECKPOINT_DIR --until 2026-11-23T19:25
+usage: train_cross.py --groups GROUPS.jsonl.gz --base BI_ENCODER_DIR --out CHECKPOINT_DIR --until 2026-11-24T10:20
 
-A BertForSequenceClassification with one label: the bottom layers of the trimmed multilingual-e5-small, a new pooler and classifier.
+A BertForSequenceClassification with one label: some layers of the trimmed multilingual-e5-small, a new pooler and classifier.
 `--processes` processes of one thread each take their part of every batch and sum the gradients (gloo): on two cores that is faster
-than one process of two threads. fp32: without AMX, torch's bf16 products run at half of fp32's speed.
+than one process of two threads. Products are in bf16 over fp32 master weights (AVX-512 BF16 or AMX make that 2 to 4 times as fast as
+fp32; `--fp32` for processors without).
 
 The learning rate follows the clock, not the steps: it warms up and then falls to zero at `--until`, whatever else the machine does.
 CHECKPOINT_DIR/state.pt is written every few minutes; the same command goes on from it. While `--pause-file` exists, nothing runs.
@@ -23,37 +24,78 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from tokenizers import Tokenizer
 from transformers import BertConfig, BertForSequenceClassification
+from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 import data
 import groups
 
 SEED = 5
-LAYERS = 6
-FROZEN = ("bert.embeddings.", "bert.encoder.layer.0.", "bert.encoder.layer.1.")  # a quarter less work for each pair
-GROUPS_PER_PROCESS = 4
-NEGATIVES = 4
-MICRO_BATCH_TOKENS = 1900
-POOL_GROUPS = 384  # groups sorted by length together, so that a batch needs little padding
-CHINESE_WEIGHT = 1.5  # how often a Chinese group comes for each time an English one does
-# Tokens of a pair: one is drawn for each group. Short ones first: more pairs while it learns what matching is.
-EARLY, EARLY_MAX_TOKENS, MAX_TOKENS = 0.7, (64, 64, 80, 96), (96, 128, 128, 160)
+FROZEN = ("bert.embeddings.word_embeddings.", "bert.embeddings.position_embeddings.")
+GROUPS_PER_PROCESS = 8
+NEGATIVES = 5
+MICRO_BATCH_TOKENS = 2000
+POOL_GROUPS = 512  # groups sorted by length together, so that a batch needs little padding
+# How often a group of a source comes for each time that others do; sources that are not named come once a pass.
+WEIGHTS = {"zhqa": 3.0, "zhmd": 1.0, "lctt": 0.6, "lctt-en": 1.5, "squad": 2.0, "pubmedqa": 1.5}
+# Tokens of a pair: one of these is drawn for each group. Short ones first: more pairs while it learns what matching is.
+EARLY, EARLY_MAX_TOKENS, MAX_TOKENS = 0.6, (64, 64, 80, 96, 128), (96, 96, 128, 160, 256)
 MAX_QUERY_TOKENS = 48
 WINDOW_STEP = 16
 LEARNING_RATE, HEAD_LEARNING_RATE = 1.5e-4, 4e-4
 WARM_UP = 0.03  # share of the time
 WEIGHT_DECAY = 0.01
-# At the beginning a part of the target is the embedder's own opinion of the passages: it says something about each negative.
-SOFT_UNTIL, SOFT_WEIGHT, SOFT_TEMPERATURE = 0.5, 0.5, 0.05
+# A part of the target is the embedder's own opinion of the passages: it says something about each negative.
+SOFT_START, SOFT_END, SOFT_TEMPERATURE = 0.4, 0.1, 0.05
 BCE_WEIGHT = 0.3  # beside the listwise loss: makes the logit mean something on its own, not only within a list
-CHECKPOINT_S, LOG_S, VALIDATE_S = 240, 60, 3600
-VALIDATION_GROUPS = {False: 60, True: 40}  # Chinese?
+CHECKPOINT_S, LOG_S, VALIDATE_S = 240, 60, 1800
+VALIDATION_GROUPS = {False: 100, True: 60}  # Chinese?
+VALIDATION_TOKENS = 160
 BOS, PAD, EOS = 0, 1, 2
 
 
-def build_model(base: Path) -> BertForSequenceClassification:
+class Attention(torch.autograd.Function):
+    """softmax(q k' / sqrt(d) + bias) v with batched products both ways: torch's own kernels are slower for short texts in bf16."""
+
+    @staticmethod
+    def forward(ctx, q, k, v, bias, scale):
+        shape = q.shape
+        q, k, v = (x.reshape(-1, *shape[2:]) for x in (q, k, v))
+        scores = torch.bmm(q * scale, k.transpose(1, 2)) if bias is None else torch.baddbmm(bias, q, k.transpose(1, 2), alpha=scale)
+        p = torch.softmax(scores, -1)
+        ctx.save_for_backward(q, k, v, p)
+        ctx.scale, ctx.shape = scale, shape
+        return torch.bmm(p, v).view(shape)
+
+    @staticmethod
+    def backward(ctx, grad):
+        q, k, v, p = ctx.saved_tensors
+        grad = grad.reshape(-1, *ctx.shape[2:])
+        d_scores = torch._softmax_backward_data(torch.bmm(grad, v.transpose(1, 2)), p, -1, p.dtype)
+        d_q = torch.bmm(d_scores, k).mul_(ctx.scale)
+        d_k = torch.bmm(d_scores.transpose(1, 2), q).mul_(ctx.scale)
+        d_v = torch.bmm(p.transpose(1, 2), grad)
+        return d_q.view(ctx.shape), d_k.view(ctx.shape), d_v.view(ctx.shape), None, None
+
+
+def attend(module, query, key, value, mask, scaling=None, dropout=0.0, **kwargs):
+    if mask is not None:
+        mask = mask.to(query.dtype).expand(-1, query.shape[1], query.shape[2], -1).reshape(-1, query.shape[2], key.shape[2])
+    out = Attention.apply(query, key, value, mask, scaling or query.shape[-1] ** -0.5)
+    return out.transpose(1, 2).contiguous(), None
+
+
+ALL_ATTENTION_FUNCTIONS.register("batched", attend)
+ALL_MASK_ATTENTION_FUNCTIONS.register("batched", ALL_MASK_ATTENTION_FUNCTIONS["eager"])
+
+
+def build_model(base: Path, layers: list[int]) -> BertForSequenceClassification:
+    """The base's embeddings and those of its layers that are named, in that order."""
     torch.manual_seed(SEED)
-    config = BertConfig.from_pretrained(base, num_labels=1, num_hidden_layers=LAYERS, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
-    model = BertForSequenceClassification.from_pretrained(base, config=config, dtype=torch.float32, attn_implementation="sdpa")
+    config = BertConfig.from_pretrained(base, num_labels=1, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    model = BertForSequenceClassification.from_pretrained(base, config=config, dtype=torch.float32, attn_implementation="batched")
+    model.bert.encoder.layer = torch.nn.ModuleList([model.bert.encoder.layer[i] for i in layers])
+    model.config.num_hidden_layers = len(layers)
     for name, parameter in model.named_parameters():
         parameter.requires_grad = not name.startswith(FROZEN)
     return model
@@ -103,7 +145,7 @@ def logits(model, sequences: list[list[int]]) -> torch.Tensor:
         width = len(batch[-1])
         ids = torch.tensor([s + [PAD] * (width - len(s)) for s in batch])
         mask = None if len(batch[0]) == width else (ids != PAD).long()
-        parts.append(model(input_ids=ids, attention_mask=mask).logits[:, 0])
+        parts.append(model(input_ids=ids, attention_mask=mask).logits[:, 0].float())
         start = end
     back = torch.empty(len(order), dtype=torch.long)
     back[torch.tensor(order)] = torch.arange(len(order))
@@ -111,13 +153,13 @@ def logits(model, sequences: list[list[int]]) -> torch.Tensor:
 
 
 def batches(train: list[groups.Group], pairs: Pairs, size: int, seed: int, progress):
-    """Endless batches of `size` (example, encoded pairs), mixing the languages; the groups in a batch are of like length."""
+    """Endless batches of `size` (example, encoded pairs), the sources mixed by weight; the groups in a batch are of like length."""
     rng = random.Random(seed)
-    chinese = [g for g in train if data.is_chinese(g.query)]
-    english = [g for g in train if not data.is_chinese(g.query)]
     while True:
-        extra = int(len(chinese) * (CHINESE_WEIGHT - 1))
-        order = english + chinese + rng.sample(chinese, min(extra, len(chinese)))
+        order = []
+        for group in train:
+            weight = WEIGHTS.get(group.source, 1.0)
+            order += [group] * (int(weight) + (rng.random() < weight % 1))
         rng.shuffle(order)
         for start in range(0, len(order) - POOL_GROUPS + 1, POOL_GROUPS):
             pool = []
@@ -133,12 +175,12 @@ def batches(train: list[groups.Group], pairs: Pairs, size: int, seed: int, progr
 
 
 def group_loss(scores: torch.Tensor, cosines: list[float], progress: float) -> torch.Tensor:
-    """Listwise softmax towards the positive (the first) and, early on, towards the cosines; plus a little binary cross-entropy."""
+    """Listwise softmax towards the positive (the first) and, less and less, towards the cosines; plus a little binary cross-entropy."""
     hard = torch.zeros_like(scores)
     hard[0] = 1
     target = hard
-    share = SOFT_WEIGHT * max(0.0, 1 - progress / SOFT_UNTIL)
-    if cosines and share > 0:
+    if cosines:
+        share = SOFT_START + (SOFT_END - SOFT_START) * progress
         target = (1 - share) * hard + share * torch.softmax(torch.tensor(cosines) / SOFT_TEMPERATURE, 0)
     listwise = F.cross_entropy(scores[None], target[None])
     return listwise + BCE_WEIGHT * F.binary_cross_entropy_with_logits(scores, hard, weight=1 + hard)
@@ -150,11 +192,11 @@ def validate(model, split: list[groups.Group], pairs: Pairs) -> str:
     report = []
     with torch.no_grad():
         for chinese, n in VALIDATION_GROUPS.items():
-            chosen = [g for g in split if data.is_chinese(g.query) == chinese][:n]
-            encoded = [pairs.encode(g.query, g.passages, max(MAX_TOKENS)) for g in chosen]
+            chosen = [g for g in split if data.is_chinese(g.passages[0][1]) == chinese][:n]
+            encoded = [pairs.encode(g.queries[0], [text for _, text in g.passages], VALIDATION_TOKENS) for g in chosen]
             scores = logits(model, [s for e in encoded for s in e]).split([len(e) for e in encoded])
             ranks = [1 + int((s[1:] >= s[0]).sum()) for s in scores]
-            report.append(f"{'zh' if chinese else 'en'} top-1 {sum(r == 1 for r in ranks) / n:.3f} mrr {sum(1 / r for r in ranks) / n:.3f}")
+            report.append(f"{'zh' if chinese else 'en'} top-1 {sum(r == 1 for r in ranks) / len(ranks):.3f} mrr {sum(1 / r for r in ranks) / len(ranks):.3f}")
     model.train()
     return ", ".join(report)
 
@@ -163,36 +205,70 @@ def learning_rate_factor(progress: float) -> float:
     return max(0.02, min(progress / WARM_UP, (1 - progress) / (1 - WARM_UP)))
 
 
+class Master:
+    """The trained parameters in fp32, one flat tensor with one gradient, beside the model that computes in `dtype`."""
+
+    def __init__(self, model, dtype: torch.dtype):
+        kinds = {"matrix": [], "vector": [], "head": []}
+        for name, p in model.named_parameters():
+            if p.requires_grad:
+                kinds["head" if "pooler" in name or "classifier" in name else "vector" if p.dim() == 1 else "matrix"].append(p)
+        self.parameters = [p for kind in kinds.values() for p in kind]
+        self.sizes = [p.numel() for p in self.parameters]
+        self.weights = torch.cat([p.detach().float().reshape(-1) for p in self.parameters])
+        self.gradient = torch.zeros_like(self.weights)
+        model.to(dtype)
+        rates = {"matrix": (LEARNING_RATE, WEIGHT_DECAY), "vector": (LEARNING_RATE, 0.0), "head": (HEAD_LEARNING_RATE, WEIGHT_DECAY)}
+        parts, start = [], 0
+        for kind, members in kinds.items():
+            end = start + sum(p.numel() for p in members)
+            part = torch.nn.Parameter(self.weights[start:end])
+            part.grad = self.gradient[start:end]
+            parts.append({"params": [part], "lr": rates[kind][0], "weight_decay": rates[kind][1]})
+            start = end
+        self.optimizer = torch.optim.AdamW(parts, betas=(0.9, 0.98), fused=True)
+        self.base_rates = [g["lr"] for g in self.optimizer.param_groups]
+        self.to_model()
+
+    def to_model(self) -> None:
+        for p, part in zip(self.parameters, self.weights.split(self.sizes)):
+            p.data.copy_(part.view_as(p))
+
+    def step(self, factor: float) -> None:
+        for p, part in zip(self.parameters, self.gradient.split(self.sizes)):
+            part.copy_(p.grad.reshape(-1))
+            p.grad = None
+        dist.all_reduce(self.gradient)
+        norm = self.gradient.norm()
+        if norm > 1:
+            self.gradient /= norm
+        for g, rate in zip(self.optimizer.param_groups, self.base_rates):
+            g["lr"] = rate * factor
+        self.optimizer.step()
+        self.to_model()
+
+    def state_dict(self, model) -> dict:
+        """The model's weights in fp32."""
+        exact = {id(p): part.view_as(p) for p, part in zip(self.parameters, self.weights.split(self.sizes))}
+        return {name: exact.get(id(p), p.detach().float()).clone() for name, p in model.named_parameters()}
+
+
 def worker(rank: int, args: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     dist.init_process_group("gloo", rank=rank, world_size=args.processes, init_method=f"tcp://127.0.0.1:{args.port}")
-    split = groups.load(args.data)
+    split = groups.load(args.groups)
     pairs = Pairs(Tokenizer.from_file(str(args.base / "tokenizer.json")))
-    model = build_model(args.base)
-    named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
-    kinds = {"matrix": [], "vector": [], "head": []}
-    for name, p in named:
-        kinds["head" if "pooler" in name or "classifier" in name else "vector" if p.dim() == 1 else "matrix"].append(p)
-    optimizer = torch.optim.AdamW(
-        [
-            {"params": kinds["matrix"], "lr": LEARNING_RATE, "weight_decay": WEIGHT_DECAY},
-            {"params": kinds["vector"], "lr": LEARNING_RATE, "weight_decay": 0.0},
-            {"params": kinds["head"], "lr": HEAD_LEARNING_RATE, "weight_decay": WEIGHT_DECAY},
-        ],
-        betas=(0.9, 0.98), fused=True,
-    )
-    base_rates = [g["lr"] for g in optimizer.param_groups]
-    parameters = [p for _, p in named]
-    flat = torch.zeros(sum(p.numel() for p in parameters))
-    for p, part in zip(parameters, flat.split([p.numel() for p in parameters])):
-        p.grad = part.view_as(p)
-
+    model = build_model(args.base, args.layers)
+    if args.start:
+        model.load_state_dict(torch.load(args.start, weights_only=True)["model"], strict=False)
+    master = Master(model, torch.float32 if args.fp32 else torch.bfloat16)
     step, n_pairs, started = 0, 0, time.time()
     state_file = args.out / "state.pt"
     if state_file.exists():
         state = torch.load(state_file, weights_only=True)
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
+        master.weights.copy_(state["weights"])
+        master.optimizer.load_state_dict(state["optimizer"])
+        master.to_model()
         step, n_pairs, started = state["step"], state["pairs"], state["started"]
     until = datetime.fromisoformat(args.until).timestamp()
 
@@ -203,11 +279,14 @@ def worker(rank: int, args: argparse.Namespace) -> None:
     def save() -> None:
         if rank == 0:
             args.out.mkdir(parents=True, exist_ok=True)
-            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "pairs": n_pairs, "started": started}
+            state = {
+                "model": master.state_dict(model), "weights": master.weights, "optimizer": master.optimizer.state_dict(),
+                "step": step, "pairs": n_pairs, "started": started, "layers": args.layers,
+            }
             torch.save(state, args.out / "state.tmp")
             os.replace(args.out / "state.tmp", state_file)
 
-    say(f"{len(split.train)} groups, {len(split.validation)} held out, {split.dropped} dropped; from step {step}")
+    say(f"{len(split.train)} groups, {len(split.validation)} held out; layers {args.layers}; from step {step}")
     model.train()
     clock = torch.zeros(2, dtype=torch.float64)
     last = {"save": time.time(), "log": time.time(), "validate": time.time()}
@@ -222,9 +301,6 @@ def worker(rank: int, args: argparse.Namespace) -> None:
         progress = (now - started) / (until - started)
         if progress >= 1:
             break
-        for g, rate in zip(optimizer.param_groups, base_rates):
-            g["lr"] = rate * learning_rate_factor(progress)
-
         mine = batch[rank :: args.processes]
         z = logits(model, [s for _, encoded in mine for s in encoded])
         loss, start = 0.0, 0
@@ -235,11 +311,8 @@ def worker(rank: int, args: argparse.Namespace) -> None:
             hit = seen.setdefault(example.source, [0, 0])
             hit[0] += int(scores.argmax() == 0)
             hit[1] += 1
-        flat.zero_()
         (loss / (len(mine) * args.processes)).backward()
-        dist.all_reduce(flat)
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
+        master.step(learning_rate_factor(progress))
         step += 1
         n_pairs += sum(len(encoded) for _, encoded in batch)
         counted += sum(len(encoded) for _, encoded in batch)
@@ -266,10 +339,13 @@ def worker(rank: int, args: argparse.Namespace) -> None:
 
 def main() -> None:
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    args.add_argument("--data", type=Path, required=True)
+    args.add_argument("--groups", type=Path, required=True)
     args.add_argument("--base", type=Path, required=True)
     args.add_argument("--out", type=Path, required=True)
     args.add_argument("--until", required=True, help="local time, ISO format")
+    args.add_argument("--layers", type=int, nargs="+", default=[0, 1, 2, 3, 4, 5], help="which of the base's layers")
+    args.add_argument("--start", type=Path, help="state.pt of another run whose weights are taken at the beginning")
+    args.add_argument("--fp32", action="store_true")
     args.add_argument("--pause-file", type=Path)
     args.add_argument("--processes", type=int, default=2)
     args.add_argument("--port", type=int, default=29511)

@@ -60,6 +60,7 @@ fn a_search() {
     .hits[].title: string
     .hits[].vector_rank: number
     .model: string
+    .nothing_answers: bool
     .query: string
     .took_ms.fuse: number
     .took_ms.lexical: number
@@ -93,6 +94,7 @@ fn a_search_by_words_alone() {
     .hits[].title: string
     .hits[].vector_rank: null
     .model: null
+    .nothing_answers: bool
     .query: string
     .took_ms.fuse: number
     .took_ms.lexical: number

@@ -16,7 +16,11 @@ export interface Asked {
   query: string;
   candidates: number;
   /** Lands a stage's list. */
-  land(stage: Stage, hits: Hit[], options?: { done?: boolean; degraded?: Degraded; rerankMs?: number }): void;
+  land(
+    stage: Stage,
+    hits: Hit[],
+    options?: { done?: boolean; degraded?: Degraded; rerankMs?: number; nothingAnswers?: boolean },
+  ): void;
   fail(kind: string, message: string): void;
 }
 
@@ -51,7 +55,11 @@ export class ScriptedBackend implements Backend {
       id,
       query,
       candidates,
-      land: (stage, hits, { done = stage === "rerank", degraded = null, rerankMs = 310 } = {}) => {
+      land: (
+        stage,
+        hits,
+        { done = stage === "rerank", degraded = null, rerankMs = 310, nothingAnswers = false } = {},
+      ) => {
         const rerank = stage === "rerank" ? rerankMs : 0;
         const results = {
           query,
@@ -69,6 +77,7 @@ export class ScriptedBackend implements Backend {
             reranked: stage === "rerank" ? candidates : 0,
           },
           degraded,
+          nothing_answers: nothingAnswers,
           hits,
         };
         onEvent({ kind: "results", query_id: id, stage, results, done });

@@ -254,6 +254,17 @@ test("an answer that nothing reranked measures nothing", () => {
   expect([names(), search.pending, search.provisional, search.costs.size]).toEqual(["abc", false, true, 0]);
 });
 
+test("only the last list can say that nothing answers", () => {
+  ask("bread");
+  backend.last.land("hybrid", hits("abc"), { nothingAnswers: true });
+  expect(search.nothingAnswers).toBe(false);
+  backend.last.land("rerank", hits("abc"), { nothingAnswers: true });
+  expect(search.nothingAnswers).toBe(true);
+  ask("butter");
+  backend.last.land("lexical", hits("abc"));
+  expect(search.nothingAnswers).toBe(false);
+});
+
 test("a refresh keeps the list until its last stage, and a cancelled search is no failure", () => {
   ask("bread");
   backend.last.land("rerank", hits("abc"));

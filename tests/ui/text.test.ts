@@ -224,6 +224,7 @@ test("what an answer had to do without is said", () => {
     took_ms: { lexical: 1, vector: 0, fuse: 0, rerank: 0, total: 1 },
     candidates: { asked: 100, recalled: 100, reranked: 100 },
     degraded: null,
+    nothing_answers: false,
     hits: [],
   };
   expect(shortfall(results)).toBeNull();

@@ -42,6 +42,19 @@ async function slide(to: number) {
   });
 }
 
+test("the window says when probably nothing answers", async () => {
+  const backend = await open(new ScriptedBackend());
+  await ask("zebra");
+  backend.last.land("rerank", hits("ab"), { nothingAnswers: true });
+  await tick();
+  expect(screen.getByTestId("nothing-answers").textContent).toContain("Probably nothing here answers this");
+  expect(titles()).toEqual(["a", "b"]);
+  await ask("bread");
+  backend.last.land("rerank", hits("ab"));
+  await tick();
+  expect(screen.queryByTestId("nothing-answers")).toBeNull();
+});
+
 test("the box has the focus, and gets it back by Ctrl+K, / and Escape", async () => {
   await open(new ScriptedBackend());
   expect(document.activeElement).toBe(box());

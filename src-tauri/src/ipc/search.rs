@@ -43,6 +43,7 @@ pub struct SearchResults {
     pub took_ms: TookMs,
     pub candidates: Counts,
     pub degraded: Option<Degraded>,
+    pub nothing_answers: bool,
     pub hits: Vec<Hit>,
 }
 
@@ -128,6 +129,7 @@ impl From<&engine::SearchResults> for SearchResults {
             },
             candidates: Counts { asked: counts.asked, recalled: counts.recalled, reranked: counts.reranked },
             degraded: from.degraded.clone().map(Degraded::from),
+            nothing_answers: from.nothing_answers,
             hits: from.hits.iter().map(Hit::from).collect(),
         }
     }
@@ -174,6 +176,7 @@ mod tests {
             took_ms: engine::TookMs { lexical: 1.0, vector: 2.0, fuse: 0.5, rerank: 3.0, total: 6.5 },
             candidates: engine::Counts { asked: 100, recalled: 7, reranked: 7 },
             degraded: Some(engine::Degraded::VectorsPending { embedded: 1, chunks: 2 }),
+            nothing_answers: true,
             hits: vec![engine::Hit {
                 rank: 1,
                 score: 0.5,

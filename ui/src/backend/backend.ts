@@ -55,6 +55,8 @@ export interface SearchResults {
   took_ms: TookMs;
   candidates: Counts;
   degraded: Degraded | null;
+  /** After reranking: even the best score is so low that probably no note answers. */
+  nothing_answers: boolean;
   hits: Hit[];
 }
 

@@ -163,6 +163,7 @@ export type SearchResults = {
 	took_ms: TookMs,
 	candidates: Counts,
 	degraded: Degraded | null,
+	nothing_answers: boolean,
 	hits: Hit[],
 };
 

@@ -250,10 +250,12 @@ export class FakeBackend implements Backend {
       took_ms: { lexical: 3.2, vector, fuse, rerank, total: 3.2 + vector + fuse + rerank },
       candidates: { asked, recalled: asked, reranked: stage === "rerank" ? asked : 0 },
       degraded,
+      nothing_answers: stage === "rerank" && hits.every((hit) => hit.score < NOTHING_ANSWERS_BELOW),
       hits,
     };
   }
 }
 
+const NOTHING_ANSWERS_BELOW = 0.1;
 const NO_EMBEDDER = "the meaning model is not in models/builtin; run `nuthatch models verify`";
 const NO_RERANKER = "the reranking model is not in models/builtin; run `nuthatch models verify`";

@@ -74,6 +74,11 @@ export class Search {
     return this.pending || this.answer?.results.candidates.reranked === 0;
   }
 
+  /** Whether even the best note has a score so low that probably none answers; said of the last list only. */
+  get nothingAnswers(): boolean {
+    return this.answer?.done === true && this.answer.results.nothing_answers;
+  }
+
   /** The scores that the threshold is drawn against. */
   scores = $derived(this.answer?.done ? this.answer.results.hits.map((hit) => hit.score) : []);
   belowCount = $derived(this.#cards.filter((card) => this.isBelow(card)).length);

@@ -1,6 +1,8 @@
 //! From what all stages know of a passage to the one score that is shown and sorted by.
 
 use crate::calibrate::sigmoid;
+use crate::pipeline::Answer;
+use crate::search::Stage;
 
 /// A logistic regression over the evidence:
 /// `sigmoid(offset + cross * logit(p) + cosine * cos + words * share - rank * ln(recall rank))`, where `p` is the
@@ -36,6 +38,15 @@ pub(crate) const RERANKED: Blend = Blend { offset: -5.41, cross: 0.215, cosine: 
 pub(crate) const LEXICAL: Blend = Blend { offset: -1.0, cross: 0.0, cosine: 0.0, words: 2.5, rank: 0.6 };
 pub(crate) const VECTOR: Blend = Blend { offset: -13.0, cross: 0.0, cosine: 15.0, words: 0.0, rank: 0.6 };
 pub(crate) const HYBRID: Blend = Blend { offset: -0.5, cross: 0.0, cosine: 0.0, words: 1.5, rank: 0.7 };
+
+/// A question whose best reranked score is below has probably no answer here. `models/train/README.md` says how often
+/// that is right for questions from another domain, and wrong for others.
+pub const NOTHING_ANSWERS_BELOW: f32 = 0.2;
+
+/// Only what the cross-encoder read is judged: scores of the first stage say little across questions.
+pub(crate) fn nothing_answers(answer: &Answer) -> bool {
+    answer.stage == Stage::Rerank && answer.scored.iter().all(|s| s.score < NOTHING_ANSWERS_BELOW)
+}
 
 impl Blend {
     /// In `0..=1`; what is absent counts as 0.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crossbeam_channel::Sender;
 use serde::Serialize;
 
+use crate::blend;
 use crate::index::{Generation, Generations, Writer};
 use crate::indexer::Indexer;
 use crate::pipeline::{self, Answer, Models, Question};
@@ -383,6 +384,7 @@ impl Engine {
                 took_ms: answer.took_ms,
                 candidates: answer.counts,
                 degraded: degraded(answer.stage)?,
+                nothing_answers: blend::nothing_answers(answer),
                 hits: hits::hits(answer, &snapshot, request, &folders)?,
             })
         };

@@ -32,6 +32,7 @@ pub mod snippet;
 pub mod text;
 pub mod watch;
 
+pub use blend::NOTHING_ANSWERS_BELOW;
 pub use calibrate::Calibration;
 pub use cancel::Cancel;
 pub use catalog::{FileRow, FileState, RootStatus, Status};

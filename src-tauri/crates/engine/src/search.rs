@@ -45,6 +45,11 @@ pub struct SearchResults {
     pub took_ms: TookMs,
     pub candidates: Counts,
     pub degraded: Option<Degraded>,
+    /// Probably no note answers this: after reranking the best score is below [`NOTHING_ANSWERS_BELOW`]. The hits are
+    /// what came nearest.
+    ///
+    /// [`NOTHING_ANSWERS_BELOW`]: crate::NOTHING_ANSWERS_BELOW
+    pub nothing_answers: bool,
     pub hits: Vec<Hit>,
 }
 

@@ -53,6 +53,8 @@ fn write_results(out: &mut dyn Write, results: &SearchResults, style: Style) -> 
     }
     if results.hits.is_empty() {
         writeln!(out, "nothing found")?;
+    } else if results.nothing_answers {
+        writeln!(out, "{}\n", style.warning("Probably nothing here answers this; these came nearest."))?;
     }
     let (took, counts) = (&results.took_ms, &results.candidates);
     let timing = format!(

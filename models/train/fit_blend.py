@@ -1,113 +1,132 @@
 #!/usr/bin/env python3
-"""Fits the blend of the engine (`engine/src/blend.rs`): weights of cross-encoder, cosine, words and first-stage rank,
-and the offset.
+"""Fit the blend of the engine (`engine/src/blend.rs`), each set left out once.
 
-usage: fit_blend.py NAME=EVIDENCE.jsonl [NAME=EVIDENCE.jsonl ...]
+usage: fit_blend.py NAME=EVIDENCE.jsonl [NAME=EVIDENCE.jsonl ...] [--check NAME=EVIDENCE.jsonl ...] [--features cross first ...]
 
-EVIDENCE comes from `nuthatch eval DIR --stage rerank --evidence EVIDENCE.jsonl`: one candidate a line,
-{"query", "doc", "relevance", "cross" (calibrated score), "cosine", "words", "recall_rank"}.
+EVIDENCE comes from `nuthatch eval DIR --stage rerank --evidence EVIDENCE.jsonl`: one candidate a line, {"query", "doc", "relevance",
+"cross" (calibrated score), "cosine", "words", "recall_rank", "first_score" (what the first stage ranked by)}.
 
-The weights minimise a listwise softmax loss within each question, every set weighing the same; scale and offset then
-turn the sum into a probability (Platt). Both are cross-validated by leaving one set out: the figures printed are those
-of the set left out. Nothing here is fitted on the sets that the project is judged on.
+The weights minimise a listwise softmax loss within each question, every set weighing the same; scale and offset then turn the sum into
+a probability (Platt). Figures are of the set left out. A set given with --check is never fitted on: it is only measured.
 """
+import argparse
 import json
-import sys
 
 import numpy as np
 from scipy.optimize import minimize
 
-FEATURES = ("cross", "cosine", "words", "rank")
+# name: (first guess, largest weight)
+FEATURES = {"cross": (0.3, 3.0), "cosine": (5.0, 80.0), "words": (2.0, 20.0), "rank": (0.3, 3.0), "first": (0.5, 5.0)}
+DEPTHS = (10, 20, 30, 50, 100)
 
 
 def read(path):
-    """Questions of one set, each (features [n, 4], gains [n], recall ranks [n])."""
+    """Questions of one set, each ({feature: [n]}, gains [n], recall ranks [n])."""
     questions = {}
-    for line in open(path, encoding="utf-8"):
-        row = json.loads(line)
-        p = min(max(row["cross"], 1e-6), 1 - 1e-6)
-        x = (np.log(p / (1 - p)), row["cosine"] or 0.0, row["words"], -np.log(row["recall_rank"]))
-        questions.setdefault(row["query"], []).append((x, max(row["relevance"], 0), row["recall_rank"]))
-    return [tuple(np.array(column, dtype=float) for column in zip(*rows)) for rows in questions.values()]
+    with open(path, encoding="utf-8") as lines:
+        for row in map(json.loads, lines):
+            questions.setdefault(row["query"], []).append(row)
+    read = []
+    for rows in questions.values():
+        column = lambda name: np.array([row[name] or 0.0 for row in rows], float)
+        p = np.clip(column("cross"), 1e-6, 1 - 1e-6)
+        first, rank = column("first_score"), column("recall_rank")
+        spread = first.std()
+        features = {
+            "cross": np.log(p / (1 - p)), "cosine": column("cosine"), "words": column("words"), "rank": -np.log(rank),
+            "first": (first - first.mean()) / spread if spread > 1e-6 else first * 0,
+        }
+        read.append((features, np.maximum(column("relevance"), 0), rank))
+    return read
 
 
-def ndcg(questions, weights, depth=100):
-    """Mean nDCG@10 among the first `depth` candidates; what recall missed is not counted against any weights."""
+def matrix(features, names):
+    return np.stack([features[n] for n in names], 1)
+
+
+def ndcg(questions, score, depth=100):
+    """Mean nDCG@10 among the first `depth` candidates; what recall missed is not counted against anyone."""
     total = []
-    for x, gains, ranks in questions:
-        if not gains.any():
-            continue
-        score = np.where(ranks <= depth, x @ weights, -1e9 - ranks)
-        discount = 1 / np.log2(np.arange(2, 12))
-        best = np.sort(gains)[::-1][:10]
-        got = gains[np.argsort(-score, kind="stable")][:10]
-        total.append((got * discount[: len(got)]).sum() / (best * discount[: len(best)]).sum())
+    for features, gains, ranks in questions:
+        if gains.any():
+            s = np.where(ranks <= depth, score(features, ranks), -1e9 - ranks)
+            discount = 1 / np.log2(np.arange(2, 12))
+            best, got = np.sort(gains)[::-1][:10], gains[np.argsort(-s, kind="stable")][:10]
+            total.append((got * discount[: len(got)]).sum() / (best * discount[: len(best)]).sum())
     return float(np.mean(total))
 
 
-def fit(sets):
-    """Weights of the four features, by listwise softmax over every question that has an answer among its candidates."""
+def fit(sets, names):
+    """Weights of the features, by listwise softmax over every question that has an answer among its candidates."""
+    scale = np.array([FEATURES[n][1] for n in names])
+    prepared = [[(matrix(f, names), g) for f, g, _ in questions if g.any()] for questions in sets]
 
     def loss(weights):
-        value = 1e-3 * (weights / [1, 30, 10, 1]) @ (weights / [1, 30, 10, 1])
-        for questions in sets:
-            losses = []
-            for x, gains, _ in questions:
-                if gains.any():
-                    s = x @ weights
-                    s = s - s.max()
-                    log_p = s - np.log(np.exp(s).sum())
-                    losses.append(-(gains * log_p).sum() / gains.sum())
-            value += np.mean(losses) / len(sets)
-        return value
+        value, slope = 1e-2 * ((weights / scale) ** 2).sum(), 2e-2 * weights / scale**2
+        for questions in prepared:
+            for x, gains in questions:
+                s = x @ weights
+                p = np.exp(s - s.max())
+                p /= p.sum()
+                share = 1 / len(questions) / len(prepared)
+                target = gains / gains.sum()
+                value -= share * (target * np.log(p + 1e-30)).sum()
+                slope = slope + share * ((p - target) @ x)
+        return value, slope
 
-    found = minimize(loss, np.array([0.1, 10.0, 3.0, 0.5]), method="L-BFGS-B", bounds=[(0, 3), (0, 80), (0, 20), (0, 3)])
-    return found.x
+    start = np.array([FEATURES[n][0] for n in names])
+    return minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0, b) for b in scale]).x
 
 
-def platt(sets, weights):
+def platt(sets, names, weights):
     """Scale and offset that make the sum a probability, every set weighing the same."""
-    data = []
-    for questions in sets:
-        s = np.concatenate([x @ weights for x, _, _ in questions])
-        y = np.concatenate([gains > 0 for _, gains, _ in questions]).astype(float)
-        data.append((s, y))
+    rows = [(np.concatenate([matrix(f, names) @ weights for f, _, _ in q]), np.concatenate([g > 0 for _, g, _ in q]).astype(float)) for q in sets]
 
     def loss(parameters):
-        scale, offset = parameters
-        value = 0
-        for s, y in data:
-            z = scale * s + offset
-            value += np.mean(np.logaddexp(0, z) - y * z) / len(data)
-        return value
+        z = [parameters[0] * s + parameters[1] for s, _ in rows]
+        return sum(np.mean(np.logaddexp(0, z) - y * z) for z, (_, y) in zip(z, rows)) / len(rows)
 
-    return minimize(loss, np.array([1.0, -weights @ [0, 0.85, 0.5, -3]]), method="Nelder-Mead").x
+    return minimize(loss, np.array([1.0, -3.0]), method="Nelder-Mead").x
 
 
-def calibration_error(questions, weights, scale, offset, bins=10):
-    s = np.concatenate([x @ weights for x, _, _ in questions])
-    y = np.concatenate([gains > 0 for _, gains, _ in questions]).astype(float)
+def calibration(questions, names, weights, scale, offset, bins=10):
+    """Expected calibration error, and a row a bin: mean score, share relevant, candidates."""
+    s = np.concatenate([matrix(f, names) @ weights for f, _, _ in questions])
+    y = np.concatenate([g > 0 for _, g, _ in questions]).astype(float)
     p = 1 / (1 + np.exp(-(scale * s + offset)))
     which = np.minimum((p * bins).astype(int), bins - 1)
-    return sum(abs(p[which == b].mean() - y[which == b].mean()) * (which == b).mean() for b in range(bins) if (which == b).any())
+    table = [(p[which == b].mean(), y[which == b].mean(), int((which == b).sum())) for b in range(bins) if (which == b).any()]
+    return sum(abs(m - r) * n for m, r, n in table) / len(p), table
 
 
 def main():
-    sets = {name: read(path) for name, path in (argument.split("=", 1) for argument in sys.argv[1:])}
-    print(f"{'left out':<12}{'first':>8}{'cross':>8}{'no cross':>10}{'blend':>8}{'@30':>8}{'@50':>8}{'ece':>8}   weights")
-    for name, questions in sets.items():
-        others = [q for other, q in sets.items() if other != name] or [questions]
-        weights = fit(others)
-        without = fit([[(x * [0, 1, 1, 1], g, r) for x, g, r in q] for q in others]) * [0, 1, 1, 1]
-        scale, offset = platt(others, weights)
-        first = np.mean([ndcg([(-r[:, None], g, r)], np.ones(1)) for _, g, r in questions if g.any()])
-        row = [first, ndcg(questions, np.array([1.0, 0, 0, 0])), ndcg(questions, without), ndcg(questions, weights)]
-        row += [ndcg(questions, weights, 30), ndcg(questions, weights, 50)]
-        row += [calibration_error(questions, weights, scale, offset)]
-        print(f"{name:<12}{row[0]:8.4f}{row[1]:8.4f}{row[2]:10.4f}" + "".join(f"{v:8.4f}" for v in row[3:]), weights.round(3))
-    weights = fit(list(sets.values()))
-    scale, offset = platt(list(sets.values()), weights)
-    print("\nall sets: Blend {", f"offset: {offset:.3f},", ", ".join(f"{n}: {scale * w:.3f}" for n, w in zip(FEATURES, weights)), "}")
+    args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    args.add_argument("sets", nargs="+")
+    args.add_argument("--check", nargs="*", default=[])
+    args.add_argument("--features", nargs="+", choices=list(FEATURES), default=["cross", "cosine", "words", "rank"])
+    args = args.parse_args()
+    load = lambda arguments: {name: read(path) for name, path in (a.split("=", 1) for a in arguments)}
+    sets, checks = load(args.sets), load(args.check)
+    names = args.features
+    print(f"{'left out':<14}{'first':>7}{'cross':>7}{'blend':>7}" + "".join(f"{'@' + str(d):>7}" for d in DEPTHS[:-1]) + f"{'ece':>7}{'ece1+':>7}  {' '.join(names)}")
+    means = []
+    for name, questions in {**sets, **checks}.items():
+        others = [q for other, q in sets.items() if other != name]
+        weights = fit(others, names)
+        scale, offset = platt(others, names, weights)
+        blend = lambda f, _: matrix(f, names) @ weights
+        row = [ndcg(questions, lambda _, ranks: -ranks), ndcg(questions, lambda f, _: f["cross"]), ndcg(questions, blend)]
+        row += [ndcg(questions, blend, d) for d in DEPTHS[:-1]]
+        error, table = calibration(questions, names, weights, scale, offset)
+        above = [(m, r, n) for m, r, n in table if m >= 0.1]
+        row += [error, sum(abs(m - r) * n for m, r, n in above) / max(1, sum(n for *_, n in above))]
+        if name in sets:
+            means.append(row)
+        print(f"{name:<14}" + "".join(f"{v:7.3f}" for v in row), "", weights.round(3), "(check)" if name in checks else "")
+    print(f"{'mean':<14}" + "".join(f"{v:7.3f}" for v in np.mean(means, 0)))
+    weights = fit(list(sets.values()), names)
+    scale, offset = platt(list(sets.values()), names, weights)
+    print("all sets: Blend {", f"offset: {offset:.3f},", ", ".join(f"{n}: {scale * w:.3f}" for n, w in zip(names, weights)), "}")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Write a training checkpoint as a model folder: f16 weights, config.json, tokenizer.json.
+"""Write a training checkpoint, of either kind, as a model folder: f16 weights, config.json, tokenizer.json.
 
-usage: export_cross.py --state CHECKPOINT_DIR/state.pt --base BI_ENCODER_DIR --out CROSS_ENCODER_DIR
+usage: export_model.py --state CHECKPOINT_DIR/state.pt --base BASE_DIR --out MODEL_DIR
 """
 import argparse
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -21,14 +22,15 @@ def main() -> None:
     state = torch.load(args.state, weights_only=True)
     weights = {name: tensor.half().contiguous() for name, tensor in state["model"].items()}
     config = json.loads((args.base / "config.json").read_text("utf8"))
-    layers = 1 + max(int(name.split(".")[3]) for name in weights if name.startswith("bert.encoder.layer."))
-    config |= {"architectures": ["BertForSequenceClassification"], "num_hidden_layers": layers, "id2label": {"0": "LABEL_0"}, "label2id": {"LABEL_0": 0}}
+    config["num_hidden_layers"] = 1 + max(int(m.group(1)) for m in (re.search(r"encoder\.layer\.(\d+)\.", n) for n in weights) if m)
+    if "classifier.weight" in weights:
+        config |= {"architectures": ["BertForSequenceClassification"], "id2label": {"0": "LABEL_0"}, "label2id": {"LABEL_0": 0}}
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "config.json").write_text(json.dumps(config, indent=1) + "\n", "utf8")
     shutil.copyfile(args.base / "tokenizer.json", args.out / "tokenizer.json")
     save_file(weights, args.out / "model.safetensors", metadata={"format": "pt"})
     (args.out / "model.safetensors").chmod(0o644)
-    print(f"step {state['step']}, {state['pairs']} pairs, {layers} layers -> {args.out}")
+    print(f"step {state['step']}, {config['num_hidden_layers']} layers -> {args.out}")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,9 @@ use serde::Deserialize;
 use super::manifest::{Activation, ENTRY, Entry};
 use super::{FILES, ModelStore, hash_folder};
 use crate::config::Config;
-use crate::{BiEncoder, CrossEncoder, DeviceChoice, Kind, LoadError, LoadOptions, Pooling, Precision};
+use crate::model::kind_of;
+use crate::modules::Modules;
+use crate::{BiEncoder, CrossEncoder, DeviceChoice, Kind, LoadError, LoadOptions, Precision};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
@@ -113,14 +115,6 @@ struct TokenizerConfig {
 }
 
 #[derive(Default, Deserialize)]
-struct PoolingConfig {
-    #[serde(default)]
-    pooling_mode_cls_token: bool,
-    #[serde(default)]
-    pooling_mode_mean_tokens: bool,
-}
-
-#[derive(Default, Deserialize)]
 struct SentenceTransformers {
     #[serde(default)]
     prompts: Prompts,
@@ -134,47 +128,27 @@ struct Prompts {
     passage: String,
 }
 
-#[derive(Deserialize)]
-struct Module {
-    #[serde(rename = "type")]
-    class: String,
-}
-
 /// What the folder says of itself.
 fn describe(folder: &Path, name: String) -> Result<Entry, LoadError> {
-    let config = Config::read(folder)?;
-    let unsupported = |sub: &str, setting, value: String, expected| {
-        Err(LoadError::Unsupported { file: folder.join(sub), setting, value, expected })
-    };
-    let modules: Vec<Module> = beside(folder, "modules.json");
-    let plain = ["Transformer", "Pooling", "Normalize"];
-    if let Some(odd) = modules.iter().find(|m| !plain.iter().any(|p| m.class.ends_with(p))) {
-        return unsupported("modules.json", "type", odd.class.clone(), "pooling as its only further step");
-    }
-    const POOLING: &str = "1_Pooling/config.json";
-    let pooling = match beside(folder, POOLING) {
-        PoolingConfig { pooling_mode_cls_token: true, pooling_mode_mean_tokens: false } => Pooling::First,
-        PoolingConfig { pooling_mode_cls_token: false, pooling_mode_mean_tokens: true } => Pooling::Mean,
-        _ if !folder.join(POOLING).exists() => Pooling::Mean,
-        _ => return unsupported(POOLING, "pooling_mode", "another one".to_owned(), "mean or first-token pooling"),
-    };
+    let (config, modules) = (Config::read(folder)?, Modules::read(folder)?);
+    let kind = kind_of(&config, &modules);
     let SentenceBert { max_seq_length } = beside(folder, "sentence_bert_config.json");
     let TokenizerConfig { model_max_length } = beside(folder, "tokenizer_config.json");
     let limit = max_seq_length.or(model_max_length.map(|n| n as usize)).unwrap_or(usize::MAX);
     let SentenceTransformers { prompts } = beside(folder, "config_sentence_transformers.json");
     Ok(Entry {
         name,
-        kind: config.kind(),
+        kind,
         architecture: config.architecture().to_owned(),
         repo: None,
         revision: None,
         folder: None,
         licence: "unknown".to_owned(),
-        dimensions: (config.kind() == Kind::BiEncoder).then_some(config.hidden_size),
+        dimensions: (kind == Kind::BiEncoder).then_some(config.hidden_size),
         window: limit.clamp(8, config.window()),
         query_prefix: prompts.query,
         passage_prefix: prompts.passage,
-        pooling,
+        pooling: modules.pooling.unwrap_or_default(),
         activation: Activation::Sigmoid,
         default: false,
         calibration: nuthatch_engine::Calibration::default(),

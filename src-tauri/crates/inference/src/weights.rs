@@ -14,7 +14,7 @@ use crate::{LoadError, files};
 pub const FILE: &str = "model.safetensors";
 
 /// Beside the shards of a large model: which of them holds each tensor.
-const INDEX: &str = "model.safetensors.index.json";
+pub const INDEX: &str = "model.safetensors.index.json";
 
 /// Weights as a Python pickle. Opening one runs the code in it.
 const PICKLES: [&str; 2] = ["pytorch_model.bin", "pytorch_model.bin.index.json"];

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::manifest::{Activation, ENTRY, Entry};
-use super::{FILES, ModelStore, hash_folder};
+use super::recognise::recognise;
+use super::{ModelStore, hash_folder, model_files};
 use crate::config::Config;
 use crate::model::kind_of;
 use crate::modules::Modules;
@@ -22,48 +23,73 @@ pub enum ImportError {
     NoName { folder: PathBuf },
     #[error("there is already a model called `{name}`: rename the folder that you import")]
     Exists { name: String },
+    #[error(
+        "the folder is called as the published model `{name}` is, but {file} is another than the published one: \
+         rename the folder to import it as a model of its own"
+    )]
+    NotPublished { name: String, file: String },
     #[error("cannot {action} {}: {source}", path.display())]
     Io { action: &'static str, path: PathBuf, source: io::Error },
 }
 
 impl ModelStore {
-    /// Copies the model in `folder` into the data folder under that folder's name, which is returned. What
-    /// sentence-transformers wrote beside it (window, pooling, prompts) goes into `model.toml`, for the user to edit.
+    /// Copies the model in `folder` into the data folder and returns the name it has there. A published model that
+    /// the manifest knows keeps its published name, and with it what the manifest says of it. Any other gets the
+    /// folder's name; what sentence-transformers wrote beside it (window, pooling, prompts) goes into `model.toml`,
+    /// for the user to edit.
     pub fn import(&mut self, folder: &Path) -> Result<String, ImportError> {
         if !folder.is_dir() {
             return Err(LoadError::NoFolder { folder: folder.to_owned() }.into());
         }
         let whole_path = folder.canonicalize().map_err(io_error("read", folder))?;
-        let name = match whole_path.file_name() {
-            Some(name) => name.to_string_lossy().trim_start_matches('.').to_owned(),
-            None => return Err(ImportError::NoName { folder: folder.to_owned() }),
+        let Some(last) = whole_path.file_name() else {
+            return Err(ImportError::NoName { folder: folder.to_owned() });
         };
-        let target = self.local_folder(&name);
-        if self.known.iter().any(|e| e.name == name) || target.exists() {
+        let mut entry = describe(folder, last.to_string_lossy().trim_start_matches('.').to_owned())?;
+        let mut place = self.known.len();
+        if let Some(i) = recognise(&self.known, &whole_path, folder)? {
+            entry = self.known[i].clone();
+            place = i;
+        } else if self.known.iter().any(|known| known.is_called(&entry.name)) {
+            return Err(ImportError::Exists { name: entry.name });
+        }
+        let (name, target) = (entry.name.clone(), self.local_folder(&entry.name));
+        if target.exists() {
             return Err(ImportError::Exists { name });
         }
-        let mut entry = describe(folder, name.clone())?;
         try_out(folder, &entry)?;
 
         let incoming = self.models_dir.join(format!(".importing-{}", std::process::id()));
         fs::create_dir_all(&incoming).map_err(io_error("create", &incoming))?;
-        let copied = self.copy(folder, &incoming, &mut entry).and_then(|()| promote(&incoming, &target, &entry));
+        let copied = copy(folder, &incoming, &mut entry).and_then(|()| promote(&incoming, &target, &entry));
         if copied.is_err() {
             // What is left is in nobody's way: a leading dot keeps it out of the list.
             let _ = fs::remove_dir_all(&incoming);
         }
         copied?;
-        self.known.push(entry);
+        match self.known.get_mut(place) {
+            Some(known) => *known = entry,
+            None => self.known.push(entry),
+        }
         Ok(name)
     }
+}
 
-    fn copy(&self, from: &Path, to: &Path, entry: &mut Entry) -> Result<(), ImportError> {
-        for name in FILES {
-            let file = to.join(name);
-            fs::copy(from.join(name), &file).map_err(io_error("write", &file))?;
-        }
-        entry.files = hash_folder(to)?;
-        Ok(())
+fn copy(from: &Path, to: &Path, entry: &mut Entry) -> Result<(), ImportError> {
+    for name in model_files(from)? {
+        let file = to.join(&name);
+        make_parent(&file)?;
+        fs::copy(from.join(&name), &file).map_err(io_error("write", &file))?;
+    }
+    entry.files = hash_folder(to)?;
+    Ok(())
+}
+
+/// Creates the folder that `file` goes into.
+pub fn make_parent(file: &Path) -> Result<(), ImportError> {
+    match file.parent() {
+        Some(parent) => fs::create_dir_all(parent).map_err(io_error("create", parent)),
+        None => Ok(()),
     }
 }
 
@@ -85,11 +111,21 @@ pub fn promote(incoming: &Path, target: &Path, entry: &Entry) -> Result<(), Impo
         source: io::Error::other(e),
     })?;
     fs::write(&file, text).map_err(io_error("write", &file))?;
-    for name in FILES.iter().chain(&[ENTRY]) {
+    for name in entry.file_names().iter().chain(&[ENTRY]) {
         let file = incoming.join(name);
         File::open(&file).and_then(|f| f.sync_all()).map_err(io_error("write", &file))?;
     }
-    fs::rename(incoming, target).map_err(io_error("create", target))
+    // What is in the way has lost files, or it would have been used; it stays until the whole one is ready.
+    let broken = incoming.with_extension("replaced");
+    let in_the_way = target.exists();
+    if in_the_way {
+        fs::rename(target, &broken).map_err(io_error("move", target))?;
+    }
+    fs::rename(incoming, target).map_err(io_error("create", target))?;
+    if in_the_way {
+        fs::remove_dir_all(&broken).map_err(io_error("remove", &broken))?;
+    }
+    Ok(())
 }
 
 pub fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ImportError {
@@ -141,9 +177,11 @@ fn describe(folder: &Path, name: String) -> Result<Entry, LoadError> {
         kind,
         architecture: config.architecture().to_owned(),
         repo: None,
+        aliases: Vec::new(),
         revision: None,
         folder: None,
         licence: "unknown".to_owned(),
+        shape: None,
         dimensions: (kind == Kind::BiEncoder).then_some(config.hidden_size),
         window: limit.clamp(8, config.window()),
         query_prefix: prompts.query,

@@ -69,6 +69,8 @@ pub fn entry(kind: Kind, window: usize) -> Entry {
         repo: None,
         revision: None,
         folder: None,
+        aliases: Vec::new(),
+        shape: None,
         licence: String::new(),
         dimensions: None,
         window,

@@ -137,7 +137,8 @@ impl Download<'_> {
             have = file.stream_position()?;
             report(have, wanted);
         }
-        match wanted.or(size_bytes) {
+        // The publisher knows better than the host that happens to serve it.
+        match size_bytes.or(wanted) {
             Some(wanted) if have != wanted => Err(DownloadError::CutOff { got: have, wanted }),
             _ => Ok(linked),
         }

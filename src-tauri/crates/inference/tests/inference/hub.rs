@@ -23,6 +23,9 @@ struct Request {
     authorization: Option<String>,
 }
 
+/// Which file was asked for, and with which `Authorization`.
+type Seen = (String, Option<String>);
+
 struct Reply {
     status: u16,
     headers: Vec<(&'static str, String)>,
@@ -43,7 +46,7 @@ impl Reply {
 /// A host that answers as it is told to, and remembers who asked for what with which token.
 struct Host {
     address: String,
-    seen: Arc<Mutex<Vec<(String, Option<String>)>>>,
+    seen: Arc<Mutex<Vec<Seen>>>,
 }
 
 impl Host {
@@ -68,7 +71,7 @@ impl Host {
         Self::start(|request| Reply::file(&request.file))
     }
 
-    fn seen(&self) -> Vec<(String, Option<String>)> {
+    fn seen(&self) -> Vec<Seen> {
         self.seen.lock().expect("no panic").clone()
     }
 }
@@ -198,7 +201,7 @@ fn a_size_in_the_publishers_header_shows_what_was_cut_off() {
     });
     let data = tempfile::tempdir().expect("a folder");
     let error = fetch(&store(&data), &options(&host)).expect_err("is cut off");
-    assert!(matches!(&error, FetchError::Download { .. } | FetchError::Load(_)), "{error:?}");
+    assert!(matches!(&error, FetchError::Download { source: DownloadError::CutOff { .. }, .. }), "{error:?}");
 }
 
 #[test]

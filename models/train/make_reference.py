@@ -4,15 +4,18 @@
 usage: make_reference.py MODEL_DIR...
 
 The weights are read as they are stored (f16 too) and cast to fp32. Embedders: the mean over the tokens, scaled to unit length.
-Cross-encoders: the raw logit. Pairs are cut with `only_second` (the query is never cut), single texts at the end.
+Cross-encoders: the raw logit, and as `score` what sentence-transformers' CrossEncoder.predict answers, which goes through the activation
+that the folder names. Pairs are cut with `only_second` (the query is never cut), single texts at the end; predict is checked to have
+read the same tokens.
 """
 import json
 import sys
 from pathlib import Path
 
 import torch
+from sentence_transformers import CrossEncoder
 from tokenizers import Tokenizer
-from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
+from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, PreTrainedTokenizerFast
 
 LONG_ENGLISH = " ".join(
     "Sourdough rises slowly because wild yeast is fewer and slower than the baker's kind, and the acid of the bacteria holds it back."
@@ -59,24 +62,51 @@ def encode(tokenizer: Tokenizer, max_length: int, text: str, passage: str | None
 
 def inputs(config, encoding) -> dict[str, torch.Tensor]:
     ids = torch.tensor([encoding.ids])
-    types = torch.tensor([encoding.type_ids]) if config.type_vocab_size > 1 else torch.zeros_like(ids)
-    return {"input_ids": ids, "attention_mask": torch.ones_like(ids), "token_type_ids": types}
+    tensors = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    if config.model_type != "modernbert":
+        tensors["token_type_ids"] = torch.tensor([encoding.type_ids]) if config.type_vocab_size > 1 else torch.zeros_like(ids)
+    return tensors
+
+
+def predictor(folder: Path, max_length: int) -> CrossEncoder:
+    model = CrossEncoder(str(folder), device="cpu", max_length=max_length, model_kwargs={"dtype": torch.float32, "attn_implementation": "eager"})
+    # tokenizer.json as it stands: the model's own class would build another one from its vocabulary. A single pair needs no padding, but
+    # predict insists on a token for it.
+    file = str(folder / "tokenizer.json")
+    pad = Tokenizer.from_file(file).id_to_token(model.config.pad_token_id)
+    names = ["input_ids", "attention_mask"] + ["token_type_ids"] * (getattr(model.config, "type_vocab_size", 1) > 1)
+    model[0].processor = PreTrainedTokenizerFast(tokenizer_file=file, model_max_length=max_length, pad_token=pad, model_input_names=names)
+    return model.float()
+
+
+def predict(model: CrossEncoder, query: str, passage: str, ids: list[int]) -> tuple[float, float]:
+    """The raw logit and the score; pairs one by one, so that no padding is involved."""
+    read = model.preprocess([(query, passage)])["input_ids"][0].tolist()
+    assert read == ids, f"other tokens for {query!r} and {passage!r}: {read} instead of {ids}"
+    raw, score = (model.predict([(query, passage)], activation_fn=f)[0].item() for f in (torch.nn.Identity(), None))
+    return raw, score
 
 
 def reference(folder: Path) -> dict:
     config = AutoConfig.from_pretrained(folder)
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     max_length = window(config)
-    cross = "SequenceClassification" in config.architectures[0]
-    loader = AutoModelForSequenceClassification if cross else AutoModel
+    classifier = "SequenceClassification" in config.architectures[0]
+    cross = classifier or (folder / "4_Dense").is_dir()
+    loader = AutoModelForSequenceClassification if classifier else AutoModel
     model = loader.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+    scorer = predictor(folder, max_length) if cross else None
     cases = []
     with torch.no_grad():
         if cross:
             for query, passage in PAIRS:
                 encoding = encode(tokenizer, max_length, query, passage)
-                logit = model(**inputs(config, encoding)).logits[0, 0].item()
-                cases.append({"query": query, "passage": passage, "ids": encoding.ids, "type_ids": encoding.type_ids, "logit": round(logit, 6)})
+                raw, score = predict(scorer, query, passage, encoding.ids)
+                # Without a class of its own in transformers, a head is sentence-transformers' alone.
+                logit = model(**inputs(config, encoding)).logits[0, 0].item() if classifier else raw
+                assert abs(logit - raw) < 1e-4, f"{logit} from transformers, {raw} from sentence-transformers"
+                case = {"query": query, "passage": passage, "ids": encoding.ids, "type_ids": encoding.type_ids}
+                cases.append(case | {"logit": round(logit, 6), "score": round(score, 6)})
         else:
             prefixes = E5_PREFIXES if folder.name == "bi-encoder" else ("",)
             for text in (p + t for t in TEXTS for p in prefixes):

@@ -8,15 +8,30 @@ pub enum LoadError {
     NoFolder { folder: PathBuf },
     #[error("{} is missing: a model folder needs config.json, tokenizer.json and model.safetensors", file.display())]
     NoFile { file: PathBuf },
+    #[error(
+        "{} keeps the weights as a Python pickle, which can run code when opened: Nuthatch reads {} instead; take the \
+         publisher's, or write one with `AutoModelForSequenceClassification.from_pretrained(DIR).save_pretrained(DIR)` \
+         of transformers",
+        file.display(), wanted.file_name().unwrap_or_default().display()
+    )]
+    Pickled { file: PathBuf, wanted: PathBuf },
+    #[error(
+        "{} is missing and {} cannot stand in for it: write one with \
+         `AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)` of transformers",
+        file.display(), found.file_name().unwrap_or_default().display()
+    )]
+    OldTokenizer { file: PathBuf, found: PathBuf },
+    #[error("{} names {name}, which is outside the model's folder: fetch or import the model again", file.display())]
+    OutsideFolder { file: PathBuf, name: String },
     #[error("cannot read {}: {source}", file.display())]
     Io { file: PathBuf, source: std::io::Error },
     #[error("{} is not valid JSON for a model ({source}): fetch or import the model again", file.display())]
     Config { file: PathBuf, source: serde_json::Error },
     #[error("{} is not valid TOML for a model ({source}): mend it, or import the model again", file.display())]
     Manifest { file: PathBuf, source: Box<toml::de::Error> },
-    #[error("{} says `{setting}` is {value}, which Nuthatch cannot run: choose a BERT or XLM-RoBERTa model with {expected}", file.display())]
+    #[error("{} says `{setting}` is {value}, which Nuthatch cannot run: choose a BERT, XLM-RoBERTa or ModernBERT model with {expected}", file.display())]
     Unsupported { file: PathBuf, setting: &'static str, value: String, expected: &'static str },
-    #[error("{} names the architecture {architecture}: Nuthatch runs BERT and XLM-RoBERTa models", file.display())]
+    #[error("{} names the architecture {architecture}: Nuthatch runs BERT, XLM-RoBERTa and ModernBERT models", file.display())]
     UnknownArchitecture { file: PathBuf, architecture: String },
     #[error("{} is damaged or cut off ({source}): fetch or import the model again", file.display())]
     Weights { file: PathBuf, source: safetensors::SafeTensorError },
@@ -35,6 +50,11 @@ pub enum LoadError {
         file.display()
     )]
     TokenizerDoesNotFit { file: PathBuf, highest_id: u32, rows: usize },
+    #[error(
+        "the scoring head in {} has a step for {found} numbers where {expected} arrive: its parts belong to different models",
+        folder.display()
+    )]
+    HeadDoesNotFit { folder: PathBuf, found: usize, expected: usize },
     #[error("the model in {} is a {found}, a {wanted} is needed here: choose another model", folder.display())]
     WrongKind { folder: PathBuf, found: crate::Kind, wanted: crate::Kind },
     #[error("there is no model called `{name}`: `nuthatch models list` shows those known")]

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Component, Path};
 
 use sha2::{Digest, Sha256};
 
@@ -14,6 +14,11 @@ pub fn read(file: &Path) -> Result<Vec<u8>, LoadError> {
         io::ErrorKind::NotFound => LoadError::NoFile { file: file.to_owned() },
         _ => LoadError::Io { file: file.to_owned(), source },
     })
+}
+
+/// Whether a name that a model's file gives leads to a place inside the model's own folder.
+pub fn is_plain(name: &str) -> bool {
+    !name.contains('\\') && Path::new(name).components().all(|part| matches!(part, Component::Normal(_)))
 }
 
 /// Lower-case hexadecimal SHA-256 of some bytes.

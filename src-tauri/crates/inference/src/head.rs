@@ -1,48 +1,141 @@
-//! What makes a cross-encoder of an encoder: the first token's state to one logit.
+//! What makes a cross-encoder of an encoder: the pooled state to one logit.
+
+use std::path::Path;
 
 use rten_gemm::GemmError;
 
 use crate::config::{Config, Family};
-use crate::kernels::{Activation, Linear, Scratch, tanh};
-use crate::weights::Weights;
+use crate::encoder::Norm;
+use crate::kernels::{Activation as Kernel, Linear, Scratch, tanh};
+use crate::modules::{Activation, Modules, Step};
+use crate::weights::{WeightFiles, Weights};
 use crate::{LoadError, Precision};
 
-/// BERT's pooler and classifier, or XLM-RoBERTa's two-layer classifier: the same sum under other names. It runs on
-/// the CPU in f32 whatever the encoder runs on: a row a passage.
+/// `torch.nn.LayerNorm`'s own, which sentence-transformers leaves as it is.
+const EPSILON: f32 = 1e-5;
+
+/// BERT's pooler and classifier, XLM-RoBERTa's two-layer classifier, ModernBERT's dense, norm and classifier, or the
+/// steps that sentence-transformers keeps in folders of their own: all are a chain of the same links. It runs on the
+/// CPU in f32 whatever the encoder runs on: a row a passage.
 pub struct Head {
-    dense: Linear,
-    out: Linear,
+    links: Vec<Link>,
+}
+
+enum Link {
+    Dense(Linear, Activation),
+    Norm(Norm),
 }
 
 impl Head {
-    pub fn load(weights: &Weights<'_>, config: &Config) -> Result<Self, LoadError> {
-        let hidden = config.hidden_size;
-        let linear = |matrix: Vec<f32>, bias: Vec<f32>| Linear::new(&matrix, bias, Precision::F32);
-        let dense = match config.family() {
-            Family::Bert => linear(
-                weights.body("pooler.dense.weight", &[hidden, hidden])?,
-                weights.body("pooler.dense.bias", &[hidden])?,
-            ),
-            Family::XlmRoberta => linear(
-                weights.head("classifier.dense.weight", &[hidden, hidden])?,
-                weights.head("classifier.dense.bias", &[hidden])?,
-            ),
+    /// Takes the head from the steps of `modules`, whose weights lie in `folder`, or else from the encoder's own file.
+    pub fn load(folder: &Path, weights: &Weights<'_>, config: &Config, modules: &Modules) -> Result<Self, LoadError> {
+        let links = if modules.score() {
+            modules.head.iter().map(|step| stored(folder, step)).collect::<Result<_, _>>()?
+        } else {
+            built_in(weights, config)?
         };
-        let out = match config.family() {
-            Family::Bert => "classifier",
-            Family::XlmRoberta => "classifier.out_proj",
-        };
-        let matrix = weights.head(&format!("{out}.weight"), &[1, hidden])?;
-        Ok(Self { dense, out: linear(matrix, weights.head(&format!("{out}.bias"), &[1])?) })
+        check(folder, &links, config.hidden_size)?;
+        Ok(Self { links })
     }
 
     /// One logit for each row of hidden size.
-    pub fn logits(&self, first_tokens: &[f32]) -> Result<Vec<f32>, GemmError> {
+    pub fn logits(&self, pooled: &[f32]) -> Result<Vec<f32>, GemmError> {
         let mut scratch = Scratch::default();
-        let (mut pooled, mut logits) = (Vec::new(), Vec::new());
-        self.dense.apply(first_tokens, Activation::None, &mut pooled, &mut scratch)?;
-        tanh(&mut pooled);
-        self.out.apply(&pooled, Activation::None, &mut logits, &mut scratch)?;
-        Ok(logits)
+        let mut rows = pooled.to_vec();
+        for link in &self.links {
+            match link {
+                Link::Norm(norm) => norm.apply(&mut rows),
+                Link::Dense(linear, activation) => {
+                    let mut out = Vec::new();
+                    let kernel = if *activation == Activation::Gelu { Kernel::Gelu } else { Kernel::None };
+                    linear.apply(&rows, kernel, &mut out, &mut scratch)?;
+                    match activation {
+                        Activation::Tanh => tanh(&mut out),
+                        Activation::Relu => out.iter_mut().for_each(|x| *x = x.max(0.0)),
+                        Activation::None | Activation::Gelu => {}
+                    }
+                    rows = out;
+                }
+            }
+        }
+        Ok(rows)
+    }
+}
+
+fn dense(matrix: &[f32], bias: Vec<f32>, activation: Activation) -> Link {
+    Link::Dense(Linear::new(matrix, bias, Precision::F32), activation)
+}
+
+/// The head of a `…ForSequenceClassification`.
+fn built_in(weights: &Weights<'_>, config: &Config) -> Result<Vec<Link>, LoadError> {
+    let hidden = config.hidden_size;
+    let out = |name: &str| -> Result<Link, LoadError> {
+        let matrix = weights.head(&format!("{name}.weight"), &[1, hidden])?;
+        Ok(dense(&matrix, weights.head(&format!("{name}.bias"), &[1])?, Activation::None))
+    };
+    match config.family() {
+        Family::Bert => {
+            let matrix = weights.body("pooler.dense.weight", &[hidden, hidden])?;
+            let pooler = dense(&matrix, weights.body("pooler.dense.bias", &[hidden])?, Activation::Tanh);
+            Ok(vec![pooler, out("classifier")?])
+        }
+        Family::XlmRoberta => {
+            let matrix = weights.head("classifier.dense.weight", &[hidden, hidden])?;
+            let first = dense(&matrix, weights.head("classifier.dense.bias", &[hidden])?, Activation::Tanh);
+            Ok(vec![first, out("classifier.out_proj")?])
+        }
+        Family::ModernBert => {
+            let modern = config.modern();
+            let vector = |name: &str, present: bool| {
+                if present { weights.head(name, &[hidden]) } else { Ok(vec![0.0; hidden]) }
+            };
+            let matrix = weights.head("head.dense.weight", &[hidden, hidden])?;
+            let first = dense(&matrix, vector("head.dense.bias", modern.classifier_bias)?, Activation::Gelu);
+            let norm = Norm {
+                weight: vector("head.norm.weight", true)?,
+                bias: vector("head.norm.bias", modern.norm_bias)?,
+                epsilon: config.norm_epsilon() as f32,
+            };
+            Ok(vec![first, Link::Norm(norm), out("classifier")?])
+        }
+    }
+}
+
+/// One step of sentence-transformers, from its own folder.
+fn stored(folder: &Path, step: &Step) -> Result<Link, LoadError> {
+    let (Step::Dense { folder: path, .. } | Step::Norm { folder: path, .. }) = step;
+    let files = WeightFiles::read(&folder.join(path))?;
+    let weights = files.parse()?;
+    Ok(match step {
+        Step::Dense { inputs, outputs, bias, activation, .. } => {
+            let matrix = weights.head("linear.weight", &[*outputs, *inputs])?;
+            let bias = if *bias { weights.head("linear.bias", &[*outputs])? } else { vec![0.0; *outputs] };
+            dense(&matrix, bias, *activation)
+        }
+        Step::Norm { width, .. } => Link::Norm(Norm {
+            weight: weights.head("norm.weight", &[*width])?,
+            bias: weights.head("norm.bias", &[*width])?,
+            epsilon: EPSILON,
+        }),
+    })
+}
+
+/// Each link must take what the one before it gives: the encoder's width first, one number last.
+fn check(folder: &Path, links: &[Link], hidden: usize) -> Result<(), LoadError> {
+    let mut width = hidden;
+    for link in links {
+        let (takes, gives) = match link {
+            Link::Dense(linear, _) => (linear.inputs(), linear.outputs()),
+            Link::Norm(norm) => (norm.weight.len(), norm.weight.len()),
+        };
+        if takes != width {
+            return Err(LoadError::HeadDoesNotFit { folder: folder.to_owned(), found: takes, expected: width });
+        }
+        width = gives;
+    }
+    if width == 1 {
+        Ok(())
+    } else {
+        Err(LoadError::HeadDoesNotFit { folder: folder.to_owned(), found: width, expected: 1 })
     }
 }

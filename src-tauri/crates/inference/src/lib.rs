@@ -22,8 +22,9 @@ mod head;
 mod kernels;
 mod load;
 mod model;
+mod modules;
 pub mod store;
-mod tensor_encoder;
+mod tensor;
 mod tokenize;
 mod weights;
 

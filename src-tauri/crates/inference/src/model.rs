@@ -9,15 +9,15 @@ use rayon::ThreadPool;
 use rayon::prelude::*;
 
 use crate::batch::{self, Batch};
-use crate::config::Config;
+use crate::config::{Config, Family};
 use crate::device::Placement;
 use crate::encoder::{Encoder, Workspace};
-use crate::files;
 use crate::head::Head;
-use crate::tensor_encoder::{TensorEncoder, TensorLoadError};
+use crate::modules::Modules;
+use crate::tensor::{TensorEncoder, TensorLoadError};
 use crate::tokenize::{Tokenizer, Tokens};
-use crate::weights::{self, Weights};
-use crate::{Kind, LoadError, LoadOptions, Pooling, config, tokenize};
+use crate::weights::WeightFiles;
+use crate::{Kind, LoadError, LoadOptions, Pooling, config, files, tokenize};
 
 /// Tokens a CPU batch holds at most: enough rows for the matrix kernels, few enough that a batch's activations stay
 /// in a core's cache and that a cancelled search wastes little.
@@ -59,24 +59,28 @@ impl Model {
         if !folder.is_dir() {
             return Err(LoadError::NoFolder { folder: folder.to_owned() });
         }
-        let config = Config::read(folder)?;
-        if config.kind() != kind {
-            return Err(LoadError::WrongKind { folder: folder.to_owned(), found: config.kind(), wanted: kind });
+        let (config, modules) = (Config::read(folder)?, Modules::read(folder)?);
+        let found = kind_of(&config, &modules);
+        if found != kind {
+            return Err(LoadError::WrongKind { folder: folder.to_owned(), found, wanted: kind });
         }
         let placement = options.device.place()?;
-        let file = folder.join(weights::FILE);
-        let bytes = files::read(&file)?;
-        let weights = Weights::parse(&file, &bytes)?;
-        let tokenizer = Tokenizer::load(folder, config.vocab_size, window.min(config.window()))?;
-        let pooling = if kind == Kind::CrossEncoder { Pooling::First } else { pooling };
+        let files = WeightFiles::read(folder)?;
+        let weights = files.parse()?;
+        let window = window.min(config.window());
+        let tokenizer = Tokenizer::load(folder, config.vocab_size, window)?;
+        let pooling = match kind {
+            Kind::BiEncoder => pooling,
+            Kind::CrossEncoder => head_pooling(folder, &config, &modules)?,
+        };
         let precision = options.precision.unwrap_or_default();
         let (backend, format) = match &placement {
             Placement::Cpu => {
-                let encoder = Box::new(Encoder::load(&weights, &config, pooling, precision)?);
+                let encoder = Box::new(Encoder::load(&weights, &config, pooling, precision, window)?);
                 (Backend::Cpu { encoder, rooms: Mutex::default() }, precision.name())
             }
             Placement::Gpu { device, .. } => {
-                let encoder = TensorEncoder::load(&weights, &config, pooling, device, DType::F16);
+                let encoder = TensorEncoder::load(&weights, &config, pooling, device, DType::F16, window);
                 let encoder = encoder.map_err(|e| match e {
                     TensorLoadError::File(e) => e,
                     TensorLoadError::Device(source) => LoadError::Tensors { folder: folder.to_owned(), source },
@@ -85,7 +89,7 @@ impl Model {
             }
         };
         let head = match kind {
-            Kind::CrossEncoder => Some(Head::load(&weights, &config)?),
+            Kind::CrossEncoder => Some(Head::load(folder, &weights, &config, &modules)?),
             Kind::BiEncoder => None,
         };
         let threads = rayon::ThreadPoolBuilder::new()
@@ -103,7 +107,7 @@ impl Model {
             head,
             tokenizer,
             hidden_size: config.hidden_size,
-            content: content(folder, &bytes, format)?,
+            content: content(folder, &files, &modules, format)?,
             placed: format!("{device}, {format}"),
             threads,
         })
@@ -174,13 +178,40 @@ fn lock(rooms: &Mutex<Vec<Workspace>>) -> MutexGuard<'_, Vec<Workspace>> {
     rooms.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn content(folder: &Path, weights: &[u8], format: &str) -> Result<String, LoadError> {
-    let parts = [
-        files::sha256(weights),
-        files::sha256(&files::read(&folder.join(tokenize::FILE))?),
-        files::sha256(&files::read(&folder.join(config::FILE))?),
-        format.to_owned(),
-    ];
+/// What a folder's model is for: its class may have a classification head, or sentence-transformers may have put one
+/// behind it; all others are bi-encoders.
+pub fn kind_of(config: &Config, modules: &Modules) -> Kind {
+    if config.classifies() || modules.score() { Kind::CrossEncoder } else { Kind::BiEncoder }
+}
+
+/// What the head of a cross-encoder reads. Its score must be a logit: sentence-transformers leaves that as it is or
+/// sends it through a sigmoid, and either way it is the logit that ranks and that calibration starts from.
+fn head_pooling(folder: &Path, config: &Config, modules: &Modules) -> Result<Pooling, LoadError> {
+    let activation = modules.output_activation.as_deref().or(config.output_activation());
+    if let Some(class) = activation
+        && !["Identity", "Sigmoid"].contains(&class.rsplit('.').next().unwrap_or_default())
+    {
+        return Err(LoadError::Unsupported {
+            file: folder.join(config::FILE),
+            setting: "activation_fn",
+            value: class.to_owned(),
+            expected: "a score that is a logit (Identity) or its sigmoid",
+        });
+    }
+    Ok(match (modules.score(), config.family()) {
+        (true, _) => modules.pooling.unwrap_or_default(),
+        (false, Family::ModernBert) => config.modern().classifier_pooling(),
+        (false, Family::Bert | Family::XlmRoberta) => Pooling::First,
+    })
+}
+
+fn content(folder: &Path, weights: &WeightFiles, modules: &Modules, format: &str) -> Result<String, LoadError> {
+    let sum = |name: &str| Ok(files::sha256(&files::read(&folder.join(name))?));
+    let mut parts: Vec<String> = weights.bytes().map(files::sha256).collect();
+    parts.extend([sum(tokenize::FILE)?, sum(config::FILE)?, format.to_owned()]);
+    for name in modules.files() {
+        parts.push(sum(name)?);
+    }
     let mut sum = files::sha256(parts.join("\n").as_bytes());
     sum.truncate(12);
     Ok(sum)

@@ -8,6 +8,9 @@ use crate::{LoadError, files};
 
 pub const FILE: &str = "tokenizer.json";
 
+/// What tokenizers were published as before there was that file.
+const OLDER: [&str; 4] = ["vocab.txt", "sentencepiece.bpe.model", "spm.model", "vocab.json"];
+
 /// Text beyond this many bytes for each token of the window is not even looked at: tokens average 3 to 5 bytes, and
 /// an hour-long transcript should not be tokenized for its first 512.
 const BYTES_A_TOKEN: usize = 64;
@@ -33,6 +36,11 @@ impl Tokenizer {
     /// Truncation and padding written in the file are not ours: they suit whoever exported it.
     pub fn load(folder: &Path, vocab_size: usize, window: usize) -> Result<Self, LoadError> {
         let file = folder.join(FILE);
+        if !file.is_file()
+            && let Some(found) = OLDER.iter().map(|name| folder.join(name)).find(|file| file.is_file())
+        {
+            return Err(LoadError::OldTokenizer { file, found });
+        }
         let bytes = files::read(&file)?;
         let invalid = |e: tokenizers::Error| LoadError::Tokenizer { file: file.clone(), message: e.to_string() };
         let mut inner = tokenizers::Tokenizer::from_bytes(bytes).map_err(invalid)?;

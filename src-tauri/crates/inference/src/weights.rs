@@ -1,37 +1,91 @@
-//! `model.safetensors`: named tensors in f32, f16 or bf16, checked as they are taken.
+//! `model.safetensors`, whole or in shards: named tensors in f32, f16 or bf16, checked as they are taken.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
+use serde::Deserialize;
 
-use crate::LoadError;
+use crate::{LoadError, files};
 
 pub const FILE: &str = "model.safetensors";
 
-/// Where BERT's tensors may lie: bare (sentence-transformers), or inside a classifier's wrapper.
-const PREFIXES: [&str; 3] = ["", "bert.", "roberta."];
+/// Beside the shards of a large model: which of them holds each tensor.
+pub const INDEX: &str = "model.safetensors.index.json";
 
-/// A weights file held in memory while a model is built from it.
+/// Weights as a Python pickle. Opening one runs the code in it.
+const PICKLES: [&str; 2] = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
+
+/// Where the tensors may lie: bare (sentence-transformers), or inside a classifier's wrapper.
+const PREFIXES: [&str; 4] = ["", "bert.", "roberta.", "model."];
+
+/// Tables that every encoder has one of, whatever its family.
+const WORDS: [&str; 2] = ["embeddings.word_embeddings.weight", "embeddings.tok_embeddings.weight"];
+
+#[derive(Deserialize)]
+struct Index {
+    weight_map: BTreeMap<String, String>,
+}
+
+/// Names of the files in `folder` that hold the weights: `model.safetensors`, or an index and its shards.
+pub fn names(folder: &Path) -> Result<Vec<String>, LoadError> {
+    let (whole, index) = (folder.join(FILE), folder.join(INDEX));
+    if whole.is_file() {
+        return Ok(vec![FILE.to_owned()]);
+    }
+    if index.is_file() {
+        let parsed: Result<Index, _> = serde_json::from_slice(&files::read(&index)?);
+        let map = parsed.map_err(|source| LoadError::Config { file: index.clone(), source })?.weight_map;
+        let shards: BTreeSet<String> = map.into_values().collect();
+        if let Some(name) = shards.iter().find(|name| !files::is_plain(name)) {
+            return Err(LoadError::OutsideFolder { file: index, name: name.clone() });
+        }
+        return Ok(std::iter::once(INDEX.to_owned()).chain(shards).collect());
+    }
+    match PICKLES.iter().map(|name| folder.join(name)).find(|file| file.is_file()) {
+        Some(file) => Err(LoadError::Pickled { file, wanted: whole }),
+        None => Err(LoadError::NoFile { file: whole }),
+    }
+}
+
+/// The weights' files, read.
+pub struct WeightFiles(Vec<(PathBuf, Vec<u8>)>);
+
+impl WeightFiles {
+    pub fn read(folder: &Path) -> Result<Self, LoadError> {
+        let names = names(folder)?.into_iter().filter(|name| name != INDEX).map(|name| folder.join(name));
+        Ok(Self(names.map(|file| Ok((file.clone(), files::read(&file)?))).collect::<Result<_, LoadError>>()?))
+    }
+
+    /// The bytes of each file, in order of name.
+    pub fn bytes(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.iter().map(|(_, bytes)| bytes.as_slice())
+    }
+
+    pub fn parse(&self) -> Result<Weights<'_>, LoadError> {
+        let mut shards = Vec::new();
+        for (file, bytes) in &self.0 {
+            let tensors = SafeTensors::deserialize(bytes);
+            shards.push((file.clone(), tensors.map_err(|source| LoadError::Weights { file: file.clone(), source })?));
+        }
+        let has = |name: &str| shards.iter().any(|(_, tensors)| tensors.tensor(name).is_ok());
+        let holds_words = |prefix: &&str| WORDS.iter().any(|words| has(&format!("{prefix}{words}")));
+        let prefix = PREFIXES.into_iter().find(holds_words).unwrap_or("");
+        Ok(Weights { shards, prefix })
+    }
+}
+
+/// Weights held in memory while a model is built from them.
 pub struct Weights<'a> {
-    file: PathBuf,
-    tensors: SafeTensors<'a>,
+    /// Never empty; all but large models have one.
+    shards: Vec<(PathBuf, SafeTensors<'a>)>,
     prefix: &'static str,
 }
 
 impl<'a> Weights<'a> {
-    /// `bytes` is the content of `file`, which is named in errors.
-    pub fn parse(file: &Path, bytes: &'a [u8]) -> Result<Self, LoadError> {
-        let file = file.to_owned();
-        let tensors =
-            SafeTensors::deserialize(bytes).map_err(|source| LoadError::Weights { file: file.clone(), source })?;
-        let holds_words = |prefix: &&str| tensors.tensor(&format!("{prefix}embeddings.word_embeddings.weight")).is_ok();
-        let prefix = PREFIXES.into_iter().find(holds_words).unwrap_or("");
-        Ok(Self { file, tensors, prefix })
-    }
-
     /// A tensor of the encoder, e.g. `encoder.layer.0.output.dense.weight`, row by row.
     pub fn body(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, LoadError> {
         self.read(&format!("{}{name}", self.prefix), shape)
@@ -45,55 +99,56 @@ impl<'a> Weights<'a> {
     /// A table of the encoder, kept in f16 where the file has f16.
     pub fn table(&self, name: &str, shape: [usize; 2]) -> Result<Table, LoadError> {
         let name = format!("{}{name}", self.prefix);
-        let view = self.view(&name, &shape)?;
+        let (file, view) = self.view(&name, &shape)?;
         let numbers = match view.dtype() {
-            Dtype::F16 => Numbers::F16(self.finite(&name, f16s(view.data()), |x| x.is_finite())?),
-            _ => Numbers::F32(self.values(&name, &view)?),
+            Dtype::F16 => Numbers::F16(finite(file, &name, f16s(view.data()), |x| x.is_finite())?),
+            _ => Numbers::F32(values(file, &name, &view)?),
         };
         Ok(Table { numbers, columns: shape[1] })
     }
 
     fn read(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, LoadError> {
-        let view = self.view(name, shape)?;
-        self.values(name, &view)
+        let (file, view) = self.view(name, shape)?;
+        values(file, name, &view)
     }
 
-    fn view(&self, name: &str, shape: &[usize]) -> Result<TensorView<'a>, LoadError> {
-        let view = self
-            .tensors
-            .tensor(name)
-            .map_err(|_| LoadError::NoTensor { file: self.file.clone(), tensor: name.to_owned() })?;
+    fn view(&self, name: &str, shape: &[usize]) -> Result<(&Path, TensorView<'a>), LoadError> {
+        let found = self.shards.iter().find_map(|(file, tensors)| Some((file, tensors.tensor(name).ok()?)));
+        let Some((file, view)) = found else {
+            let file = self.shards.first().map(|(file, _)| file.clone()).unwrap_or_default();
+            return Err(LoadError::NoTensor { file, tensor: name.to_owned() });
+        };
         if view.shape() != shape {
             return Err(LoadError::WrongShape {
-                file: self.file.clone(),
+                file: file.clone(),
                 tensor: name.to_owned(),
                 found: view.shape().to_vec(),
                 expected: shape.to_vec(),
             });
         }
-        Ok(view)
+        Ok((file, view))
     }
+}
 
-    fn values(&self, name: &str, view: &TensorView<'_>) -> Result<Vec<f32>, LoadError> {
-        let data = view.data();
-        let values = match view.dtype() {
-            Dtype::F32 => data.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
-            Dtype::F16 => to_f32(&f16s(data)),
-            Dtype::BF16 => data.as_chunks::<2>().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect(),
-            other => {
-                let (file, tensor) = (self.file.clone(), name.to_owned());
-                return Err(LoadError::WrongNumbers { file, tensor, dtype: format!("{other:?}") });
-            }
-        };
-        self.finite(name, values, |x: &f32| x.is_finite())
-    }
-
-    fn finite<T>(&self, name: &str, values: Vec<T>, is_finite: impl Fn(&T) -> bool) -> Result<Vec<T>, LoadError> {
-        if values.iter().all(is_finite) {
-            return Ok(values);
+fn values(file: &Path, name: &str, view: &TensorView<'_>) -> Result<Vec<f32>, LoadError> {
+    let data = view.data();
+    let values = match view.dtype() {
+        Dtype::F32 => data.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
+        Dtype::F16 => to_f32(&f16s(data)),
+        Dtype::BF16 => data.as_chunks::<2>().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect(),
+        other => {
+            let (file, tensor) = (file.to_owned(), name.to_owned());
+            return Err(LoadError::WrongNumbers { file, tensor, dtype: format!("{other:?}") });
         }
-        Err(LoadError::NotFinite { file: self.file.clone(), tensor: name.to_owned() })
+    };
+    finite(file, name, values, |x: &f32| x.is_finite())
+}
+
+fn finite<T>(file: &Path, name: &str, values: Vec<T>, is_finite: impl Fn(&T) -> bool) -> Result<Vec<T>, LoadError> {
+    if values.iter().all(is_finite) {
+        return Ok(values);
     }
+    Err(LoadError::NotFinite { file: file.to_owned(), tensor: name.to_owned() })
 }
 
 fn f16s(data: &[u8]) -> Vec<f16> {

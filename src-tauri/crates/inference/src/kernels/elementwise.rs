@@ -102,6 +102,16 @@ fn gelu_rows_body<const FMA: bool>(values: &mut [f32]) {
 }
 
 #[inline(always)]
+fn gelu_gate_body<const FMA: bool>(rows: &[f32], columns: usize, out: &mut [f32]) {
+    for (row, out) in rows.chunks_exact(2 * columns).zip(out.chunks_exact_mut(columns)) {
+        let (values, gates) = row.split_at(columns);
+        for ((out, x), gate) in out.iter_mut().zip(values).zip(gates) {
+            *out = gelu::<FMA>(*x) * gate;
+        }
+    }
+}
+
+#[inline(always)]
 fn softmax_body<const FMA: bool>(row: &mut [f32], scale: f32) -> f32 {
     let (chunks, rest) = row.as_chunks::<LANES>();
     let mut high = [f32::NEG_INFINITY; LANES];
@@ -174,6 +184,11 @@ dispatched! {
     pub fn gelu_rows(values: &mut [f32]) => gelu_rows_body
 }
 dispatched! {
+    /// From rows of `2 columns` numbers to rows of `columns`: GELU of the first half times the second (GeGLU, Shazeer
+    /// 2020, arXiv:2002.05202).
+    pub fn gelu_gate(rows: &[f32], columns: usize, out: &mut [f32]) => gelu_gate_body
+}
+dispatched! {
     /// Replaces each `x` by `exp(scale (x - max))` and returns 1 over their sum: what a softmax divides by.
     pub fn softmax(row: &mut [f32], scale: f32) -> f32 => softmax_body
 }
@@ -232,6 +247,15 @@ mod tests {
             let mut ours = [x];
             gelu_rows(&mut ours);
             assert!((ours[0] - exact).abs() < 1e-6, "gelu({x}): {} against {exact}", ours[0]);
+        }
+    }
+
+    #[test]
+    fn a_gate_lets_through_what_its_own_row_says() {
+        let mut out = [0.0; 4];
+        gelu_gate(&[2.0, 0.5, 3.0, -1.0, 0.0, -1.0, 7.0, 0.0], 2, &mut out);
+        for (ours, exact) in out.iter().zip([3.0 * 1.954_499_7, -0.345_731_2, 0.0, 0.0]) {
+            assert!((ours - exact).abs() < 1e-5, "{out:?}");
         }
     }
 

@@ -53,6 +53,10 @@ impl Linear {
         Self { inputs, bias, weights }
     }
 
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
     pub fn outputs(&self) -> usize {
         self.bias.len()
     }

@@ -4,8 +4,10 @@ mod attention;
 mod elementwise;
 mod gemm;
 mod linear;
+mod rotary;
 mod simd;
 
 pub use attention::{Attention, Heads, Projected, Rows};
-pub use elementwise::{add_layer_norm, layer_norm, tanh, unit_length};
+pub use elementwise::{add_layer_norm, gelu_gate, layer_norm, tanh, unit_length};
 pub use linear::{Activation, Linear, Scratch};
+pub use rotary::Rotation;

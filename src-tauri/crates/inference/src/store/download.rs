@@ -10,6 +10,7 @@ use ureq::http::{Response, StatusCode, header};
 use ureq::{Agent, Body};
 
 use super::fetch::FetchOptions;
+use super::hops::{Linked, follow};
 
 /// Read at once; also how often a raised flag is looked at.
 const BLOCK_BYTES: usize = 1 << 16;
@@ -19,11 +20,13 @@ pub enum DownloadError {
     #[error("cancelled")]
     Cancelled,
     /// A refusal that asking again does not change.
-    #[error("{url} answered {status}")]
+    #[error("{url} answered {status}{}", hint(*status))]
     Refused { url: String, status: u16 },
     /// Overload, or a server in trouble.
     #[error("{url} answered {status}, again and again")]
     Unwell { url: String, status: u16 },
+    #[error("{url} leads to {to}: {reason}")]
+    Astray { url: String, to: String, reason: &'static str },
     #[error("the connection broke off after {got} of {wanted} bytes")]
     CutOff { got: u64, wanted: u64 },
     #[error("{source}")]
@@ -34,7 +37,14 @@ pub enum DownloadError {
 
 impl DownloadError {
     fn is_final(&self) -> bool {
-        matches!(self, Self::Cancelled | Self::Refused { .. })
+        matches!(self, Self::Cancelled | Self::Refused { .. } | Self::Astray { .. })
+    }
+}
+
+fn hint(status: u16) -> &'static str {
+    match status {
+        401 | 403 => " (a model behind a licence needs HF_TOKEN)",
+        _ => "",
     }
 }
 
@@ -48,10 +58,13 @@ pub struct Download<'a> {
 }
 
 impl Download<'_> {
-    /// Returns when `part` is as long as the server says. `report` gets bytes there are and bytes there will be.
-    pub fn run(&self, cancel: &Cancel, report: &mut dyn FnMut(u64, Option<u64>)) -> Result<(), DownloadError> {
+    /// Returns when `part` is as long as the server says, with what the publisher says of the file. `report` gets
+    /// bytes there are and bytes there will be.
+    pub fn run(&self, cancel: &Cancel, report: &mut dyn FnMut(u64, Option<u64>)) -> Result<Linked, DownloadError> {
         let agent: Agent = Agent::config_builder()
             .http_status_as_error(false)
+            // Followed by ourselves, for the token's sake and for the headers on the way.
+            .max_redirects(0)
             .timeout_connect(Some(self.options.silence))
             .timeout_recv_response(Some(self.options.silence))
             .timeout_per_read(Some(self.options.silence))
@@ -63,7 +76,7 @@ impl Download<'_> {
         loop {
             let before = file.metadata()?.len();
             let error = match self.attempt(&agent, &mut file, cancel, report) {
-                Ok(()) => return Ok(()),
+                Ok(linked) => return Ok(linked),
                 Err(error) => error,
             };
             tries_left = if file.metadata()?.len() > before { self.options.attempts } else { tries_left - 1 };
@@ -82,7 +95,7 @@ impl Download<'_> {
         file: &mut File,
         cancel: &Cancel,
         report: &mut dyn FnMut(u64, Option<u64>),
-    ) -> Result<(), DownloadError> {
+    ) -> Result<Linked, DownloadError> {
         if cancel.is_cancelled() {
             return Err(DownloadError::Cancelled);
         }
@@ -91,13 +104,10 @@ impl Download<'_> {
             have = restart(file)?;
         }
         if have > 0 && self.size_bytes == Some(have) {
-            return Ok(());
+            return Ok(Linked::default());
         }
-        let mut request = agent.get(self.url);
-        if have > 0 {
-            request = request.header(header::RANGE, format!("bytes={have}-"));
-        }
-        let response = request.call().map_err(|e| DownloadError::Http(Box::new(e)))?;
+        let (response, linked) = follow(agent, self.url, have, self.options.token.as_ref())?;
+        let size_bytes = self.size_bytes.or(linked.size_bytes);
         let refused = |status: StatusCode| DownloadError::Refused { url: self.url.to_owned(), status: status.as_u16() };
         match response.status() {
             StatusCode::OK => have = restart(file)?,
@@ -105,7 +115,7 @@ impl Download<'_> {
             // The server does not go on where we stopped: from the start, at the next try.
             StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {
                 restart(file)?;
-                return Err(DownloadError::CutOff { got: have, wanted: self.size_bytes.unwrap_or(have) });
+                return Err(DownloadError::CutOff { got: have, wanted: size_bytes.unwrap_or(have) });
             }
             status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
                 return Err(DownloadError::Unwell { url: self.url.to_owned(), status: status.as_u16() });
@@ -127,9 +137,10 @@ impl Download<'_> {
             have = file.stream_position()?;
             report(have, wanted);
         }
-        match wanted.or(self.size_bytes) {
+        // The publisher knows better than the host that happens to serve it.
+        match size_bytes.or(wanted) {
             Some(wanted) if have != wanted => Err(DownloadError::CutOff { got: have, wanted }),
-            _ => Ok(()),
+            _ => Ok(linked),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Downloads, as Hugging Face's own tools do them: pinned, resumed, checked, and in place all at once.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,18 +10,23 @@ use nuthatch_engine::Cancel;
 use serde::Serialize;
 
 use super::download::{Download, DownloadError};
-use super::import::{ImportError, io_error, promote, try_out};
+use super::import::{ImportError, io_error, make_parent, promote, try_out};
 use super::manifest::{Entry, ModelFile};
 use super::{ModelStore, Place};
 use crate::{LoadError, files};
 
 const PUBLISHER: &str = "https://huggingface.co";
 
+/// Fetched where the manifest pins no revision.
+const BRANCH: &str = "main";
+
 /// Where to ask and how patiently.
 #[derive(Clone, Debug)]
 pub struct FetchOptions {
     /// Asked in order, e.g. `https://huggingface.co` or a mirror that serves the same paths.
     pub endpoints: Vec<String>,
+    /// Shown to the endpoints, to none that they lead to.
+    pub token: Option<Token>,
     /// Take only what the local cache has.
     pub offline: bool,
     /// Hugging Face's cache, `…/hub`: what another program has fetched already is copied.
@@ -33,9 +39,32 @@ pub struct FetchOptions {
     pub first_wait: Duration,
 }
 
+/// A user's access token for Hugging Face. It is not shown when debugging.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(String);
+
+impl Token {
+    /// `None` where there is nothing but white space, or what no header may hold.
+    pub fn new(text: &str) -> Option<Self> {
+        let text = text.trim();
+        (!text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic())).then(|| Self(text.to_owned()))
+    }
+
+    pub(super) fn secret(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
 impl FetchOptions {
-    /// By the variables that Hugging Face's tools read: `HF_ENDPOINT`, `HF_HUB_OFFLINE`, `HF_HUB_CACHE`, `HF_HOME`.
-    /// (`HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` are read by the HTTP client.)
+    /// By the variables that Hugging Face's tools read: `HF_ENDPOINT`, `HF_TOKEN` (or the file at `HF_TOKEN_PATH`,
+    /// else `token` in `HF_HOME`), `HF_HUB_OFFLINE`, `HF_HUB_CACHE`, `HF_HOME`. (`HTTPS_PROXY`, `ALL_PROXY` and
+    /// `NO_PROXY` are read by the HTTP client.)
     pub fn from_env() -> Self {
         Self::from_variables(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
     }
@@ -46,7 +75,10 @@ impl FetchOptions {
         let home = || variable("HOME").or_else(|| variable("USERPROFILE")).map(PathBuf::from);
         let cache_home = || variable("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| Some(home()?.join(".cache")));
         let hf_home = || variable("HF_HOME").map(PathBuf::from).or_else(|| Some(cache_home()?.join("huggingface")));
+        let token_file = || variable("HF_TOKEN_PATH").map(PathBuf::from).or_else(|| Some(hf_home()?.join("token")));
+        let token = variable("HF_TOKEN").or_else(|| fs::read_to_string(token_file()?).ok());
         Self {
+            token: token.as_deref().and_then(Token::new),
             endpoints: vec![endpoint.trim_end_matches('/').to_owned()],
             offline: variable("HF_HUB_OFFLINE").is_some_and(on),
             cache: variable("HF_HUB_CACHE").map(PathBuf::from).or_else(|| Some(hf_home()?.join("hub"))),
@@ -79,7 +111,7 @@ pub enum FetchError {
     #[error("{file} of `{name}` did not arrive ({source}): try again, or set HF_ENDPOINT to a mirror")]
     Download { name: String, file: String, source: DownloadError },
     #[error(
-        "{file} of `{name}` arrived with the sum {found} where the manifest asks for {expected}: \
+        "{file} of `{name}` arrived with the sum {found} and should have {expected}: \
          try again, or set HF_ENDPOINT to another mirror"
     )]
     WrongSum { name: String, file: String, found: String, expected: String },
@@ -115,26 +147,46 @@ impl ModelStore {
         if let Place::Shipped { folder } | Place::Local { folder } = self.place(entry) {
             return Ok(folder);
         }
-        let target = self.local_folder(name);
+        let target = self.local_folder(&entry.name);
         let folder_name = target.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        let incoming = self.models_dir.join(format!(".fetching-{folder_name}"));
-        fs::create_dir_all(&incoming).map_err(io_error("create", &incoming))?;
-        let lock = incoming.with_extension("lock");
+        fs::create_dir_all(&self.models_dir).map_err(io_error("create", &self.models_dir))?;
+        let lock = self.models_dir.join(format!(".fetching-{folder_name}.lock"));
         let held = File::create(&lock).map_err(io_error("create", &lock))?;
         if held.try_lock().is_err() {
             return Err(FetchError::Busy { name: name.to_owned() });
         }
+        // Of one revision: what has come of another must not be gone on with.
+        let revision = entry.revision.as_deref().unwrap_or(BRANCH);
+        let incoming = self.models_dir.join(format!(".fetching-{folder_name}@{revision}"));
+        fs::create_dir_all(&incoming).map_err(io_error("create", &incoming))?;
 
         let mut whole = entry.clone();
+        for name in entry.file_names() {
+            if !whole.files.iter().any(|file| file.name == name) {
+                whole.files.push(ModelFile { name: name.to_owned(), sha256: None, size_bytes: None });
+            }
+        }
         for file in &mut whole.files {
             let source = Source { entry, options, incoming: &incoming };
             *file = source.bring(file, cancel, progress)?;
         }
         try_out(&incoming, &whole)?;
         promote(&incoming, &target, &whole)?;
+        self.sweep(&folder_name);
         // An empty file; the next fetch would make it again.
         let _ = fs::remove_file(lock);
         Ok(target)
+    }
+
+    /// Removes what is left of broken-off fetches of other revisions. Nobody else is at it: the lock is held.
+    fn sweep(&self, folder_name: &str) {
+        let prefix = format!(".fetching-{folder_name}@");
+        for left in fs::read_dir(&self.models_dir).into_iter().flatten().flatten() {
+            if left.file_name().to_string_lossy().starts_with(&prefix) {
+                // In nobody's way, should it stay.
+                let _ = fs::remove_dir_all(left.path());
+            }
+        }
     }
 }
 
@@ -157,20 +209,21 @@ impl Source<'_> {
         let path = self.incoming.join(&file.name);
         if path.is_file() {
             // From an earlier, broken-off fetch.
-            if let Ok(seen) = self.check(file, &path) {
+            if let Ok(seen) = self.check(file, &path, None) {
                 return Ok(seen);
             }
         }
+        make_parent(&path)?;
         if let Some(cached) = self.cached(&file.name) {
             fs::copy(&cached, &path).map_err(io_error("write", &path))?;
-            if let Ok(seen) = self.check(file, &path) {
+            if let Ok(seen) = self.check(file, &path, None) {
                 return Ok(seen);
             }
         }
         if self.options.offline {
             return Err(FetchError::Offline { name, file: file.name.clone() });
         }
-        let (Some(repo), revision) = (&self.entry.repo, self.entry.revision.as_deref().unwrap_or("main")) else {
+        let (Some(repo), revision) = (&self.entry.repo, self.entry.revision.as_deref().unwrap_or(BRANCH)) else {
             return Err(FetchError::NoSource { name });
         };
         let part = self.incoming.join(format!("{}.part", file.name));
@@ -182,9 +235,9 @@ impl Source<'_> {
                 progress(&FetchProgress { file: file.name.clone(), done_bytes, total_bytes });
             };
             let arrived = match download.run(cancel, &mut report) {
-                Ok(()) => {
+                Ok(linked) => {
                     fs::rename(&part, &path).map_err(io_error("write", &path))?;
-                    self.check(file, &path)
+                    self.check(file, &path, linked.sha256)
                 }
                 Err(DownloadError::Cancelled) => return Err(FetchError::Cancelled),
                 Err(source) => Err(FetchError::Download { name: name.clone(), file: file.name.clone(), source }),
@@ -197,10 +250,11 @@ impl Source<'_> {
         Err(failure.unwrap_or(FetchError::NoSource { name }))
     }
 
-    /// Computes the sum of a file; one with another sum than asked for is removed.
-    fn check(&self, file: &ModelFile, path: &Path) -> Result<ModelFile, FetchError> {
+    /// Computes the sum of a file; one with another sum than asked for is removed. Where the manifest asks for none,
+    /// the one that the publisher `announced` counts.
+    fn check(&self, file: &ModelFile, path: &Path, announced: Option<String>) -> Result<ModelFile, FetchError> {
         let (found, size_bytes) = files::sha256_of(path).map_err(io_error("read", path))?;
-        if let Some(expected) = file.sha256.clone().filter(|expected| *expected != found) {
+        if let Some(expected) = file.sha256.clone().or(announced).filter(|expected| *expected != found) {
             fs::remove_file(path).map_err(io_error("remove", path))?;
             let (name, file) = (self.entry.name.clone(), file.name.clone());
             return Err(FetchError::WrongSum { name, file, found, expected });
@@ -208,12 +262,19 @@ impl Source<'_> {
         Ok(ModelFile { name: file.name.clone(), sha256: Some(found), size_bytes: Some(size_bytes) })
     }
 
-    /// The file in Hugging Face's cache, of the very revision.
+    /// The file in Hugging Face's cache, of the very revision, under any name of the model. Without a pinned revision,
+    /// of the one that the cache has as its branch.
     fn cached(&self, file: &str) -> Option<PathBuf> {
-        let repo = self.entry.repo.as_ref()?.replace('/', "--");
-        let snapshots = self.options.cache.as_ref()?.join(format!("models--{repo}")).join("snapshots");
-        let path = snapshots.join(self.entry.revision.as_ref()?).join(file);
-        path.is_file().then_some(path)
+        let cache = self.options.cache.as_ref()?;
+        let in_repo = |repo: &str| {
+            let repo = cache.join(format!("models--{}", repo.replace('/', "--")));
+            let revision = match &self.entry.revision {
+                Some(revision) => revision.clone(),
+                None => fs::read_to_string(repo.join("refs").join(BRANCH)).ok()?.trim().to_owned(),
+            };
+            Some(repo.join("snapshots").join(revision).join(file)).filter(|path| path.is_file())
+        };
+        self.entry.repos().find_map(in_repo)
     }
 }
 
@@ -245,5 +306,18 @@ mod tests {
         assert!(set.offline);
         assert_eq!(set.cache, Some(PathBuf::from("/data/hf/hub")));
         assert_eq!(options(&[("HF_HUB_CACHE", "/c")]).cache, Some(PathBuf::from("/c")));
+    }
+
+    #[test]
+    fn the_token_is_read_from_the_variable_or_else_from_its_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("token"), "hf_stored\n").expect("writes");
+        let home = folder.path().to_str().expect("a path");
+        let stored = options(&[("HF_HOME", home)]).token;
+        assert_eq!(stored, Token::new("hf_stored"));
+        assert_eq!(options(&[("HF_HOME", home), ("HF_TOKEN", "hf_given")]).token, Token::new("hf_given"));
+        assert_eq!(options(&[("HF_HOME", "/nowhere")]).token, None);
+        assert!(!format!("{stored:?}").contains("stored"), "the token shows");
+        assert_eq!(Token::new("two\nlines"), None);
     }
 }

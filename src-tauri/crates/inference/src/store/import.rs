@@ -7,9 +7,12 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::manifest::{Activation, ENTRY, Entry};
-use super::{FILES, ModelStore, hash_folder};
+use super::recognise::recognise;
+use super::{ModelStore, hash_folder, model_files};
 use crate::config::Config;
-use crate::{BiEncoder, CrossEncoder, DeviceChoice, Kind, LoadError, LoadOptions, Pooling, Precision};
+use crate::model::kind_of;
+use crate::modules::Modules;
+use crate::{BiEncoder, CrossEncoder, DeviceChoice, Kind, LoadError, LoadOptions, Precision};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
@@ -20,48 +23,73 @@ pub enum ImportError {
     NoName { folder: PathBuf },
     #[error("there is already a model called `{name}`: rename the folder that you import")]
     Exists { name: String },
+    #[error(
+        "the folder is called as the published model `{name}` is, but {file} is another than the published one: \
+         rename the folder to import it as a model of its own"
+    )]
+    NotPublished { name: String, file: String },
     #[error("cannot {action} {}: {source}", path.display())]
     Io { action: &'static str, path: PathBuf, source: io::Error },
 }
 
 impl ModelStore {
-    /// Copies the model in `folder` into the data folder under that folder's name, which is returned. What
-    /// sentence-transformers wrote beside it (window, pooling, prompts) goes into `model.toml`, for the user to edit.
+    /// Copies the model in `folder` into the data folder and returns the name it has there. A published model that
+    /// the manifest knows keeps its published name, and with it what the manifest says of it. Any other gets the
+    /// folder's name; what sentence-transformers wrote beside it (window, pooling, prompts) goes into `model.toml`,
+    /// for the user to edit.
     pub fn import(&mut self, folder: &Path) -> Result<String, ImportError> {
         if !folder.is_dir() {
             return Err(LoadError::NoFolder { folder: folder.to_owned() }.into());
         }
         let whole_path = folder.canonicalize().map_err(io_error("read", folder))?;
-        let name = match whole_path.file_name() {
-            Some(name) => name.to_string_lossy().trim_start_matches('.').to_owned(),
-            None => return Err(ImportError::NoName { folder: folder.to_owned() }),
+        let Some(last) = whole_path.file_name() else {
+            return Err(ImportError::NoName { folder: folder.to_owned() });
         };
-        let target = self.local_folder(&name);
-        if self.known.iter().any(|e| e.name == name) || target.exists() {
+        let mut entry = describe(folder, last.to_string_lossy().trim_start_matches('.').to_owned())?;
+        let mut place = self.known.len();
+        if let Some(i) = recognise(&self.known, &whole_path, folder)? {
+            entry = self.known[i].clone();
+            place = i;
+        } else if self.known.iter().any(|known| known.is_called(&entry.name)) {
+            return Err(ImportError::Exists { name: entry.name });
+        }
+        let (name, target) = (entry.name.clone(), self.local_folder(&entry.name));
+        if target.exists() {
             return Err(ImportError::Exists { name });
         }
-        let mut entry = describe(folder, name.clone())?;
         try_out(folder, &entry)?;
 
         let incoming = self.models_dir.join(format!(".importing-{}", std::process::id()));
         fs::create_dir_all(&incoming).map_err(io_error("create", &incoming))?;
-        let copied = self.copy(folder, &incoming, &mut entry).and_then(|()| promote(&incoming, &target, &entry));
+        let copied = copy(folder, &incoming, &mut entry).and_then(|()| promote(&incoming, &target, &entry));
         if copied.is_err() {
             // What is left is in nobody's way: a leading dot keeps it out of the list.
             let _ = fs::remove_dir_all(&incoming);
         }
         copied?;
-        self.known.push(entry);
+        match self.known.get_mut(place) {
+            Some(known) => *known = entry,
+            None => self.known.push(entry),
+        }
         Ok(name)
     }
+}
 
-    fn copy(&self, from: &Path, to: &Path, entry: &mut Entry) -> Result<(), ImportError> {
-        for name in FILES {
-            let file = to.join(name);
-            fs::copy(from.join(name), &file).map_err(io_error("write", &file))?;
-        }
-        entry.files = hash_folder(to)?;
-        Ok(())
+fn copy(from: &Path, to: &Path, entry: &mut Entry) -> Result<(), ImportError> {
+    for name in model_files(from)? {
+        let file = to.join(&name);
+        make_parent(&file)?;
+        fs::copy(from.join(&name), &file).map_err(io_error("write", &file))?;
+    }
+    entry.files = hash_folder(to)?;
+    Ok(())
+}
+
+/// Creates the folder that `file` goes into.
+pub fn make_parent(file: &Path) -> Result<(), ImportError> {
+    match file.parent() {
+        Some(parent) => fs::create_dir_all(parent).map_err(io_error("create", parent)),
+        None => Ok(()),
     }
 }
 
@@ -83,11 +111,21 @@ pub fn promote(incoming: &Path, target: &Path, entry: &Entry) -> Result<(), Impo
         source: io::Error::other(e),
     })?;
     fs::write(&file, text).map_err(io_error("write", &file))?;
-    for name in FILES.iter().chain(&[ENTRY]) {
+    for name in entry.file_names().iter().chain(&[ENTRY]) {
         let file = incoming.join(name);
         File::open(&file).and_then(|f| f.sync_all()).map_err(io_error("write", &file))?;
     }
-    fs::rename(incoming, target).map_err(io_error("create", target))
+    // What is in the way has lost files, or it would have been used; it stays until the whole one is ready.
+    let broken = incoming.with_extension("replaced");
+    let in_the_way = target.exists();
+    if in_the_way {
+        fs::rename(target, &broken).map_err(io_error("move", target))?;
+    }
+    fs::rename(incoming, target).map_err(io_error("create", target))?;
+    if in_the_way {
+        fs::remove_dir_all(&broken).map_err(io_error("remove", &broken))?;
+    }
+    Ok(())
 }
 
 pub fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ImportError {
@@ -113,14 +151,6 @@ struct TokenizerConfig {
 }
 
 #[derive(Default, Deserialize)]
-struct PoolingConfig {
-    #[serde(default)]
-    pooling_mode_cls_token: bool,
-    #[serde(default)]
-    pooling_mode_mean_tokens: bool,
-}
-
-#[derive(Default, Deserialize)]
 struct SentenceTransformers {
     #[serde(default)]
     prompts: Prompts,
@@ -134,47 +164,29 @@ struct Prompts {
     passage: String,
 }
 
-#[derive(Deserialize)]
-struct Module {
-    #[serde(rename = "type")]
-    class: String,
-}
-
 /// What the folder says of itself.
 fn describe(folder: &Path, name: String) -> Result<Entry, LoadError> {
-    let config = Config::read(folder)?;
-    let unsupported = |sub: &str, setting, value: String, expected| {
-        Err(LoadError::Unsupported { file: folder.join(sub), setting, value, expected })
-    };
-    let modules: Vec<Module> = beside(folder, "modules.json");
-    let plain = ["Transformer", "Pooling", "Normalize"];
-    if let Some(odd) = modules.iter().find(|m| !plain.iter().any(|p| m.class.ends_with(p))) {
-        return unsupported("modules.json", "type", odd.class.clone(), "pooling as its only further step");
-    }
-    const POOLING: &str = "1_Pooling/config.json";
-    let pooling = match beside(folder, POOLING) {
-        PoolingConfig { pooling_mode_cls_token: true, pooling_mode_mean_tokens: false } => Pooling::First,
-        PoolingConfig { pooling_mode_cls_token: false, pooling_mode_mean_tokens: true } => Pooling::Mean,
-        _ if !folder.join(POOLING).exists() => Pooling::Mean,
-        _ => return unsupported(POOLING, "pooling_mode", "another one".to_owned(), "mean or first-token pooling"),
-    };
+    let (config, modules) = (Config::read(folder)?, Modules::read(folder)?);
+    let kind = kind_of(&config, &modules);
     let SentenceBert { max_seq_length } = beside(folder, "sentence_bert_config.json");
     let TokenizerConfig { model_max_length } = beside(folder, "tokenizer_config.json");
     let limit = max_seq_length.or(model_max_length.map(|n| n as usize)).unwrap_or(usize::MAX);
     let SentenceTransformers { prompts } = beside(folder, "config_sentence_transformers.json");
     Ok(Entry {
         name,
-        kind: config.kind(),
+        kind,
         architecture: config.architecture().to_owned(),
         repo: None,
+        aliases: Vec::new(),
         revision: None,
         folder: None,
         licence: "unknown".to_owned(),
-        dimensions: (config.kind() == Kind::BiEncoder).then_some(config.hidden_size),
+        shape: None,
+        dimensions: (kind == Kind::BiEncoder).then_some(config.hidden_size),
         window: limit.clamp(8, config.window()),
         query_prefix: prompts.query,
         passage_prefix: prompts.passage,
-        pooling,
+        pooling: modules.pooling.unwrap_or_default(),
         activation: Activation::Sigmoid,
         default: false,
         calibration: nuthatch_engine::Calibration::default(),

@@ -5,7 +5,8 @@ use std::path::Path;
 use nuthatch_engine::Calibration;
 use serde::{Deserialize, Serialize};
 
-use crate::{Kind, LoadError, Pooling, files};
+use super::FILES;
+use crate::{Kind, LoadError, Pooling, files, weights};
 
 /// Beside `builtin/`; lists the known models.
 pub const MANIFEST: &str = "manifest.toml";
@@ -35,6 +36,16 @@ pub struct ModelFile {
     pub size_bytes: Option<u64>,
 }
 
+/// Sizes that `config.json` repeats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shape {
+    pub layers: usize,
+    /// Numbers a token.
+    pub width: usize,
+    /// Rows of the word table.
+    pub words: usize,
+}
+
 /// Everything about a model that its own files do not say.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -46,6 +57,9 @@ pub struct Entry {
     /// Where it is published, `owner/name` on Hugging Face.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repo: Option<String>,
+    /// Other names it has been published under.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
     /// The commit that is fetched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
@@ -53,6 +67,9 @@ pub struct Entry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folder: Option<String>,
     pub licence: String,
+    /// What tells a published model from others of its architecture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shape: Option<Shape>,
     /// Length of a bi-encoder's vectors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dimensions: Option<usize>,
@@ -73,6 +90,29 @@ pub struct Entry {
     pub calibration: Calibration,
     #[serde(default, rename = "file")]
     pub files: Vec<ModelFile>,
+}
+
+impl Entry {
+    /// Names of the files that make the model, relative to its folder: those listed, and those that no model does
+    /// without.
+    pub fn file_names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.files.iter().map(|f| f.name.as_str()).collect();
+        let in_shards = names.contains(&weights::INDEX);
+        let needed = FILES.into_iter().filter(|name| !(in_shards && *name == weights::FILE));
+        let missing: Vec<&str> = needed.filter(|name| !names.contains(name)).collect();
+        names.extend(missing);
+        names
+    }
+
+    /// Whether it goes by that name.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.name == name || self.repo.as_deref() == Some(name) || self.aliases.iter().any(|alias| alias == name)
+    }
+
+    /// Every name that Hugging Face may keep it under.
+    pub fn repos(&self) -> impl Iterator<Item = &str> {
+        self.repo.iter().chain(&self.aliases).map(String::as_str)
+    }
 }
 
 #[derive(Deserialize)]

@@ -2,8 +2,10 @@
 
 mod download;
 mod fetch;
+mod hops;
 mod import;
 mod manifest;
+mod recognise;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,13 +13,14 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 pub use download::DownloadError;
-pub use fetch::{FetchError, FetchOptions, FetchProgress};
+pub use fetch::{FetchError, FetchOptions, FetchProgress, Token};
 pub use import::ImportError;
-pub use manifest::{Activation, Entry, ModelFile};
+pub use manifest::{Activation, Entry, ModelFile, Shape};
 
+use crate::modules::Modules;
 use crate::{Kind, LoadError, config, files, tokenize, weights};
 
-/// A model is these three files.
+/// A model is these three files, unless its weights are in shards or its head is in folders of its own.
 pub const FILES: [&str; 3] = [config::FILE, tokenize::FILE, weights::FILE];
 
 #[derive(Clone, Debug)]
@@ -98,6 +101,10 @@ impl ModelStore {
                     continue;
                 }
             };
+            if !is_whole(&folder, &entry) {
+                tracing::warn!(folder = %folder.display(), "model left out: files are missing");
+                continue;
+            }
             match known.iter_mut().find(|known| known.name == entry.name) {
                 // The manifest's word stands, but for sums that only the download has seen.
                 Some(known) => known.files = entry.files,
@@ -134,7 +141,7 @@ impl ModelStore {
         let size_bytes = match &place {
             Place::Shipped { folder } | Place::Local { folder } => {
                 let size = |name: &str| folder.join(name).metadata().map_or(0, |m| m.len());
-                FILES.iter().map(|name| size(name)).sum()
+                entry.file_names().into_iter().map(size).sum()
             }
             Place::Absent { .. } => entry.files.iter().filter_map(|f| f.size_bytes).sum(),
         };
@@ -144,13 +151,13 @@ impl ModelStore {
 
     fn place(&self, entry: &Entry) -> Place {
         let folder = self.local_folder(&entry.name);
-        if is_whole(&folder) {
+        if is_whole(&folder, entry) {
             return Place::Local { folder };
         }
         match (&entry.folder, &self.shipped, &entry.repo) {
             (Some(sub), Some(shipped), _) => {
                 let folder = shipped.join(sub);
-                match FILES.iter().find(|name| !folder.join(name).is_file()) {
+                match entry.file_names().into_iter().find(|name| !folder.join(name).is_file()) {
                     None => Place::Shipped { folder },
                     Some(name) => Place::Absent { reason: format!("{} is missing", folder.join(name).display()) },
                 }
@@ -177,6 +184,7 @@ impl ModelStore {
     pub fn verify(&self, name: &str) -> Result<Vec<FileCheck>, LoadError> {
         let entry = self.entry(name)?;
         let folder = self.folder_of(entry)?;
+        let names: Vec<String> = entry.file_names().into_iter().map(str::to_owned).collect();
         let expected = |file: &ModelFile| entry.files.iter().find(|f| f.name == file.name)?.sha256.clone();
         let check = |file: ModelFile| FileCheck {
             expected: expected(&file),
@@ -184,21 +192,21 @@ impl ModelStore {
             sha256: file.sha256.unwrap_or_default(),
             size_bytes: file.size_bytes.unwrap_or(0),
         };
-        Ok(hash_folder(&folder)?.into_iter().map(check).collect())
+        Ok(hash_files(&folder, &names)?.into_iter().map(check).collect())
     }
 
     fn folder_of(&self, entry: &Entry) -> Result<PathBuf, LoadError> {
         match self.place(entry) {
             Place::Shipped { folder } | Place::Local { folder } => Ok(folder),
             Place::Absent { .. } => match (&entry.folder, &self.shipped) {
-                (Some(sub), Some(shipped)) => missing_in(&shipped.join(sub)),
+                (Some(sub), Some(shipped)) => missing_in(&shipped.join(sub), entry),
                 _ => Err(LoadError::NotFetched { name: entry.name.clone() }),
             },
         }
     }
 
     fn entry(&self, name: &str) -> Result<&Entry, LoadError> {
-        self.known.iter().find(|e| e.name == name).ok_or_else(|| LoadError::UnknownModel { name: name.to_owned() })
+        self.known.iter().find(|e| e.is_called(name)).ok_or_else(|| LoadError::UnknownModel { name: name.to_owned() })
     }
 
     /// Names of published models hold a slash; folders do not.
@@ -207,9 +215,22 @@ impl ModelStore {
     }
 }
 
-/// Names, sums and sizes of a model's files, as the manifest wants them.
+/// Names, sums and sizes of a model's files, as the manifest wants them. Whatever else lies in the folder (a README,
+/// an `onnx/`, weights of other libraries) is none of them.
 pub fn hash_folder(folder: &Path) -> Result<Vec<ModelFile>, LoadError> {
-    FILES
+    hash_files(folder, &model_files(folder)?)
+}
+
+/// The files of a folder that a model is read from, relative to it.
+fn model_files(folder: &Path) -> Result<Vec<String>, LoadError> {
+    let mut names = vec![config::FILE.to_owned(), tokenize::FILE.to_owned()];
+    names.extend(weights::names(folder)?);
+    names.extend_from_slice(Modules::read(folder)?.files());
+    Ok(names)
+}
+
+fn hash_files(folder: &Path, names: &[String]) -> Result<Vec<ModelFile>, LoadError> {
+    names
         .iter()
         .map(|name| {
             let file = folder.join(name);
@@ -217,27 +238,27 @@ pub fn hash_folder(folder: &Path) -> Result<Vec<ModelFile>, LoadError> {
                 io::ErrorKind::NotFound => LoadError::NoFile { file: file.clone() },
                 _ => LoadError::Io { file: file.clone(), source },
             })?;
-            Ok(ModelFile { name: (*name).to_owned(), sha256: Some(sha256), size_bytes: Some(size_bytes) })
+            Ok(ModelFile { name: name.clone(), sha256: Some(sha256), size_bytes: Some(size_bytes) })
         })
         .collect()
 }
 
-fn is_whole(folder: &Path) -> bool {
-    FILES.iter().chain(&[manifest::ENTRY]).all(|name| folder.join(name).is_file())
+fn is_whole(folder: &Path, entry: &Entry) -> bool {
+    entry.file_names().iter().chain(&[manifest::ENTRY]).all(|name| folder.join(name).is_file())
 }
 
-fn missing_in(folder: &Path) -> Result<PathBuf, LoadError> {
+fn missing_in(folder: &Path, entry: &Entry) -> Result<PathBuf, LoadError> {
     if !folder.is_dir() {
         return Err(LoadError::NoFolder { folder: folder.to_owned() });
     }
-    let missing = FILES.iter().map(|name| folder.join(name)).find(|file| !file.is_file());
+    let missing = entry.file_names().iter().map(|name| folder.join(name)).find(|file| !file.is_file());
     missing.map_or_else(|| Ok(folder.to_owned()), |file| Err(LoadError::NoFile { file }))
 }
 
-/// Folders in the models folder, in order of name, those being filled left out.
+/// Folders in the models folder that hold a model, in order of name, those being filled left out.
 fn subfolders(models_dir: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(models_dir).into_iter().flatten().flatten();
-    let whole = entries.map(|e| e.path()).filter(|folder| is_whole(folder));
+    let whole = entries.map(|e| e.path()).filter(|folder| folder.join(manifest::ENTRY).is_file());
     let mut folders: Vec<PathBuf> =
         whole.filter(|f| !f.file_name().is_some_and(|n| n.to_string_lossy().starts_with('.'))).collect();
     folders.sort();

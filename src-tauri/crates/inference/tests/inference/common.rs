@@ -11,7 +11,7 @@ pub fn models() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../models")
 }
 
-/// `reference.json`: what the `transformers` library computed in f32 from the same folder.
+/// `reference.json`: what `transformers` and `sentence-transformers` computed in f32 from the same folder.
 #[derive(Deserialize)]
 pub struct Reference {
     pub max_length: usize,
@@ -31,6 +31,8 @@ pub struct Case {
     pub embedding: Vec<f32>,
     #[serde(default)]
     pub logit: f32,
+    /// What sentence-transformers' `CrossEncoder.predict` answers.
+    pub score: Option<f32>,
 }
 
 impl Reference {
@@ -67,6 +69,8 @@ pub fn entry(kind: Kind, window: usize) -> Entry {
         repo: None,
         revision: None,
         folder: None,
+        aliases: Vec::new(),
+        shape: None,
         licence: String::new(),
         dimensions: None,
         window,

@@ -123,6 +123,7 @@ fn store(data: &TempDir, with_sums: bool) -> ModelStore {
 fn options(server: &Server) -> FetchOptions {
     FetchOptions {
         endpoints: vec![server.endpoint.clone()],
+        token: None,
         offline: false,
         cache: None,
         silence: Duration::from_millis(300),

@@ -5,4 +5,6 @@ mod bad_input;
 mod batching;
 mod common;
 mod downloads;
+mod hub;
+mod layouts;
 mod store;

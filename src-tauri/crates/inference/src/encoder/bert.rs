@@ -1,15 +1,16 @@
-//! The BERT encoder on the CPU: tokens packed end to end, so that no padding is computed.
+//! BERT, and XLM-RoBERTa with it.
 
 use rten_gemm::GemmError;
 
+use super::{Norm, Workspace, keep_first_tokens, pool};
 use crate::batch::Batch;
 use crate::config::Config;
-use crate::kernels::{Activation, Attention, Heads, Linear, Projected, Rows, Scratch, add_layer_norm, layer_norm};
+use crate::kernels::{Activation, Heads, Linear, Projected, Rows};
 use crate::weights::{Table, Weights};
 use crate::{LoadError, Pooling, Precision};
 
 /// Embeddings and layers; BERT and XLM-RoBERTa differ only in where positions start.
-pub struct Encoder {
+pub struct Bert {
     words: Table,
     /// One row a position that a text can take, the row of its token type 0 not yet added.
     positions: Table,
@@ -19,12 +20,6 @@ pub struct Encoder {
     layers: Vec<Layer>,
     heads: Heads,
     pooling: Pooling,
-}
-
-struct Norm {
-    weight: Vec<f32>,
-    bias: Vec<f32>,
-    epsilon: f32,
 }
 
 struct Layer {
@@ -43,20 +38,7 @@ enum Projection {
     First { queries: Linear, keys_values: Linear },
 }
 
-/// Room for one batch at a time, reused.
-#[derive(Default)]
-pub struct Workspace {
-    hidden: Vec<f32>,
-    projected: Vec<f32>,
-    queries: Vec<f32>,
-    attended: Vec<f32>,
-    wide: Vec<f32>,
-    update: Vec<f32>,
-    scratch: Scratch,
-    attention: Attention,
-}
-
-impl Encoder {
+impl Bert {
     pub fn load(
         weights: &Weights<'_>,
         config: &Config,
@@ -70,26 +52,23 @@ impl Encoder {
             words: weights.table("embeddings.word_embeddings.weight", [config.vocab_size, hidden])?,
             positions: weights
                 .table("embeddings.position_embeddings.weight", [config.max_position_embeddings, hidden])?,
-            types: weights.table("embeddings.token_type_embeddings.weight", [config.type_vocab_size, hidden])?,
+            types: weights.table("embeddings.token_type_embeddings.weight", [config.token_types(), hidden])?,
             first_position: config.first_position(),
-            norm: Norm::load(weights, config, "embeddings.LayerNorm")?,
+            norm: Norm::load(weights, "embeddings.LayerNorm", hidden, config.norm_epsilon(), true)?,
             layers: (0..=last).map(layer).collect::<Result<_, _>>()?,
             heads: Heads { count: config.num_attention_heads, dim: config.head_dim() },
             pooling,
         })
     }
 
-    /// One row of hidden size for each text of the batch: its first token's, or the mean over its tokens.
+    /// See [`super::Encoder::pooled`].
     pub fn pooled(&self, batch: &Batch, room: &mut Workspace) -> Result<Vec<f32>, GemmError> {
         self.embed(batch, &mut room.hidden);
         for layer in &self.layers {
             layer.forward(self.heads, &batch.rows, room)?;
         }
         let width = self.heads.count * self.heads.dim;
-        Ok(match self.pooling {
-            Pooling::First => room.hidden.clone(),
-            Pooling::Mean => batch.rows.iter().flat_map(|rows| mean(&room.hidden, *rows, width)).collect(),
-        })
+        Ok(pool(self.pooling, &room.hidden, &batch.rows, width))
     }
 
     fn embed(&self, batch: &Batch, hidden: &mut Vec<f32>) {
@@ -109,31 +88,7 @@ impl Encoder {
                 }
             }
         }
-        layer_norm(hidden, &self.norm.weight, &self.norm.bias, self.norm.epsilon);
-    }
-}
-
-fn mean(hidden: &[f32], rows: Rows, width: usize) -> Vec<f32> {
-    let mut sum = vec![0.0; width];
-    for row in hidden[rows.first * width..(rows.first + rows.count) * width].chunks_exact(width) {
-        sum.iter_mut().zip(row).for_each(|(s, x)| *s += x);
-    }
-    sum.iter_mut().for_each(|s| *s /= rows.count as f32);
-    sum
-}
-
-impl Norm {
-    fn load(weights: &Weights<'_>, config: &Config, name: &str) -> Result<Self, LoadError> {
-        Ok(Self {
-            weight: weights.body(&format!("{name}.weight"), &[config.hidden_size])?,
-            bias: weights.body(&format!("{name}.bias"), &[config.hidden_size])?,
-            epsilon: config.layer_norm_eps as f32,
-        })
-    }
-
-    /// `hidden` becomes the norm of `hidden + update`.
-    fn add(&self, hidden: &mut [f32], update: &[f32]) {
-        add_layer_norm(hidden, update, &self.weight, &self.bias, self.epsilon);
+        self.norm.apply(hidden);
     }
 }
 
@@ -162,19 +117,20 @@ impl Layer {
         } else {
             Projection::All(linear(&[q, k, v], hidden, hidden)?)
         };
+        let norm = |name: &str| Norm::load(weights, &at(name), hidden, config.norm_epsilon(), true);
         Ok(Self {
             projection,
             output: linear(&["attention.output.dense"], hidden, hidden)?,
-            attention_norm: Norm::load(weights, config, &at("attention.output.LayerNorm"))?,
+            attention_norm: norm("attention.output.LayerNorm")?,
             up: linear(&["intermediate.dense"], wide, hidden)?,
             down: linear(&["output.dense"], hidden, wide)?,
-            norm: Norm::load(weights, config, &at("output.LayerNorm"))?,
+            norm: norm("output.LayerNorm")?,
         })
     }
 
     /// `room.hidden` from one layer to the next; the last layer may leave one row a text.
     fn forward(&self, heads: Heads, texts: &[Rows], room: &mut Workspace) -> Result<(), GemmError> {
-        let Workspace { hidden, projected, queries, attended, wide, update, scratch, attention } = room;
+        let Workspace { hidden, projected, queries, attended, wide, update, scratch, attention, .. } = room;
         let width = heads.count * heads.dim;
         match &self.projection {
             Projection::All(linear) => {
@@ -207,12 +163,4 @@ impl Layer {
         self.norm.add(hidden, update);
         Ok(())
     }
-}
-
-fn keep_first_tokens(hidden: &mut Vec<f32>, texts: &[Rows], width: usize) {
-    for (i, text) in texts.iter().enumerate() {
-        // Texts lie in order, so no row is overwritten before it is moved.
-        hidden.copy_within(text.first * width..(text.first + 1) * width, i * width);
-    }
-    hidden.truncate(texts.len() * width);
 }

@@ -1,20 +1,27 @@
 //! `config.json`: the shape of a model, as Hugging Face writes it.
 
+mod modern;
+
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
+use serde_json::Value;
 
+pub use modern::Modern;
+
+use crate::LoadError;
 use crate::files;
-use crate::{Kind, LoadError};
 
 pub const FILE: &str = "config.json";
 
-/// The two families, alike but for how positions are counted and token types used.
+/// The families. The first two are alike but for how positions are counted and token types used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
     Bert,
     /// Positions start behind the padding id; there is one token type.
     XlmRoberta,
+    ModernBert,
 }
 
 /// What is read of `config.json`. Sizes are counts, not bytes.
@@ -29,13 +36,35 @@ pub struct Config {
     pub num_attention_heads: usize,
     pub intermediate_size: usize,
     pub max_position_embeddings: usize,
-    pub type_vocab_size: usize,
-    pub layer_norm_eps: f64,
+    #[serde(default = "two")]
+    type_vocab_size: usize,
+    /// The BERTs' name for it.
+    layer_norm_eps: Option<f64>,
+    /// ModernBERT's. Its published files have both, so one is no alias of the other.
+    norm_eps: Option<f64>,
     #[serde(default = "gelu")]
     hidden_act: String,
     #[serde(default = "absolute")]
     position_embedding_type: String,
     pad_token_id: Option<usize>,
+    /// What a classifier's outputs mean.
+    id2label: Option<BTreeMap<String, Value>>,
+    #[serde(default)]
+    sentence_transformers: SentenceTransformers,
+    /// The same before sentence-transformers 4.
+    sbert_ce_default_activation_function: Option<String>,
+    #[serde(flatten)]
+    modern: Modern,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+struct SentenceTransformers {
+    activation_fn: Option<String>,
+}
+
+/// As `transformers` has it for the BERTs where the file is silent.
+fn two() -> usize {
+    2
 }
 
 fn gelu() -> String {
@@ -63,10 +92,11 @@ impl Config {
             let (file, value) = (file.to_owned(), value.to_string());
             Err(LoadError::Unsupported { file, setting, value, expected })
         };
-        if self.hidden_act != "gelu" {
+        let modern = self.family() == Family::ModernBert;
+        if !modern && self.hidden_act != "gelu" {
             return unsupported("hidden_act", &self.hidden_act, "`gelu` activations");
         }
-        if self.position_embedding_type != "absolute" {
+        if !modern && self.position_embedding_type != "absolute" {
             return unsupported("position_embedding_type", &self.position_embedding_type, "absolute positions");
         }
         let (hidden, heads) = (self.hidden_size, self.num_attention_heads);
@@ -78,6 +108,17 @@ impl Config {
         }
         if self.intermediate_size == 0 {
             return unsupported("intermediate_size", &0, "feed-forward layers");
+        }
+        if let Some((setting, value, expected)) = self.modern.refusal(self.num_hidden_layers, self.head_dim())
+            && modern
+        {
+            return unsupported(setting, &value, expected);
+        }
+        if let Some(labels) = self.id2label.as_ref().map(BTreeMap::len)
+            && self.classifies()
+            && labels != 1
+        {
+            return unsupported("id2label", &format!("{labels} labels"), "a single score");
         }
         if self.type_vocab_size == 0 || self.window() < 8 {
             return unsupported(
@@ -93,11 +134,11 @@ impl Config {
         let stem = ["Model", "ForSequenceClassification"];
         let known = |name: &str, family: &str| name.strip_prefix(family).is_some_and(|rest| stem.contains(&rest));
         let architecture = self.architectures.first();
-        let named =
-            architecture.is_none_or(|name| known(name, "Bert") || known(name, "XLMRoberta") || known(name, "Roberta"));
-        match (self.model_type.as_str(), named) {
-            ("bert", true) => Ok(Family::Bert),
-            ("xlm-roberta" | "roberta", true) => Ok(Family::XlmRoberta),
+        let one_of = |families: &[&str]| architecture.is_none_or(|name| families.iter().any(|f| known(name, f)));
+        match self.model_type.as_str() {
+            "bert" if one_of(&["Bert"]) => Ok(Family::Bert),
+            "xlm-roberta" | "roberta" if one_of(&["XLMRoberta", "Roberta"]) => Ok(Family::XlmRoberta),
+            "modernbert" if one_of(&["ModernBert"]) => Ok(Family::ModernBert),
             _ => Err(LoadError::UnknownArchitecture {
                 file: file.to_owned(),
                 architecture: architecture.unwrap_or(&self.model_type).clone(),
@@ -107,13 +148,40 @@ impl Config {
 
     /// The family; [`Config::read`] has refused all others.
     pub fn family(&self) -> Family {
-        if self.model_type == "bert" { Family::Bert } else { Family::XlmRoberta }
+        match self.model_type.as_str() {
+            "bert" => Family::Bert,
+            "modernbert" => Family::ModernBert,
+            _ => Family::XlmRoberta,
+        }
     }
 
-    /// What the published class name says the model is for; without one, a bi-encoder.
-    pub fn kind(&self) -> Kind {
-        let classifies = self.architectures.first().is_some_and(|name| name.ends_with("ForSequenceClassification"));
-        if classifies { Kind::CrossEncoder } else { Kind::BiEncoder }
+    /// What is said of a ModernBERT; of another, what it would be by default.
+    pub fn modern(&self) -> &Modern {
+        &self.modern
+    }
+
+    /// Whether the published class has a classification head of its own.
+    pub fn classifies(&self) -> bool {
+        self.architectures.first().is_some_and(|name| name.ends_with("ForSequenceClassification"))
+    }
+
+    /// The class that sentence-transformers sends a cross-encoder's logit through, e.g.
+    /// `torch.nn.modules.linear.Identity`; without a word, its sigmoid.
+    pub fn output_activation(&self) -> Option<&str> {
+        let newer = self.sentence_transformers.activation_fn.as_deref();
+        newer.or(self.sbert_ce_default_activation_function.as_deref())
+    }
+
+    pub fn norm_epsilon(&self) -> f64 {
+        match self.family() {
+            Family::ModernBert => self.norm_eps.unwrap_or(1e-5),
+            Family::Bert | Family::XlmRoberta => self.layer_norm_eps.unwrap_or(1e-12),
+        }
+    }
+
+    /// Kinds of token that the embeddings tell apart.
+    pub fn token_types(&self) -> usize {
+        self.type_vocab_size
     }
 
     /// The class name in `architectures`, or the model type.
@@ -124,7 +192,7 @@ impl Config {
     /// Position of a text's first token: XLM-RoBERTa keeps those up to the padding id for padding.
     pub fn first_position(&self) -> usize {
         match self.family() {
-            Family::Bert => 0,
+            Family::Bert | Family::ModernBert => 0,
             Family::XlmRoberta => self.pad_token_id.unwrap_or(1) + 1,
         }
     }

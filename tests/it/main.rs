@@ -7,6 +7,7 @@ mod cli;
 mod contract;
 mod engine;
 mod errors;
+mod eval;
 mod manifest;
 mod support;
 mod walls;

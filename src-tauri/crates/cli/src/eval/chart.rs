@@ -5,10 +5,10 @@ use crate::eval::reliability::{Bin, Reliability};
 use crate::eval::sweep::{DepthRow, Sweep};
 
 const WIDTH: f64 = 760.0;
-const HEIGHT: f64 = 480.0;
+const HEIGHT: f64 = 490.0;
 const LEFT: f64 = 80.0;
 const RIGHT: f64 = WIDTH - 80.0;
-const TOP: f64 = 112.0;
+const TOP: f64 = 124.0;
 const BOTTOM: f64 = HEIGHT - 64.0;
 
 /// nDCG@10 (left axis) and the time of a question (right axis, from 0) by the number of candidates, which grows by
@@ -56,23 +56,15 @@ pub(crate) fn sweep(sweep: &Sweep, subtitle: &str) -> String {
     curve(&|row| row.ms_median, y_ms, GREEN, 1.5, "6 4", "ms, median");
     curve(&|row| row.cross.ndcg_10, y_quality, ORANGE, 2.5, "", "cross-encoder alone");
     curve(&|row| row.rerank.ndcg_10, y_quality, BLUE, 2.5, "", "reranked");
-    let mut legend = vec![
-        ("reranked (blend)", BLUE, 2.5, ""),
-        ("cross-encoder alone", ORANGE, 2.5, ""),
-        ("time, median", GREEN, 1.5, "6 4"),
-        ("95th percentile", GREEN, 1.0, "2 4"),
-    ];
+    let mut of_quality = vec![("reranked (blend)", BLUE, 2.5, ""), ("cross-encoder alone", ORANGE, 2.5, "")];
     if let Some(hybrid) = sweep.hybrid_ndcg_10 {
         let y = y_quality.at(hybrid);
         svg.line(&[[LEFT, y], [RIGHT, y]], GREY, 2.0, "10 5");
-        legend.insert(2, ("hybrid, not reranked", GREY, 2.0, "10 5"));
+        of_quality.push(("hybrid, not reranked", GREY, 2.0, "10 5"));
     }
-    let mut at = LEFT;
-    for (name, colour, width, dash) in legend {
-        svg.line(&[[at, TOP - 28.0], [at + 22.0, TOP - 28.0]], colour, width, dash);
-        svg.text([at + 27.0, TOP - 24.0], Anchor::Start, 12.0, INK, name);
-        at += 43.0 + 5.9 * name.len() as f64;
-    }
+    legend(&mut svg, TOP - 46.0, &of_quality);
+    let of_time = [("time, median", GREEN, 1.5, "6 4"), ("time, 95th percentile", GREEN, 1.0, "2 4")];
+    legend(&mut svg, TOP - 26.0, &of_time);
     svg.finish()
 }
 
@@ -81,7 +73,7 @@ pub(crate) fn sweep(sweep: &Sweep, subtitle: &str) -> String {
 pub(crate) fn reliability(found: &Reliability, subtitle: &str) -> String {
     let mut svg = headed("Does a score mean what it says?", subtitle);
     let ticks: Vec<f64> = (0..=5).map(|i| f64::from(i) / 5.0).collect();
-    let side = BOTTOM - TOP + 32.0;
+    let side = BOTTOM - TOP + 44.0;
     let (top, right) = (BOTTOM - side, LEFT + side);
     let x = Scale { from: [0.0, 1.0], to: [LEFT, right] };
     let y = Scale { from: [0.0, 1.0], to: [BOTTOM, top] };
@@ -119,6 +111,15 @@ pub(crate) fn reliability(found: &Reliability, subtitle: &str) -> String {
     svg.text([table, BOTTOM - 20.0], Anchor::Start, 13.0, INK, &ece);
     svg.text([table, BOTTOM], Anchor::Start, 13.0, INK, &brier);
     svg.finish()
+}
+
+/// Lines as they are drawn, with their names: colour, width and dash.
+fn legend(svg: &mut Svg, y: f64, entries: &[(&str, &str, f64, &str)]) {
+    for (i, (name, colour, width, dash)) in entries.iter().enumerate() {
+        let x = LEFT + 200.0 * i as f64;
+        svg.line(&[[x, y], [x + 30.0, y]], colour, *width, dash);
+        svg.text([x + 38.0, y + 4.0], Anchor::Start, 12.0, INK, name);
+    }
 }
 
 fn headed(title: &str, subtitle: &str) -> Svg {

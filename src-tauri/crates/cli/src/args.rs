@@ -108,7 +108,7 @@ pub enum Command {
     /// Find the notes that answer a question
     Search(SearchArgs),
     /// Measure every stage on a test collection in BEIR layout, or on your own notes
-    Eval(EvalArgs),
+    Eval(Box<EvalArgs>),
     /// Score passages from standard input against a question
     Rerank(RerankArgs),
     /// List, check, import or fetch models
@@ -193,14 +193,14 @@ pub struct EvalArgs {
     #[arg(long, value_name = "N,N,...", value_delimiter = ',', group = "sweep")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub depths: Vec<u16>,
-    /// Draw quality and time against the number of candidates
+    /// Draw quality and time against the number of candidates; --depth-sweep unless --depths are given
     #[arg(long, value_name = "FILE.svg")]
     pub chart: Option<PathBuf>,
     /// Cross-encoder to measure: a name, or a folder in Hugging Face layout. Several are compared on the same
     /// candidates, each against the first
     #[arg(long = "model", value_name = "NAME", conflicts_with = "reranker")]
     pub models: Vec<String>,
-    /// Draw how the scores shown agree with the judgements
+    /// Draw how the scores shown agree with the judgements; what nobody judged counts as not relevant
     #[arg(long, value_name = "FILE.svg")]
     pub reliability: Option<PathBuf>,
     /// Count the questions whose best score is below X, from 0 to 1; that of the settings without it

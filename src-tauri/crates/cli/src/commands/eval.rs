@@ -1,10 +1,9 @@
 //! `nuthatch eval`: how well each stage ranks a test collection with known answers, or one's own notes.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use nuthatch_engine::notes::IndexedNotes;
-use nuthatch_engine::{Embedder, Engine, Stage};
+use nuthatch_engine::{Engine, Stage};
 
 use crate::args::EvalArgs;
 use crate::eval::answerable::Answerable;
@@ -14,21 +13,17 @@ use crate::eval::compare::{self, Bootstrap};
 use crate::eval::evidence::Evidence;
 use crate::eval::indexing::{self, duration};
 use crate::eval::known_item::{self, About};
-use crate::eval::models::{self, Named};
+use crate::eval::models;
 use crate::eval::output::Output;
 use crate::eval::reliability::Calibration;
 use crate::eval::report::{self, KnownItems, Report};
 use crate::eval::run::Run;
-use crate::eval::sweep::{self, Sweep};
+use crate::eval::sweep::Sweep;
 use crate::eval::test_set::TestSet;
+use crate::eval::wanted::{Wanted, load_models};
 use crate::eval::{chart, per_query, plain_words};
 use crate::failure::Failure;
 use crate::session::Session;
-
-const ALL: [Stage; 4] = [Stage::Lexical, Stage::Vector, Stage::Hybrid, Stage::Rerank];
-
-/// Depths tried on one's own notes, where none were given.
-const DEPTHS_OF_MINE: [u16; 5] = [10, 20, 30, 50, 100];
 
 /// A sweep that takes longer is announced.
 const LONG_SECONDS: f64 = 60.0;
@@ -99,11 +94,8 @@ pub(crate) fn run(args: &EvalArgs, session: &mut Session<'_, '_>) -> Result<(), 
         }
     }
     let calibration = reranked.as_ref().and_then(|asked| Calibration::of(&asked.judged));
-    let known_items = about.map(|about: About| {
-        let first = |run: &&Run| run.model.as_deref().is_none_or(|name| Some(name) == model);
-        let runs: Vec<Run> = runs.iter().filter(first).cloned().collect();
-        KnownItems { about, summary: plain_words::summary(&runs, &comparisons, depths.as_ref()) }
-    });
+    let known_items = about
+        .map(|about: About| KnownItems { about, summary: plain_words::summary(&runs, &comparisons, depths.as_ref()) });
 
     let subtitle = subtitle(&set, model);
     if let (Some(chart), Some(depths)) = (chart, &depths) {
@@ -132,43 +124,6 @@ pub(crate) fn run(args: &EvalArgs, session: &mut Session<'_, '_>) -> Result<(), 
     session.answer(&report, |out, style| report::write(out, &report, style))
 }
 
-/// What the arguments come to.
-struct Wanted {
-    /// Those named.
-    asked: Vec<Stage>,
-    /// Those named, or all.
-    stages: Vec<Stage>,
-    /// Of the sweep; empty for none.
-    depths: Vec<u16>,
-    /// The option that cannot do without reranking.
-    reranking: Option<&'static str>,
-}
-
-impl Wanted {
-    fn of(args: &EvalArgs) -> Result<Self, Failure> {
-        let asked: Vec<Stage> = args.stage.iter().copied().map(Stage::from).collect();
-        let stages: Vec<Stage> = ALL.into_iter().filter(|stage| asked.is_empty() || asked.contains(stage)).collect();
-        let sweeps = args.depth_sweep || args.chart.is_some();
-        let depths = match (args.depths.as_slice(), stages.contains(&Stage::Rerank)) {
-            ([], _) if sweeps => sweep::DEPTHS.to_vec(),
-            ([], true) if args.mine => DEPTHS_OF_MINE.to_vec(),
-            (depths, _) => depths.to_vec(),
-        };
-        let needs = [
-            ("--depth-sweep", args.depth_sweep),
-            ("--depths", !args.depths.is_empty()),
-            ("--chart", args.chart.is_some()),
-            ("--reliability", args.reliability.is_some()),
-            ("--model", !args.models.is_empty()),
-        ];
-        let reranking = needs.into_iter().find(|(_, given)| *given).map(|(option, _)| option);
-        if let (Some(option), false) = (reranking, stages.contains(&Stage::Rerank)) {
-            return Err(Failure::usage(format!("{option} measures reranking: add --stage rerank, or name no stage")));
-        }
-        Ok(Self { asked, stages, depths, reranking })
-    }
-}
-
 fn test_set(
     args: &EvalArgs,
     engine: &Engine,
@@ -193,46 +148,6 @@ fn off_topic(file: &Path, limit: Option<u32>) -> Result<Vec<String>, Failure> {
     let questions = read_questions(file).map_err(|error| Failure::failed("test_set", error.to_string()))?;
     let limit = limit.map_or(usize::MAX, |limit| limit as usize);
     Ok(questions.into_iter().take(limit).map(|question| question.text).collect())
-}
-
-type Loaded = (Vec<Stage>, Option<Arc<dyn Embedder>>, Vec<Named>);
-
-/// Loads what the stages take, and strikes off those whose model is not there, unless they were asked for by name.
-fn load_models(
-    args: &EvalArgs,
-    wanted: &Wanted,
-    engine: &Engine,
-    session: &mut Session<'_, '_>,
-) -> Result<Loaded, Failure> {
-    let Wanted { asked, .. } = wanted;
-    let (mut stages, mut embedder, mut models) = (wanted.stages.clone(), None, Vec::new());
-    if stages.iter().any(|stage| *stage != Stage::Lexical) {
-        let name = args.embedder.embedder.as_deref();
-        match session.embedder(engine, name) {
-            Ok(model) => embedder = Some(model),
-            Err(failure) if name.is_some() || asked.iter().any(|s| matches!(s, Stage::Vector | Stage::Hybrid)) => {
-                return Err(failure);
-            }
-            Err(failure) => {
-                session.note(&format!("vector and hybrid are not measured, no bi-encoder: {failure}"))?;
-                stages.retain(|stage| !matches!(stage, Stage::Vector | Stage::Hybrid));
-            }
-        }
-    }
-    if stages.contains(&Stage::Rerank) {
-        let name = args.reranker.reranker.as_deref();
-        let names =
-            if args.models.is_empty() { vec![name] } else { args.models.iter().map(|n| Some(n.as_str())).collect() };
-        match names.into_iter().map(|name| models::load(engine, name, session)).collect() {
-            Ok(loaded) => models = loaded,
-            Err(failure) if name.is_some() || !asked.is_empty() || wanted.reranking.is_some() => return Err(failure),
-            Err(failure) => {
-                session.note(&format!("rerank is not measured, no cross-encoder: {failure}"))?;
-                stages.retain(|stage| *stage != Stage::Rerank);
-            }
-        }
-    }
-    Ok((stages, embedder, models))
 }
 
 /// Says how long the sweep takes, where it takes long.

@@ -84,7 +84,7 @@ pub(crate) fn reliability(found: &Reliability, subtitle: &str) -> String {
     }
     svg.line(&[[LEFT, BOTTOM], [right, top]], GREY, 1.5, "10 5");
     svg.line(&[[LEFT, top], [LEFT, BOTTOM], [right, BOTTOM]], INK, 1.0, "");
-    svg.text([(LEFT + right) / 2.0, BOTTOM + 44.0], Anchor::Middle, 13.0, INK, "score shown (mean of a tenth)");
+    svg.text([(LEFT + right) / 2.0, BOTTOM + 44.0], Anchor::Middle, 13.0, INK, "score shown");
     svg.upright([24.0, (top + BOTTOM) / 2.0], INK, "share relevant");
 
     let filled = || found.bins.iter().filter_map(|bin| Some((bin, bin.mean_score?, bin.share_relevant?)));
@@ -97,7 +97,7 @@ pub(crate) fn reliability(found: &Reliability, subtitle: &str) -> String {
     }
 
     let table = right + 40.0;
-    let columns = [table + 52.0, table + 110.0, table + 170.0];
+    let columns = [table + 36.0, table + 106.0, table + 166.0];
     for (at, head) in columns.iter().zip(["score", "relevant", "n"]) {
         svg.text([*at, top + 12.0], Anchor::End, 12.0, GREY, head);
     }
@@ -107,6 +107,8 @@ pub(crate) fn reliability(found: &Reliability, subtitle: &str) -> String {
             svg.text([*at, line], Anchor::End, 12.0, INK, &cell);
         }
     }
+    let unjudged = "unjudged counts as not relevant";
+    svg.text([table, BOTTOM - 42.0], Anchor::Start, 12.0, GREY, unjudged);
     let (ece, brier) = (format!("calibration error {:.4}", found.ece), format!("Brier score {:.4}", found.brier));
     svg.text([table, BOTTOM - 20.0], Anchor::Start, 13.0, INK, &ece);
     svg.text([table, BOTTOM], Anchor::Start, 13.0, INK, &brier);

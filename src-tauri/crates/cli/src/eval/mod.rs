@@ -1,6 +1,7 @@
 //! Measuring ranking: on a test collection with known answers, or on the user's own notes.
 //!
 //! ```text
+//! wanted: stages, depths and models asked for
 //! beir | known_item -> TestSet -> asking: every question at every stage -> Run
 //! Run -> report: means;  compare: bootstrap between stages;  sweep: depths;  models: cross-encoders
 //! judged scores -> reliability;  best scores -> answerable;  chart, draw: SVG
@@ -26,3 +27,4 @@ pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod sweep;
 pub(crate) mod test_set;
+pub(crate) mod wanted;

@@ -107,13 +107,14 @@ fn write_comparison(out: &mut dyn Write, name: &str, comparison: &Comparison) ->
 }
 
 fn write_models(out: &mut dyn Write, models: &[ModelRow], style: Style) -> Result<()> {
-    let head = "model                           nDCG@10  MRR@10  alone: nDCG@10  MRR@10     ECE  ms/query";
-    writeln!(out, "\n{}", style.dim(head))?;
+    let width = models.iter().map(|model| model.name.chars().count()).max().unwrap_or(0).max("model".len());
+    let head = format!("{:<width$}  nDCG@10  MRR@10  alone: nDCG@10  MRR@10     ECE  ms/query", "model");
+    writeln!(out, "\n{}", style.dim(&head))?;
     for ModelRow { name, rerank, cross, ece, .. } in models {
         let (name, ece) = (printable(name), ece.unwrap_or_default());
         writeln!(
             out,
-            "{name:<32} {:.4}  {:.4}         {:.4}  {:.4}  {ece:.4}  {:>8.1}",
+            "{name:<width$}   {:.4}  {:.4}         {:.4}  {:.4}  {ece:.4}  {:>8.1}",
             rerank.ndcg_10, rerank.mrr_10, cross.ndcg_10, cross.mrr_10, rerank.ms_per_query
         )?;
     }

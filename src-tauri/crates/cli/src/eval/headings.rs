@@ -6,7 +6,10 @@ use nuthatch_engine::eval::EvalDoc;
 use nuthatch_engine::notes::Note;
 
 /// Words that make a title a question; one word alone is in too many notes.
-const MIN_WORDS: f64 = 2.0;
+const MIN_TITLE: f64 = 2.0;
+
+/// A heading is written to be read below its title: "Other options" by itself asks for nothing.
+const MIN_HEADING: f64 = 3.0;
 
 /// Words that must be left of a note without its heading: of less nobody could tell what it was.
 const MIN_LEFT: f64 = 8.0;
@@ -48,13 +51,15 @@ impl Shared {
         Self(counts)
     }
 
-    /// The title and the headings of a note that no other note has and that have something to ask for, each once.
+    /// The title and the headings of a note that no other note has and that have something to ask for, each once; the
+    /// title first.
     pub(crate) fn questions<'a>(&self, note: &'a Note) -> Vec<&'a str> {
         let mut seen = HashSet::new();
         lines(note)
             .filter(|line| {
                 let key = key(line);
-                self.0.get(&key) == Some(&1) && n_words(line) >= MIN_WORDS && seen.insert(key)
+                let needed = if same(line, &note.title) { MIN_TITLE } else { MIN_HEADING };
+                self.0.get(&key) == Some(&1) && n_words(line) >= needed && seen.insert(key)
             })
             .collect()
     }
@@ -160,36 +165,43 @@ mod tests {
         let notes = [
             note(
                 "Sharpening a kitchen knife",
-                &["Sharpening a Kitchen Knife", "Usage", "Which stone?", "Week 12"],
+                &["Sharpening a Kitchen Knife", "Usage", "Which stone first?", "Week 12"],
                 &[],
             ),
             note("Filter coffee", &["usage:", "Week 13", "Monday, 3 March 2025", "Grinder"], &[]),
-            note("番茄炒蛋", &["材料", "火候怎么看", "Filter Coffee"], &[]),
+            note("番茄炒蛋", &["材料", "火候怎么看", "怎样看油温够不够", "Filter Coffee"], &[]),
         ];
         let shared = Shared::count(&notes);
-        assert_eq!(shared.questions(&notes[0]), ["Sharpening a kitchen knife", "Which stone?"]);
+        assert_eq!(shared.questions(&notes[0]), ["Sharpening a kitchen knife", "Which stone first?"]);
         assert!(shared.questions(&notes[1]).is_empty());
-        assert_eq!(shared.questions(&notes[2]), ["番茄炒蛋", "火候怎么看"]);
+        assert_eq!(shared.questions(&notes[2]), ["番茄炒蛋", "怎样看油温够不够"]);
     }
 
     #[test]
     fn what_is_asked_for_is_taken_out_everywhere() {
         let long = "Draw the edge over the wet stone, away from you, at twenty degrees.";
         let title = "Sharpening a knife";
-        let first =
-            format!("Sharpening a knife\n\n{long} Sharpening a knife takes time.\n\nWhich stone?\n\nA coarse one.");
-        let note =
-            note(title, &[title, "Which stone?"], &[(&[], &first), (&[title, "Which stone?"], "Then a fine one.")]);
+        let first = format!(
+            "Sharpening a knife\n\n{long} Sharpening a knife takes time.\n\nWhich stone first?\n\nA coarse one."
+        );
+        let note = note(
+            title,
+            &[title, "Which stone first?"],
+            &[(&[], &first), (&[title, "Which stone first?"], "Then a fine one.")],
+        );
 
         let left = without(&note, title, "n1").unwrap();
         assert!(left.iter().all(|passage| passage.id == "n1" && passage.title.is_empty()));
         // A sentence that holds the words is the note's own; the heading's line is gone.
-        assert_eq!(left[0].text, format!("{long} Sharpening a knife takes time.\n\nWhich stone?\n\nA coarse one."));
-        assert_eq!(left[1].headings, ["Which stone?"]);
+        assert_eq!(
+            left[0].text,
+            format!("{long} Sharpening a knife takes time.\n\nWhich stone first?\n\nA coarse one.")
+        );
+        assert_eq!(left[1].headings, ["Which stone first?"]);
 
-        let left = without(&note, "Which stone?", "n1").unwrap();
+        let left = without(&note, "Which stone first?", "n1").unwrap();
         assert_eq!((left[0].title.as_str(), left[1].headings.as_slice()), (title, [title.to_owned()].as_slice()));
-        assert!(!left[0].text.contains("Which stone?"));
+        assert!(!left[0].text.contains("Which stone first?"));
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub(crate) enum KnownItemError {
     #[error("no note is indexed in {}: run `nuthatch index FOLDER` first", data_dir.display())]
     NothingIndexed { data_dir: std::path::PathBuf },
     #[error(
-        "{n_questions} of your {n_notes} notes can be asked for, at least {MIN_QUESTIONS} are needed: a note needs a title or heading of two words or more that no other note has, and some text under it"
+        "{n_questions} of your {n_notes} notes can be asked for, at least {MIN_QUESTIONS} are needed: a note needs a title of two words or a heading of three that no other note has, and some text under it"
     )]
     TooFew { n_questions: usize, n_notes: usize },
 }
@@ -74,7 +74,11 @@ pub(crate) fn build(
             break;
         }
         let lines = shared.questions(sampled[i]);
-        let Some(line) = random.choice(&lines).copied() else { continue };
+        // Half of the questions are titles where a note has both, however many headings it has.
+        let titles = lines.iter().take_while(|line| **line == sampled[i].title).count();
+        let (titles, headings) = lines.split_at(titles);
+        let of = if headings.is_empty() || (!titles.is_empty() && random.bool()) { titles } else { headings };
+        let Some(line) = random.choice(of).copied() else { continue };
         let Some(stripped) = without(sampled[i], line, &ids[i]) else { continue };
         documents[i] = stripped;
         let is_title = line == sampled[i].title;

@@ -132,22 +132,82 @@ fn a_measurement() {
     assert_eq!(answer.code, 0, "{answer:?}");
     let json = answer.json();
     insta::assert_snapshot!(shape(&json), @r"
+    .best_scores.real.median: number
+    .best_scores.real.n: number
+    .best_scores.real.n_below: null
+    .best_scores.real.p5: number
+    .best_scores.real.p95: number
+    .best_scores.real.share_below: null
+    .best_scores.stage: string
+    .best_scores.threshold: null
+    .calibration.bins[].high: number
+    .calibration.bins[].low: number
+    .calibration.bins[].mean_score: null
+    .calibration.bins[].mean_score: number
+    .calibration.bins[].n: number
+    .calibration.bins[].share_relevant: null
+    .calibration.bins[].share_relevant: number
+    .calibration.brier: number
+    .calibration.cross.bins[].high: number
+    .calibration.cross.bins[].low: number
+    .calibration.cross.bins[].mean_score: null
+    .calibration.cross.bins[].mean_score: number
+    .calibration.cross.bins[].n: number
+    .calibration.cross.bins[].share_relevant: null
+    .calibration.cross.bins[].share_relevant: number
+    .calibration.cross.brier: number
+    .calibration.cross.ece: number
+    .calibration.cross.n: number
+    .calibration.ece: number
+    .calibration.n: number
+    .comparisons[].a: string
+    .comparisons[].b: string
+    .comparisons[].difference: number
+    .comparisons[].gain_percent: number
+    .comparisons[].high: number
+    .comparisons[].losses: number
+    .comparisons[].low: number
+    .comparisons[].name: string
+    .comparisons[].p: number
+    .comparisons[].resamples: number
+    .comparisons[].seed: number
+    .comparisons[].ties: number
+    .comparisons[].wins: number
     .dir: string
     .n_docs: number
     .n_queries: number
+    .stages.cross.first: number
+    .stages.cross.mrr_10: number
+    .stages.cross.ms_median: number
+    .stages.cross.ms_p95: number
+    .stages.cross.ms_per_query: number
+    .stages.cross.ndcg_10: number
+    .stages.cross.recall_100: number
+    .stages.hybrid.first: number
     .stages.hybrid.mrr_10: number
+    .stages.hybrid.ms_median: number
+    .stages.hybrid.ms_p95: number
     .stages.hybrid.ms_per_query: number
     .stages.hybrid.ndcg_10: number
     .stages.hybrid.recall_100: number
+    .stages.lexical.first: number
     .stages.lexical.mrr_10: number
+    .stages.lexical.ms_median: number
+    .stages.lexical.ms_p95: number
     .stages.lexical.ms_per_query: number
     .stages.lexical.ndcg_10: number
     .stages.lexical.recall_100: number
+    .stages.rerank.first: number
     .stages.rerank.mrr_10: number
+    .stages.rerank.ms_median: number
+    .stages.rerank.ms_p95: number
     .stages.rerank.ms_per_query: number
     .stages.rerank.ndcg_10: number
     .stages.rerank.recall_100: number
+    .stages.vector.first: number
     .stages.vector.mrr_10: number
+    .stages.vector.ms_median: number
+    .stages.vector.ms_p95: number
     .stages.vector.ms_per_query: number
     .stages.vector.ndcg_10: number
     .stages.vector.recall_100: number

@@ -7,6 +7,7 @@ mod cli;
 mod contract;
 mod engine;
 mod errors;
+mod eval;
 mod fetch;
 mod manifest;
 mod support;

@@ -107,8 +107,8 @@ pub enum Command {
     },
     /// Find the notes that answer a question
     Search(SearchArgs),
-    /// Measure every stage on a test collection in BEIR layout
-    Eval(EvalArgs),
+    /// Measure every stage on a test collection in BEIR layout, or on your own notes
+    Eval(Box<EvalArgs>),
     /// Score passages from standard input against a question
     Rerank(RerankArgs),
     /// List, check, import or fetch models
@@ -172,17 +172,56 @@ pub struct SearchArgs {
 #[derive(Debug, Args)]
 pub struct EvalArgs {
     /// Holds corpus.jsonl, queries.jsonl (or .gz) and qrels.tsv or qrels/test.tsv
-    #[arg(value_name = "DIR")]
-    pub dir: PathBuf,
+    #[arg(value_name = "DIR", required_unless_present = "mine", conflicts_with = "mine")]
+    pub dir: Option<PathBuf>,
+    /// Measure on your own indexed notes: are they found by their titles and headings, these taken out of them?
+    #[arg(long)]
+    pub mine: bool,
     /// Candidates to hand to the cross-encoder
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub candidates: u16,
-    /// Ask the first N judged questions only
+    /// Ask the first N judged questions only; with --mine, N notes (200 without it)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub limit_queries: Option<u32>,
     /// Measure this stage only; may be given several times
     #[arg(long, value_enum)]
     pub stage: Vec<StageArg>,
+    /// Measure reranking at 10, 20, 30, 50, 100 and 200 candidates as well
+    #[arg(long, group = "sweep")]
+    pub depth_sweep: bool,
+    /// Measure reranking at these numbers of candidates as well
+    #[arg(long, value_name = "N,N,...", value_delimiter = ',', group = "sweep")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub depths: Vec<u16>,
+    /// Draw quality and time against the number of candidates; --depth-sweep unless --depths are given
+    #[arg(long, value_name = "FILE.svg")]
+    pub chart: Option<PathBuf>,
+    /// Cross-encoder to measure: a name, or a folder in Hugging Face layout. Several are compared on the same
+    /// candidates, each against the first
+    #[arg(long = "model", value_name = "NAME", conflicts_with = "reranker")]
+    pub models: Vec<String>,
+    /// Draw how the scores shown agree with the judgements; what nobody judged counts as not relevant
+    #[arg(long, value_name = "FILE.svg")]
+    pub reliability: Option<PathBuf>,
+    /// Count the questions whose best score is below X, from 0 to 1; that of the settings without it
+    #[arg(long, value_name = "X", value_parser = probability)]
+    pub threshold: Option<f32>,
+    /// Questions (as queries.jsonl) that nothing in the collection answers: do they get lower scores?
+    #[arg(long, value_name = "FILE")]
+    pub off_topic: Option<PathBuf>,
+    /// Write every question at every stage as JSON lines
+    #[arg(long, value_name = "FILE")]
+    pub per_query: Option<PathBuf>,
+    /// List every question at every stage in the JSON answer
+    #[arg(long)]
+    pub queries: bool,
+    /// Resamples of the paired bootstrap
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    #[arg(value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
+    pub resamples: u32,
+    /// Seed of the bootstrap and of the choice of notes
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
     /// Write what the final score of every reranked candidate was made of, as JSON lines (see models/train)
     #[arg(long, value_name = "FILE")]
     pub evidence: Option<PathBuf>,

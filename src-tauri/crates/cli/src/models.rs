@@ -77,7 +77,7 @@ impl Session<'_, '_> {
         Ok(())
     }
 
-    fn load_options(&self) -> LoadOptions {
+    pub(crate) fn load_options(&self) -> LoadOptions {
         LoadOptions {
             device: match self.options.device {
                 DeviceArg::Auto => DeviceChoice::Auto,

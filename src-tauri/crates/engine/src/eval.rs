@@ -7,18 +7,29 @@ use std::sync::Arc;
 use crate::chunk::Chunk;
 use crate::index::vectors::Quantized;
 use crate::index::{Generations, Passage, Row, RowState, Snapshot};
+use crate::notes::IndexedNotes;
 use crate::pipeline::{self, Models, Question};
 use crate::search::{Stage, TookMs};
 use crate::{Cancel, Embedder, EngineError, IndexProgress, Phase, Reranker};
 
-/// Documents embedded and written at once.
+/// Passages embedded and written at once.
 const DOCS_AT_ONCE: usize = 256;
 
-#[derive(Clone, Debug, PartialEq)]
+/// A passage of a collection. Neighbours of the same id are one document, found by the best of them.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EvalDoc {
     pub id: String,
     pub title: String,
+    /// The headings above the text, outermost first.
+    pub headings: Vec<String>,
     pub text: String,
+}
+
+impl EvalDoc {
+    /// What the models read of it: see [`crate::chunk::embedding_text`].
+    pub fn model_text(&self) -> String {
+        passage(self, 0).model_text()
+    }
 }
 
 /// A document in a ranking, with all that its score was made of.
@@ -36,28 +47,34 @@ pub struct RankedDoc {
     pub words: f32,
     /// 1-based rank among the candidates.
     pub recall_rank: usize,
+    /// What the first stage ranked it by: the fused z-score, or the one side's score where the other was silent.
+    pub first_score: f32,
 }
 
 /// Documents, best first.
 #[derive(Clone, Debug)]
 pub struct Ranking {
     pub docs: Vec<RankedDoc>,
+    /// The same candidates in the order of the cross-encoder alone; empty where it read none.
+    pub by_cross: Vec<RankedDoc>,
     pub took_ms: TookMs,
     /// The last stage that ran.
     pub stage: Stage,
 }
 
-/// An indexed test collection. Each document is one passage, however long: models read as much as fits their window.
+/// An indexed test collection. Each [`EvalDoc`] is one passage, however long: models read as much as fits their window.
 pub struct Collection {
     snapshot: Snapshot,
     models: Models,
 }
 
 impl Collection {
-    /// Opens the index in `dir`, made from `docs` if it is not there or was not finished.
+    /// Opens the index in `dir`, made from `docs` if it is not there or was not finished. What `known` has a vector of
+    /// is not embedded again.
     pub fn build(
         dir: &Path,
         docs: &[EvalDoc],
+        known: Option<&IndexedNotes>,
         embedder: Option<Arc<dyn Embedder>>,
         reranker: Option<Arc<dyn Reranker>>,
         progress: &mut dyn FnMut(&IndexProgress),
@@ -66,33 +83,36 @@ impl Collection {
         let generations = Generations::new(dir);
         let generation = generations.open_or_create(embedder.as_deref().map(|e| (e.id(), e.dimensions())))?;
         let snapshot = generation.snapshot()?;
-        if snapshot.n_files().map_err(|e| snapshot.failed(e))? != docs.len() {
+        let files: Vec<&[EvalDoc]> = docs.chunk_by(|a, b| a.id == b.id).collect();
+        if snapshot.n_files().map_err(|e| snapshot.failed(e))? != files.len() {
             let mut writer = generation.writer()?;
-            for (i, batch) in docs.chunks(DOCS_AT_ONCE).enumerate() {
+            let (mut done, mut rest) = (0, &files[..]);
+            while !rest.is_empty() {
                 if cancel.is_cancelled() {
                     return Err(EngineError::Cancelled);
                 }
-                let done = i * DOCS_AT_ONCE;
                 progress(&IndexProgress { phase: Phase::Vectors, done, total: docs.len(), current: None });
-                let passages: Vec<Passage> = batch.iter().map(passage).collect();
-                let vectors = match &embedder {
-                    Some(embedder) => {
-                        let texts: Vec<String> = passages.iter().map(Passage::model_text).collect();
-                        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-                        let vectors = embedder.embed_passages(&texts, cancel)?;
-                        vectors.iter().map(|v| Some(Quantized::from_f32(v))).collect()
-                    }
-                    None => vec![None; passages.len()],
-                };
-                for (passage, vector) in passages.into_iter().zip(vectors) {
-                    writer.replace(&row(&passage), &[passage], &[vector])?;
+                let (batch, later) = rest.split_at(files_of_a_batch(rest));
+                let batch: Vec<Vec<Passage>> = batch.iter().map(|file| passages(file)).collect();
+                let mut vectors = vectors(&batch.concat(), known, embedder.as_deref(), cancel)?.into_iter();
+                for file in &batch {
+                    done += file.len();
+                    let vectors: Vec<_> = vectors.by_ref().take(file.len()).collect();
+                    writer.replace(&row(file), file, &vectors)?;
                 }
+                rest = later;
             }
             writer.commit()?;
             writer.close()?;
         }
         let snapshot = generation.snapshot()?;
         Ok(Self { snapshot, models: Models { embedder, reranker } })
+    }
+
+    /// The same collection, read by another cross-encoder.
+    pub fn with_reranker(&self, reranker: Arc<dyn Reranker>) -> Self {
+        let models = Models { embedder: self.models.embedder.clone(), reranker: Some(reranker) };
+        Self { snapshot: self.snapshot.clone(), models }
     }
 
     /// The best `depth` documents for a question at a stage, from `candidates` candidates.
@@ -107,45 +127,94 @@ impl Collection {
         let question = Question { text: query, candidates: candidates.max(depth), stage };
         let question = if stage == Stage::Rerank { Question { candidates, ..question } } else { question };
         let answer = pipeline::run(&self.snapshot, &self.models, &question, cancel, &mut |_| {})?;
-        let mut docs = Vec::with_capacity(depth);
-        let mut seen = HashSet::new();
+        let mut ranked = Vec::with_capacity(answer.scored.len());
         for scored in answer.scored {
             let id = self.snapshot.passage(scored.candidate.address).map_err(|e| self.snapshot.failed(e))?.path;
-            if docs.len() < depth && seen.insert(id.clone()) {
-                docs.push(RankedDoc {
-                    id,
-                    score: scored.score,
-                    raw_score: scored.raw_score,
-                    cross: scored.cross,
-                    cosine: scored.candidate.evidence.cosine,
-                    words: scored.words,
-                    recall_rank: scored.recall_rank,
-                });
-            }
+            ranked.push(RankedDoc {
+                id,
+                score: scored.score,
+                raw_score: scored.raw_score,
+                cross: scored.cross,
+                cosine: scored.candidate.evidence.cosine,
+                words: scored.words,
+                recall_rank: scored.recall_rank,
+                first_score: scored.candidate.score,
+            });
         }
-        Ok(Ranking { docs, took_ms: answer.took_ms, stage: answer.stage })
+        let mut by_cross: Vec<RankedDoc> = ranked.iter().filter(|doc| doc.cross.is_some()).cloned().collect();
+        // By the raw score, which is finer: far from 0, calibrated ones are equal. Then as recalled.
+        by_cross.sort_by(|a, b| b.raw_score.total_cmp(&a.raw_score).then(a.recall_rank.cmp(&b.recall_rank)));
+        let (docs, by_cross) = (best_of_each(ranked, depth), best_of_each(by_cross, depth));
+        Ok(Ranking { docs, by_cross, took_ms: answer.took_ms, stage: answer.stage })
     }
 }
 
-fn passage(doc: &EvalDoc) -> Passage {
+/// The first passage of each document, `depth` of them at most.
+fn best_of_each(mut ranked: Vec<RankedDoc>, depth: usize) -> Vec<RankedDoc> {
+    let mut seen = HashSet::new();
+    ranked.retain(|doc| seen.len() < depth && seen.insert(doc.id.clone()));
+    ranked
+}
+
+/// How many of `files`, at least one, make a batch for the embedder.
+fn files_of_a_batch(files: &[&[EvalDoc]]) -> usize {
+    let mut n = 0;
+    let full = files.iter().position(|file| {
+        n += file.len();
+        n >= DOCS_AT_ONCE
+    });
+    full.map_or(files.len(), |i| i + 1)
+}
+
+/// A vector a passage, in order; none without an embedder.
+fn vectors(
+    passages: &[Passage],
+    known: Option<&IndexedNotes>,
+    embedder: Option<&dyn Embedder>,
+    cancel: &Cancel,
+) -> Result<Vec<Option<Quantized>>, EngineError> {
+    let Some(embedder) = embedder else { return Ok(vec![None; passages.len()]) };
+    let texts: Vec<String> = passages.iter().map(Passage::model_text).collect();
+    let mut vectors = Vec::with_capacity(texts.len());
+    for text in &texts {
+        vectors.push(match known {
+            Some(notes) => notes.vector_of(text, embedder.id())?,
+            None => None,
+        });
+    }
+    let unknown: Vec<&str> =
+        texts.iter().zip(&vectors).filter(|(_, vector)| vector.is_none()).map(|(text, _)| text.as_str()).collect();
+    let made = if unknown.is_empty() { Vec::new() } else { embedder.embed_passages(&unknown, cancel)? };
+    for (slot, made) in vectors.iter_mut().filter(|vector| vector.is_none()).zip(&made) {
+        *slot = Some(Quantized::from_f32(made));
+    }
+    Ok(vectors)
+}
+
+fn passages(file: &[EvalDoc]) -> Vec<Passage> {
+    file.iter().enumerate().map(|(ordinal, doc)| passage(doc, ordinal)).collect()
+}
+
+fn passage(doc: &EvalDoc, ordinal: usize) -> Passage {
+    let span = 0..doc.text.len();
     Passage {
         path: doc.id.clone(),
         title: doc.title.clone(),
         tags: Vec::new(),
-        chunk: Chunk { ordinal: 0, span: 0..doc.text.len(), heading_path: Vec::new(), text: doc.text.clone() },
+        chunk: Chunk { ordinal, span, heading_path: doc.headings.clone(), text: doc.text.clone() },
     }
 }
 
-fn row(passage: &Passage) -> Row {
+fn row(file: &[Passage]) -> Row {
     Row {
-        path: passage.path.clone().into(),
+        path: file.first().map_or_else(Default::default, |passage| passage.path.clone().into()),
         state: RowState::Indexed,
         reason: None,
         at: 0,
         embedded: true,
-        passages: 1,
+        passages: file.len(),
         modified: 0,
         changed: 0,
-        size: passage.chunk.text.len() as u64,
+        size: file.iter().map(|passage| passage.chunk.text.len() as u64).sum(),
     }
 }

@@ -1,134 +1,168 @@
-//! `nuthatch eval`: how well each stage ranks a test collection with known answers.
+//! `nuthatch eval`: how well each stage ranks a test collection with known answers, or one's own notes.
 
-use std::sync::Arc;
+use std::path::Path;
 
-use nuthatch_engine::eval::Collection;
-use nuthatch_engine::{Embedder, Reranker, Stage};
+use nuthatch_engine::notes::IndexedNotes;
+use nuthatch_engine::{Engine, Stage};
 
 use crate::args::EvalArgs;
-use crate::eval::beir::TestSet;
+use crate::eval::answerable::Answerable;
+use crate::eval::asking::{Asked, Asking, name};
+use crate::eval::beir::read_questions;
+use crate::eval::compare::{self, Bootstrap};
 use crate::eval::evidence::Evidence;
-use crate::eval::report::{self, DEPTH, Measures, Report, Stages, Tally};
+use crate::eval::indexing::{self, duration};
+use crate::eval::known_item::{self, About};
+use crate::eval::models;
+use crate::eval::output::Output;
+use crate::eval::reliability::Calibration;
+use crate::eval::report::{self, KnownItems, Report};
+use crate::eval::run::Run;
+use crate::eval::sweep::Sweep;
+use crate::eval::test_set::TestSet;
+use crate::eval::wanted::{Wanted, load_models};
+use crate::eval::{chart, per_query, plain_words};
 use crate::failure::Failure;
-use crate::progress::{self, IndexBar};
 use crate::session::Session;
 
-const ALL: [Stage; 4] = [Stage::Lexical, Stage::Vector, Stage::Hybrid, Stage::Rerank];
+/// A sweep that takes longer is announced.
+const LONG_SECONDS: f64 = 60.0;
 
 pub(crate) fn run(args: &EvalArgs, session: &mut Session<'_, '_>) -> Result<(), Failure> {
-    let mut set = TestSet::read(&args.dir).map_err(|error| Failure::failed("test_set", error.to_string()))?;
-    if let Some(limit) = args.limit_queries {
-        set.questions.truncate(limit as usize);
-    }
-    let asked: Vec<Stage> = args.stage.iter().copied().map(Stage::from).collect();
-    let mut stages: Vec<Stage> = ALL.into_iter().filter(|stage| asked.is_empty() || asked.contains(stage)).collect();
-
-    let (embedder, reranker) = load_models(args, &asked, &mut stages, session)?;
-    let collection = index(&set, embedder, reranker, session)?;
+    let wanted = Wanted::of(args)?;
+    let engine = session.engine()?;
+    let (set, notes, about) = test_set(args, &engine, session)?;
+    let off_topic = args.off_topic.as_deref().map(|file| off_topic(file, args.limit_queries)).transpose()?;
+    let chart = args.chart.as_deref().map(Output::create).transpose()?;
+    let diagram = args.reliability.as_deref().map(Output::create).transpose()?;
+    let lines = args.per_query.as_deref().map(Output::create).transpose()?;
     let mut evidence = args.evidence.as_deref().map(Evidence::create).transpose()?;
-    let mut measured = Stages::default();
+
+    let (stages, embedder, models) = load_models(args, &wanted, &engine, session)?;
+    let reranker = models.first().map(|model| model.reranker.clone());
+    let collection = indexing::collection(&set, notes.as_ref(), embedder, reranker, session)?;
+    let candidates = usize::from(args.candidates);
+    let model = models.first().map(|model| model.name.as_str());
+    let asking = |stage, label: &str| Asking {
+        collection: &collection,
+        set: &set,
+        stage,
+        candidates,
+        model,
+        label: label.to_owned(),
+    };
+    let (mut runs, mut reranked, mut last): (Vec<Run>, Option<Asked>, _) = (Vec::new(), None, None);
     for stage in stages {
         let kept = evidence.as_mut().filter(|_| stage == Stage::Rerank);
-        if let Some(measures) = measure(&collection, &set, stage, usize::from(args.candidates), kept, session)? {
-            measured.set(stage, measures);
+        let Some(asked) = asking(stage, "").ask(kept, session)? else { continue };
+        runs.push(asked.run.clone());
+        last = Some((stage, asked.run.best_scores()));
+        if stage == Stage::Rerank {
+            runs.extend(asked.cross.clone());
+            reranked = Some(asked);
         }
     }
     if let Some(evidence) = evidence {
         evidence.finish()?;
     }
+    if let (Some(why), None) = (wanted.reranking, &reranked) {
+        return Err(Failure::failed("model", format!("{why} measures reranking, which did not take place")));
+    }
 
-    let dir = args.dir.display().to_string();
-    let report = Report { dir, n_docs: set.documents.len(), n_queries: set.questions.len(), stages: measured };
+    let bootstrap = Bootstrap { resamples: args.resamples, seed: args.seed };
+    let stages = report::by_stage(&runs);
+    let comparisons = compare::stages(&runs, bootstrap);
+    let best_scores = last.map(|(stage, real)| {
+        let off_topic = off_topic.as_ref().map(|texts| asking(stage, "off topic").best_scores(texts, session));
+        let threshold = args.threshold.or(engine.settings().threshold);
+        let of = |off_topic: Option<Vec<f32>>| Answerable::new(name(stage), threshold, &real, off_topic.as_deref());
+        off_topic.transpose().map(of)
+    });
+    let best_scores = best_scores.transpose()?;
+
+    let (mut table, mut depths) = (None, None);
+    if let Some(asked) = &reranked {
+        if !args.models.is_empty() {
+            let (rows, others) = models::compare_all(&models, asked, &asking(Stage::Rerank, ""), bootstrap, session)?;
+            table = Some(rows);
+            runs.extend(others);
+        }
+        if !wanted.depths.is_empty() {
+            announce(&wanted.depths, candidates, asked, session)?;
+            let hybrid = stages.get("hybrid").copied();
+            depths = Some(Sweep::run(&collection, &set, &wanted.depths, (candidates, asked), hybrid, session)?);
+        }
+    }
+    let calibration = reranked.as_ref().and_then(|asked| Calibration::of(&asked.judged));
+    let known_items = about
+        .map(|about: About| KnownItems { about, summary: plain_words::summary(&runs, &comparisons, depths.as_ref()) });
+
+    let subtitle = subtitle(&set, model);
+    if let (Some(chart), Some(depths)) = (chart, &depths) {
+        chart.text(&chart::sweep(depths, &subtitle))?;
+    }
+    if let (Some(diagram), Some(calibration)) = (diagram, &calibration) {
+        diagram.text(&chart::reliability(&calibration.shown, &subtitle))?;
+    }
+    let queries = (lines.is_some() || args.queries).then(|| per_query::lines(&set, &runs));
+    if let (Some(lines), Some(queries)) = (lines, &queries) {
+        lines.json_lines(queries)?;
+    }
+    let report = Report {
+        dir: set.name.clone(),
+        n_docs: set.documents.len(),
+        n_queries: set.questions.len(),
+        stages,
+        comparisons,
+        calibration,
+        best_scores,
+        depths,
+        models: table,
+        known_items,
+        queries: queries.filter(|_| args.queries),
+    };
     session.answer(&report, |out, style| report::write(out, &report, style))
 }
 
-type Loaded = (Option<Arc<dyn Embedder>>, Option<Arc<dyn Reranker>>);
-
-/// Loads what `stages` take, and strikes off those whose model is not there, unless they were `asked` for by name.
-fn load_models(
+fn test_set(
     args: &EvalArgs,
-    asked: &[Stage],
-    stages: &mut Vec<Stage>,
-    session: &mut Session<'_, '_>,
-) -> Result<Loaded, Failure> {
-    let engine = session.engine()?;
-    let (mut embedder, mut reranker) = (None, None);
-    if stages.iter().any(|stage| *stage != Stage::Lexical) {
-        let name = args.embedder.embedder.as_deref();
-        match session.embedder(&engine, name) {
-            Ok(model) => embedder = Some(model),
-            Err(failure) if name.is_some() || asked.iter().any(|s| matches!(s, Stage::Vector | Stage::Hybrid)) => {
-                return Err(failure);
-            }
-            Err(failure) => {
-                session.note(&format!("vector and hybrid are not measured, no bi-encoder: {failure}"))?;
-                stages.retain(|stage| !matches!(stage, Stage::Vector | Stage::Hybrid));
-            }
+    engine: &Engine,
+    session: &Session<'_, '_>,
+) -> Result<(TestSet, Option<IndexedNotes>, Option<About>), Failure> {
+    let failed = |message| Failure::failed("test_set", message);
+    if let Some(dir) = &args.dir {
+        let mut set = TestSet::read(dir).map_err(|error| failed(error.to_string()))?;
+        if let Some(limit) = args.limit_queries {
+            set.questions.truncate(limit as usize);
         }
+        return Ok((set, None, None));
     }
-    if stages.contains(&Stage::Rerank) {
-        let name = args.reranker.reranker.as_deref();
-        match session.reranker(&engine, name) {
-            Ok(model) => reranker = Some(model),
-            Err(failure) if name.is_some() || !asked.is_empty() => return Err(failure),
-            Err(failure) => {
-                session.note(&format!("rerank is not measured, no cross-encoder: {failure}"))?;
-                stages.retain(|stage| *stage != Stage::Rerank);
-            }
-        }
-    }
-    Ok((embedder, reranker))
+    let notes = IndexedNotes::open(session.data_dir(), &engine.settings().folders)?;
+    let limit = args.limit_queries.map_or(known_item::LIMIT, |limit| limit as usize);
+    let built = known_item::build(&notes, session.data_dir(), limit, args.seed);
+    let (set, about) = built.map_err(|error| failed(error.to_string()))?;
+    Ok((set, Some(notes), Some(about)))
 }
 
-/// The index of the collection, made once for each content and bi-encoder.
-fn index(
-    set: &TestSet,
-    embedder: Option<Arc<dyn Embedder>>,
-    reranker: Option<Arc<dyn Reranker>>,
-    session: &mut Session<'_, '_>,
-) -> Result<Collection, Failure> {
-    let mut name = blake3::Hasher::new();
-    name.update(set.corpus_hash.as_bytes());
-    name.update(embedder.as_deref().map_or("", Embedder::id).as_bytes());
-    let dir = session.data_dir().join("eval").join(&name.finalize().to_hex()[..32]);
-    let mut bar = IndexBar::new(session.shows_progress());
-    let mut show = |progress: &_| bar.show(progress);
-    Ok(Collection::build(&dir, &set.documents, embedder, reranker, &mut show, &session.cancel())?)
+fn off_topic(file: &Path, limit: Option<u32>) -> Result<Vec<String>, Failure> {
+    let questions = read_questions(file).map_err(|error| Failure::failed("test_set", error.to_string()))?;
+    let limit = limit.map_or(usize::MAX, |limit| limit as usize);
+    Ok(questions.into_iter().take(limit).map(|question| question.text).collect())
 }
 
-/// Asks every question at `stage`; `None` if the engine could not go that far.
-fn measure(
-    collection: &Collection,
-    set: &TestSet,
-    stage: Stage,
-    candidates: usize,
-    mut evidence: Option<&mut Evidence>,
-    session: &mut Session<'_, '_>,
-) -> Result<Option<Measures>, Failure> {
-    let name = report::name(stage);
-    let cancel = session.cancel();
-    // What is loaded or opened at the first question (dictionaries, files) is not the stage's time.
-    if let Some((question, _)) = set.questions.first() {
-        let reached = collection.rank(&question.text, stage, candidates.min(1), 1, &cancel)?.stage;
-        if reached != stage {
-            session
-                .note(&format!("{name} is not measured: the search went no further than {}", report::name(reached)))?;
-            return Ok(None);
-        }
+/// Says how long the sweep takes, where it takes long.
+fn announce(depths: &[u16], measured: usize, asked: &Asked, session: &mut Session<'_, '_>) -> Result<(), Failure> {
+    let ms_a_candidate = asked.run.means().ms_per_query / measured as f64;
+    let n: usize = depths.iter().map(|depth| usize::from(*depth)).filter(|depth| *depth != measured).sum();
+    let seconds = ms_a_candidate * (n * asked.run.outcomes.len()) as f64 / 1000.0;
+    if seconds < LONG_SECONDS {
+        return Ok(());
     }
-    let bar = progress::bar(session.shows_progress(), name, set.questions.len() as u64);
-    let mut tally = Tally::default();
-    for (question, judgements) in &set.questions {
-        // One more than is measured: the question itself may be among them.
-        let ranking = collection.rank(&question.text, stage, candidates, DEPTH + 1, &cancel)?;
-        let ids: Vec<&str> =
-            ranking.docs.iter().map(|doc| doc.id.as_str()).filter(|id| !set.is_itself(question, id)).collect();
-        if let Some(evidence) = &mut evidence {
-            evidence.add(&question.id, &ranking.docs, |doc| judgements.get(doc).copied().unwrap_or_default())?;
-        }
-        tally.add(&ids, judgements, ranking.took_ms.total);
-        bar.inc(1);
-    }
-    bar.finish_and_clear();
-    Ok(Some(tally.means()))
+    session.note(&format!("the other numbers of candidates take about {} more", duration(seconds)))
+}
+
+fn subtitle(set: &TestSet, model: Option<&str>) -> String {
+    let name = Path::new(&set.name).file_name().map_or(set.name.clone(), |name| name.to_string_lossy().into_owned());
+    let (n_docs, n_questions) = (set.documents.len(), set.questions.len());
+    format!("{name}: {n_questions} questions, {n_docs} passages; {}", model.unwrap_or("no cross-encoder"))
 }

@@ -12,6 +12,7 @@ use nuthatch_engine::eval::EvalDoc;
 use serde::Deserialize;
 
 use crate::eval::metrics::Judgements;
+use crate::eval::test_set::{Question, TestSet, hash};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BeirError {
@@ -25,6 +26,8 @@ pub(crate) enum BeirError {
     Twice { path: PathBuf, id: String },
     #[error("{} judges none of the questions in {}", qrels.display(), queries.display())]
     NothingJudged { qrels: PathBuf, queries: PathBuf },
+    #[error("{} holds no question: give one a line, as {{\"_id\": \"1\", \"text\": \"...\"}}", path.display())]
+    NoQuestion { path: PathBuf },
 }
 
 #[derive(Debug, Deserialize)]
@@ -35,25 +38,6 @@ struct Document {
     title: String,
     #[serde(default)]
     text: String,
-}
-
-#[derive(Debug, Deserialize)]
-pub(crate) struct Question {
-    #[serde(rename = "_id")]
-    pub(crate) id: String,
-    pub(crate) text: String,
-}
-
-/// A test collection: documents, and the questions that have a relevant one.
-#[derive(Debug)]
-pub(crate) struct TestSet {
-    pub(crate) documents: Vec<EvalDoc>,
-    /// Names the content of the corpus, 32 hexadecimal digits.
-    pub(crate) corpus_hash: String,
-    /// In the order of the file, each with its judgements.
-    pub(crate) questions: Vec<(Question, Judgements)>,
-    /// Questions that are themselves a document of the same id and text (as in ArguAna): not their own answer.
-    own_document: HashSet<String>,
 }
 
 impl TestSet {
@@ -77,28 +61,28 @@ impl TestSet {
         let asked: HashMap<&str, &str> =
             questions.iter().map(|(question, _)| (question.id.as_str(), question.text.trim())).collect();
         let (mut documents, mut seen, mut own_document) = (Vec::new(), HashSet::new(), HashSet::new());
-        let mut hash = blake3::Hasher::new();
         for document in json_lines::<Document>(&corpus)? {
             let Document { id, title, text } = document?;
             if !seen.insert(id.clone()) {
                 return Err(BeirError::Twice { path: corpus, id });
             }
-            for field in [&id, &title, &text] {
-                hash.update(&(field.len() as u64).to_le_bytes()).update(field.as_bytes());
-            }
             if asked.get(id.as_str()).is_some_and(|question| *question == text.trim()) {
                 own_document.insert(id.clone());
             }
-            documents.push(EvalDoc { id, title, text });
+            documents.push(EvalDoc { id, title, headings: Vec::new(), text });
         }
-        let corpus_hash = hash.finalize().to_hex()[..32].to_owned();
-        Ok(Self { documents, corpus_hash, questions, own_document })
+        let corpus_hash = hash(&documents);
+        Ok(Self { name: dir.display().to_string(), documents, corpus_hash, questions, own_document, ..Self::default() })
     }
+}
 
-    /// Whether ranking document `id` for `question` would only find the question again.
-    pub(crate) fn is_itself(&self, question: &Question, id: &str) -> bool {
-        question.id == id && self.own_document.contains(id)
+/// Questions of a file like `queries.jsonl`, with no judgements.
+pub(crate) fn read_questions(path: &Path) -> Result<Vec<Question>, BeirError> {
+    let questions: Vec<Question> = json_lines(path)?.collect::<Result<_, _>>()?;
+    if questions.is_empty() {
+        return Err(BeirError::NoQuestion { path: path.to_owned() });
     }
+    Ok(questions)
 }
 
 /// Grades by question, of the questions that have a relevant document.

@@ -23,6 +23,7 @@ struct Line<'a> {
     cosine: Option<f32>,
     words: f32,
     recall_rank: usize,
+    first_score: f32,
 }
 
 impl Evidence {
@@ -47,6 +48,7 @@ impl Evidence {
                 cosine: doc.cosine,
                 words: doc.words,
                 recall_rank: doc.recall_rank,
+                first_score: doc.first_score,
             };
             let written = serde_json::to_writer(&mut self.out, &line).map_err(std::io::Error::from);
             written.and_then(|()| self.out.write_all(b"\n")).map_err(|error| cannot_write(&self.path, &error))?;

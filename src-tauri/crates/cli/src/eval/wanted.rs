@@ -1,0 +1,93 @@
+//! What is to be measured, and the models that takes.
+
+use std::sync::Arc;
+
+use nuthatch_engine::{Embedder, Engine, Stage};
+
+use crate::args::EvalArgs;
+use crate::eval::models::{self, Named};
+use crate::eval::sweep;
+use crate::failure::Failure;
+use crate::session::Session;
+
+const ALL: [Stage; 4] = [Stage::Lexical, Stage::Vector, Stage::Hybrid, Stage::Rerank];
+
+/// Depths tried on one's own notes, where none were given.
+const DEPTHS_OF_MINE: [u16; 5] = [10, 20, 30, 50, 100];
+
+/// What the arguments come to.
+pub(crate) struct Wanted {
+    /// Those named.
+    pub(crate) asked: Vec<Stage>,
+    /// Those named, or all.
+    pub(crate) stages: Vec<Stage>,
+    /// Of the sweep; empty for none.
+    pub(crate) depths: Vec<u16>,
+    /// The option that cannot do without reranking.
+    pub(crate) reranking: Option<&'static str>,
+}
+
+impl Wanted {
+    pub(crate) fn of(args: &EvalArgs) -> Result<Self, Failure> {
+        let asked: Vec<Stage> = args.stage.iter().copied().map(Stage::from).collect();
+        let stages: Vec<Stage> = ALL.into_iter().filter(|stage| asked.is_empty() || asked.contains(stage)).collect();
+        let sweeps = args.depth_sweep || args.chart.is_some();
+        let depths = match (args.depths.as_slice(), stages.contains(&Stage::Rerank)) {
+            ([], _) if sweeps => sweep::DEPTHS.to_vec(),
+            ([], true) if args.mine => DEPTHS_OF_MINE.to_vec(),
+            (depths, _) => depths.to_vec(),
+        };
+        let needs = [
+            ("--depth-sweep", args.depth_sweep),
+            ("--depths", !args.depths.is_empty()),
+            ("--chart", args.chart.is_some()),
+            ("--reliability", args.reliability.is_some()),
+            ("--model", !args.models.is_empty()),
+        ];
+        let reranking = needs.into_iter().find(|(_, given)| *given).map(|(option, _)| option);
+        if let (Some(option), false) = (reranking, stages.contains(&Stage::Rerank)) {
+            return Err(Failure::usage(format!("{option} measures reranking: add --stage rerank, or name no stage")));
+        }
+        Ok(Self { asked, stages, depths, reranking })
+    }
+}
+
+pub(crate) type Loaded = (Vec<Stage>, Option<Arc<dyn Embedder>>, Vec<Named>);
+
+/// Loads what the stages take, and strikes off those whose model is not there, unless they were asked for by name.
+pub(crate) fn load_models(
+    args: &EvalArgs,
+    wanted: &Wanted,
+    engine: &Engine,
+    session: &mut Session<'_, '_>,
+) -> Result<Loaded, Failure> {
+    let Wanted { asked, .. } = wanted;
+    let (mut stages, mut embedder, mut models) = (wanted.stages.clone(), None, Vec::new());
+    if stages.iter().any(|stage| *stage != Stage::Lexical) {
+        let name = args.embedder.embedder.as_deref();
+        match session.embedder(engine, name) {
+            Ok(model) => embedder = Some(model),
+            Err(failure) if name.is_some() || asked.iter().any(|s| matches!(s, Stage::Vector | Stage::Hybrid)) => {
+                return Err(failure);
+            }
+            Err(failure) => {
+                session.note(&format!("vector and hybrid are not measured, no bi-encoder: {failure}"))?;
+                stages.retain(|stage| !matches!(stage, Stage::Vector | Stage::Hybrid));
+            }
+        }
+    }
+    if stages.contains(&Stage::Rerank) {
+        let name = args.reranker.reranker.as_deref();
+        let names =
+            if args.models.is_empty() { vec![name] } else { args.models.iter().map(|n| Some(n.as_str())).collect() };
+        match names.into_iter().map(|name| models::load(engine, name, session)).collect() {
+            Ok(loaded) => models = loaded,
+            Err(failure) if name.is_some() || !asked.is_empty() || wanted.reranking.is_some() => return Err(failure),
+            Err(failure) => {
+                session.note(&format!("rerank is not measured, no cross-encoder: {failure}"))?;
+                stages.retain(|stage| *stage != Stage::Rerank);
+            }
+        }
+    }
+    Ok((stages, embedder, models))
+}

@@ -1,102 +1,77 @@
 #!/usr/bin/env python3
 """Fit the sigmoid that turns the cross-encoder's logit into a probability of relevance (Platt scaling).
 
-usage: calibrate.py --data DATA --cross CROSS_ENCODER_DIR --out calibration.json [--queries 40]
+usage: calibrate.py --was SLOPE OFFSET --out calibration.json [--rewrite] NAME=EVIDENCE.jsonl [NAME=EVIDENCE.jsonl ...]
 
-Articles that were held out of training give the queries (English and Chinese, questions and headings, equally many of each source).
-Each query recalls its first 100 by BM25 among all passages of its source; those at `RANKS`, weighted for the ranks they stand for, and
-the positive are scored. Only the group's positive counts as relevant, so the probabilities err on the low side. Every other query is
-left out of the fit, and the expected calibration error is measured on those.
+EVIDENCE comes from `nuthatch eval DIR --stage rerank --evidence EVIDENCE.jsonl`, run with the calibration --was: the first hundred of the
+hybrid, as the app hands them to the cross-encoder. Every set weighs the same; each is left out once, and the expected calibration error
+is that of the set left out. A candidate that nobody judged counts as not relevant, so probabilities err on the low side.
+--rewrite puts the new probabilities into the evidence files, for `fit_blend.py`.
 """
 import argparse
 import json
-import random
 from pathlib import Path
 
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit
-from tokenizers import Tokenizer
-from transformers import AutoModelForSequenceClassification
 
-import data
-import groups
-import retrieval
-from evaluate import cross_scores
-from train_cross import Pairs
-
-SEED, RECALLED, BINS = 9, 100, 10
-SOURCES = ("squad", "md", "medquad", "pubmedqa", "zhqa", "zhmd")
-RANKS = (0, 1, 2, 3, 4, 6, 8, 11, 15, 20, 27, 36, 48, 64, 85)  # denser where the app reads; a candidate at each
+BINS = 10
 
 
-def platt(logits: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
-    """Platt (1999): cross-entropy with targets pulled in from 0 and 1 by one observation."""
-    positives, negatives = labels.sum(), (1 - labels).sum()
-    target = np.where(labels > 0, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+def platt(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float]:
+    """Platt (1999): cross-entropy with targets pulled in from 0 and 1 by one observation; (logits, labels) of each set."""
 
     def loss(ab: np.ndarray) -> float:
-        z = ab[0] * logits + ab[1]
-        return float((weights * (np.logaddexp(0, z) - target * z)).sum() / weights.sum())
+        total = 0.0
+        for logits, labels in parts:
+            positives, negatives = labels.sum(), (1 - labels).sum()
+            target = np.where(labels > 0, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+            z = ab[0] * logits + ab[1]
+            total += float(np.mean(np.logaddexp(0, z) - target * z)) / len(parts)
+        return total
 
-    a, b = minimize(loss, np.array([1.0, 0.0]), method="BFGS").x
+    a, b = minimize(loss, np.array([1.0, -2.0]), method="BFGS").x
     return float(a), float(b)
 
 
-def calibration_error(p: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> float:
-    """Expected calibration error over equally wide bins."""
-    bins = np.minimum((p * BINS).astype(int), BINS - 1)
-    gaps = [abs((weights * (p - labels))[bins == b].sum()) for b in range(BINS)]
-    return float(sum(gaps) / weights.sum())
+def table(p: np.ndarray, labels: np.ndarray) -> tuple[float, list[list[float]]]:
+    """Expected calibration error, and for each bin the mean prediction, the share relevant and the number of pairs."""
+    which = np.minimum((p * BINS).astype(int), BINS - 1)
+    rows = [[round(float(p[which == b].mean()), 3), round(float(labels[which == b].mean()), 3), int((which == b).sum())] for b in range(BINS) if (which == b).any()]
+    return sum(abs(m - r) * n for m, r, n in rows) / len(p), rows
 
 
 def main() -> None:
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    args.add_argument("--data", type=Path, required=True)
-    args.add_argument("--cross", type=Path, required=True)
+    args.add_argument("--was", type=float, nargs=2, required=True)
     args.add_argument("--out", type=Path, required=True)
-    args.add_argument("--queries", type=int, default=40, help="of each source")
+    args.add_argument("--rewrite", action="store_true")
+    args.add_argument("sets", nargs="+")
     args = args.parse_args()
-    rng = random.Random(SEED)
-    model = AutoModelForSequenceClassification.from_pretrained(args.cross, dtype="float32").eval()
-    pairs = Pairs(Tokenizer.from_file(str(args.cross / "tokenizer.json")))
-    validation = groups.load(args.data).validation
+    slope, offset = args.was
+    files = {name: Path(path) for name, path in (a.split("=", 1) for a in args.sets)}
+    rows = {name: [json.loads(line) for line in path.read_text("utf8").splitlines()] for name, path in files.items()}
 
-    rows = []  # (logit, label, weight, in the fit?, Chinese?)
-    for source in SOURCES:
-        passages = list(dict.fromkeys(data.read_group_docs(args.data, source).values()))
-        index = {p: i for i, p in enumerate(passages)}
-        bm25 = retrieval.Bm25(passages)
-        for n, group in enumerate([g for g in validation if g.source == source][: args.queries]):
-            row = bm25.scores([group.query])[0]
-            recalled = np.argsort(-row, kind="stable")[:RECALLED]
-            positive = index[group.passages[0]]
-            # what one candidate stands for: the ranks up to the next one
-            spans = np.diff([*RANKS, RECALLED])
-            chosen = {int(recalled[r]): float(s) for r, s in zip(RANKS, spans) if recalled[r] != positive}
-            if positive in recalled:
-                chosen[positive] = 1.0
-            logit = cross_scores(model, pairs, group.query, [passages[d] for d in chosen])
-            for value, (doc, weight) in zip(logit, chosen.items()):
-                rows.append((value, doc == positive, weight, n % 2 == 0, data.is_chinese(group.query)))
-        print(source, len(rows), flush=True)
-    logits, labels, weights, fit, chinese = (np.array(c, float) for c in zip(*rows))
-    fit = fit > 0
-    a, b = platt(logits[fit], labels[fit], weights[fit])
-    p = expit(a * logits + b)
-    held_out = ~fit
-    result = {"a": round(a, 4), "b": round(b, 4), "n": int(fit.sum()), "n_held_out": int(held_out.sum()), "positives": int(labels.sum())}
-    for name, part in {"ece": held_out, "ece_en": held_out & (chinese == 0), "ece_zh": held_out & (chinese > 0)}.items():
-        result[name] = round(calibration_error(p[part], labels[part], weights[part]), 4)
-    table = []
-    for low in np.arange(BINS) / BINS:
-        part = held_out & (p >= low) & (p < low + 1 / BINS + (low > 0.85))
-        if part.any():
-            w = weights[part]
-            table.append([round(float((w * p[part]).sum() / w.sum()), 3), round(float((w * labels[part]).sum() / w.sum()), 3), int(part.sum())])
-    result["held_out_bins"] = {"columns": ["mean predicted", "share relevant", "pairs"], "rows": table}
-    args.out.write_text(json.dumps(result) + "\n", "utf8")
-    print(json.dumps(result))
+    def logits(name: str) -> np.ndarray:
+        p = np.clip(np.array([r["cross"] for r in rows[name]], float), 1e-7, 1 - 1e-7)
+        return (np.log(p / (1 - p)) - offset) / slope
+
+    data = {name: (logits(name), np.array([r["relevance"] > 0 for r in rows[name]], float)) for name in files}
+    left_out = {}
+    for name, (raw, labels) in data.items():
+        a, b = platt([d for other, d in data.items() if other != name])
+        error, bins = table(expit(a * raw + b), labels)
+        left_out[name] = {"a": round(a, 3), "b": round(b, 3), "ece": round(error, 4), "bins": bins}
+        print(f"{name:<14} ece {error:.4f}  {bins}")
+    a, b = platt(list(data.values()))
+    args.out.write_text(json.dumps({"a": round(a, 4), "b": round(b, 4), "bins": ["mean predicted", "share relevant", "pairs"], "left_out": left_out}, indent=1) + "\n", "utf8")
+    print(f"slope = {a:.4f}, offset = {b:.3f}")
+    if args.rewrite:
+        for name, path in files.items():
+            for row, p in zip(rows[name], expit(a * data[name][0] + b)):
+                row["cross"] = float(p)
+            path.write_text("".join(json.dumps(row) + "\n" for row in rows[name]), "utf8")
 
 
 if __name__ == "__main__":

@@ -5,11 +5,12 @@ use crate::pipeline::Answer;
 use crate::search::Stage;
 
 /// A logistic regression over the evidence:
-/// `sigmoid(offset + cross * logit(p) + cosine * cos + words * share - rank * ln(recall rank))`, where `p` is the
-/// cross-encoder's calibrated score and `share` the part of the question's weight in words that the passage holds.
+/// `sigmoid(offset + cross * logit(p) + cosine * cos + words * share - rank * ln(recall rank) + first * z)`, where `p`
+/// is the cross-encoder's calibrated score, `share` the part of the question's weight in words that the passage holds,
+/// and `z` the first stage's score, standardised over the candidates.
 ///
-/// Fitted by `models/train/fit_blend.py`, each development set left out once; the sets and what came out stand in
-/// `models/train/README.md`.
+/// [`RERANKED`] was fitted by `models/train/fit_blend.py`, each set left out once; the sets and what came out stand in
+/// `models/train/README.md`. The others were set by hand: a first stage's scores say little across questions.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Blend {
     pub offset: f32,
@@ -17,6 +18,7 @@ pub(crate) struct Blend {
     pub cosine: f32,
     pub words: f32,
     pub rank: f32,
+    pub first: f32,
 }
 
 /// What is known of one passage.
@@ -29,15 +31,22 @@ pub(crate) struct Known {
     pub words: f32,
     /// 1-based place among the candidates.
     pub recall_rank: usize,
+    /// The first stage's score as a z-score among the candidates; 0 where they are all alike.
+    pub first: f32,
 }
 
 /// After the cross-encoder.
-pub(crate) const RERANKED: Blend = Blend { offset: -5.41, cross: 0.215, cosine: 6.46, words: 4.3, rank: 0.538 };
+pub(crate) const RERANKED: Blend =
+    Blend { offset: -11.753, cross: 0.465, cosine: 12.918, words: 0.0, rank: 0.065, first: 0.33 };
 
 /// Before it: what words alone, vectors alone and both say.
-pub(crate) const LEXICAL: Blend = Blend { offset: -1.0, cross: 0.0, cosine: 0.0, words: 2.5, rank: 0.6 };
-pub(crate) const VECTOR: Blend = Blend { offset: -13.0, cross: 0.0, cosine: 15.0, words: 0.0, rank: 0.6 };
-pub(crate) const HYBRID: Blend = Blend { offset: -0.5, cross: 0.0, cosine: 0.0, words: 1.5, rank: 0.7 };
+pub(crate) const LEXICAL: Blend = Blend { offset: -1.0, cross: 0.0, cosine: 0.0, words: 2.5, rank: 0.6, first: 0.0 };
+pub(crate) const VECTOR: Blend = Blend { offset: -13.0, cross: 0.0, cosine: 15.0, words: 0.0, rank: 0.6, first: 0.0 };
+pub(crate) const HYBRID: Blend = Blend { offset: -0.5, cross: 0.0, cosine: 0.0, words: 1.5, rank: 0.7, first: 0.0 };
+
+/// The cosine of a passage that has no vector, for the blend: that of a middling candidate on the sets it was fitted
+/// on, so that an index without vectors is judged by the cross-encoder and not condemned.
+const ABSENT_COSINE: f32 = 0.81;
 
 /// A question whose best reranked score is below has probably no answer here. `models/train/README.md` says how often
 /// that is right for questions from another domain, and wrong for others.
@@ -49,7 +58,7 @@ pub(crate) fn nothing_answers(answer: &Answer) -> bool {
 }
 
 impl Blend {
-    /// In `0..=1`; what is absent counts as 0.
+    /// In `0..=1`. What is absent counts as 0, a cosine as a middling one.
     pub(crate) fn score(self, known: &Known) -> f32 {
         let logit = known.cross.map_or(0.0, |p| {
             let p = p.clamp(1e-6, 1.0 - 1e-6);
@@ -57,8 +66,12 @@ impl Blend {
         });
         let rank = (known.recall_rank.max(1) as f32).ln();
         sigmoid(
-            self.offset + self.cross * logit + self.cosine * known.cosine.unwrap_or(0.0) + self.words * known.words
-                - self.rank * rank,
+            self.offset
+                + self.cross * logit
+                + self.cosine * known.cosine.unwrap_or(ABSENT_COSINE)
+                + self.words * known.words
+                - self.rank * rank
+                + self.first * known.first,
         )
     }
 }

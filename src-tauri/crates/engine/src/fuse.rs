@@ -2,7 +2,7 @@
 
 /// Weight of the cosine in the weighted sum; the rest is BM25's. See `models/train/README.md` for the sets it was
 /// chosen on.
-pub const COSINE_WEIGHT: f32 = 0.4;
+pub const COSINE_WEIGHT: f32 = 0.5;
 
 /// Constant of reciprocal rank fusion (Cormack, Clarke and Buettcher 2009).
 const RRF_K: f32 = 60.0;
@@ -39,7 +39,7 @@ fn reciprocal(rank: Option<usize>) -> f32 {
 }
 
 /// `(x - mean) / standard deviation`; an absent value counts as the lowest, all-equal values as 0.
-fn z_scores(values: impl Iterator<Item = Option<f32>>) -> Vec<f32> {
+pub(crate) fn z_scores(values: impl Iterator<Item = Option<f32>>) -> Vec<f32> {
     let values: Vec<Option<f32>> = values.collect();
     let lowest = values.iter().flatten().copied().fold(f32::INFINITY, f32::min);
     let values: Vec<f32> = values.into_iter().map(|v| v.unwrap_or(lowest)).collect();

@@ -165,7 +165,7 @@ fn first_stage(
         .enumerate()
         .map(|(i, candidate)| {
             let words = words.share(candidate.evidence.bm25);
-            let known = Known { cross: None, cosine: candidate.evidence.cosine, words, recall_rank: i + 1 };
+            let known = Known { cross: None, cosine: candidate.evidence.cosine, words, recall_rank: i + 1, first: 0.0 };
             ceiling = ceiling.min(blend.score(&known));
             Scored { candidate, recall_rank: i + 1, raw_score: candidate.score, cross: None, words, score: ceiling }
         })
@@ -200,7 +200,8 @@ fn rerank(
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let raw = reranker.score(question.text, &texts, cancel)?;
     let calibration = reranker.calibration();
-    for (scored, raw) in answer.scored.iter_mut().zip(raw) {
+    let first = fuse::z_scores(answer.scored.iter().map(|s| Some(s.candidate.score)));
+    for ((scored, raw), first) in answer.scored.iter_mut().zip(raw).zip(first) {
         scored.raw_score = raw;
         scored.cross = Some(calibration.probability(raw));
         scored.score = blend::RERANKED.score(&Known {
@@ -208,6 +209,7 @@ fn rerank(
             cosine: scored.candidate.evidence.cosine,
             words: scored.words,
             recall_rank: scored.recall_rank,
+            first,
         });
         answer.counts.reranked += 1;
     }

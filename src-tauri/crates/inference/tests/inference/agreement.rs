@@ -107,7 +107,7 @@ fn built_in_bi_encoder_in_int8() {
 
 #[test]
 fn built_in_cross_encoder() {
-    check_cross_encoder("builtin/cross-encoder", Precision::F32, Tolerance { cosine: 1.0, absolute: 2e-3 }, as_it_is);
+    check_cross_encoder("builtin/cross-encoder", Precision::F32, Tolerance { cosine: 1.0, absolute: 2e-3 }, sigmoid);
 }
 
 /// What int8 must keep for being the default: probabilities within 0.01 on average, and the order of clear cases.

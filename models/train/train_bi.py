@@ -23,12 +23,11 @@ from tokenizers import Tokenizer
 from transformers import BertModel
 
 import groups
-from train_cross import WEIGHTS, Master, learning_rate_factor
+from train_cross import WEIGHTS, Master, by_length, learning_rate_factor, mask_of
 
 SEED = 7
 FROZEN_LAYERS = 5
 BATCH = 40
-MICRO_BATCH_TOKENS = 2000
 MAX_QUERY_TOKENS, MAX_TOKENS = 40, (48, 64, 64, 96)
 CHINESE_SHARE = 0.35  # of the batches
 TEMPERATURE, TEACHER_TEMPERATURE = 0.02, 0.05
@@ -40,8 +39,8 @@ CHECKPOINT_S, LOG_S = 240, 60
 class Tower:
     """Texts to unit vectors: the mean of the last states."""
 
-    def __init__(self, folder: Path, dtype: torch.dtype, attention: str = "batched"):
-        self.model = BertModel.from_pretrained(folder, dtype=torch.float32, add_pooling_layer=False, attn_implementation=attention)
+    def __init__(self, folder: Path):
+        self.model = BertModel.from_pretrained(folder, dtype=torch.float32, add_pooling_layer=False, attn_implementation="batched")
         self.model.config.hidden_dropout_prob = self.model.config.attention_probs_dropout_prob = 0.0
         for module in self.model.modules():
             if isinstance(module, torch.nn.Dropout):
@@ -49,27 +48,16 @@ class Tower:
         self.pad = self.model.config.pad_token_id
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self.tokenizer.no_padding()
-        self.dtype = dtype
 
     def __call__(self, texts: list[str], max_tokens: int) -> torch.Tensor:
         self.tokenizer.enable_truncation(max_tokens)
-        ids = [e.ids for e in self.tokenizer.encode_batch(texts)]
-        order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
-        parts, start = [], 0
-        while start < len(order):
-            end = start + 1
-            while end < len(order) and (end + 1 - start) * len(ids[order[end]]) <= MICRO_BATCH_TOKENS:
-                end += 1
-            chosen = [ids[i] for i in order[start:end]]
-            width = len(chosen[-1])
-            batch = torch.tensor([c + [self.pad] * (width - len(c)) for c in chosen])
-            mask = torch.tensor([[1] * len(c) + [0] * (width - len(c)) for c in chosen])
-            states = self.model(input_ids=batch, attention_mask=None if len(chosen[0]) == width else mask).last_hidden_state.float()
-            parts.append((states * mask[..., None]).sum(1) / mask.sum(1, keepdim=True))
-            start = end
-        back = torch.empty(len(order), dtype=torch.long)
-        back[torch.tensor(order)] = torch.arange(len(order))
-        return F.normalize(torch.cat(parts)[back], dim=1)
+
+        def compute(ids: torch.Tensor, lengths: list[int]) -> torch.Tensor:
+            mask = mask_of(lengths)
+            states = self.model(input_ids=ids, attention_mask=None if lengths[0] == lengths[-1] else mask).last_hidden_state.float()
+            return (states * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
+
+        return F.normalize(by_length([e.ids for e in self.tokenizer.encode_batch(texts)], self.pad, compute), dim=1)
 
 
 def batches(train: list[groups.Group], seed: int):
@@ -98,7 +86,7 @@ def main() -> None:
     dtype = torch.float32 if args.fp32 else torch.bfloat16
 
     train = groups.load(args.groups).train
-    student, teacher = Tower(args.base, dtype), Tower(args.teacher, dtype)
+    student, teacher = Tower(args.base), Tower(args.teacher)
     teacher.model.to(dtype).eval()
     for name, parameter in student.model.named_parameters():
         layer = int(name.split(".")[2]) if name.startswith("encoder.layer.") else -1

@@ -133,8 +133,8 @@ def window(query: list[int], passage: list[int], room: int) -> list[int]:
     return passage[best : best + room]
 
 
-def logits(model, sequences: list[list[int]]) -> torch.Tensor:
-    """One logit a sequence, in order; sequences of like length go through the model together."""
+def by_length(sequences: list[list[int]], pad: int, compute) -> torch.Tensor:
+    """What `compute(ids, lengths)` says of each sequence, in order; sequences of like length go through it together."""
     order = sorted(range(len(sequences)), key=lambda i: len(sequences[i]))
     parts, start = [], 0
     while start < len(order):
@@ -143,13 +143,26 @@ def logits(model, sequences: list[list[int]]) -> torch.Tensor:
             end += 1
         batch = [sequences[i] for i in order[start:end]]
         width = len(batch[-1])
-        ids = torch.tensor([s + [PAD] * (width - len(s)) for s in batch])
-        mask = None if len(batch[0]) == width else (ids != PAD).long()
-        parts.append(model(input_ids=ids, attention_mask=mask).logits[:, 0].float())
+        parts.append(compute(torch.tensor([s + [pad] * (width - len(s)) for s in batch]), [len(s) for s in batch]))
         start = end
     back = torch.empty(len(order), dtype=torch.long)
     back[torch.tensor(order)] = torch.arange(len(order))
     return torch.cat(parts)[back]
+
+
+def mask_of(lengths: list[int]) -> torch.Tensor:
+    """1 for a token, 0 for padding; `lengths` ascend."""
+    return (torch.arange(lengths[-1]) < torch.tensor(lengths)[:, None]).long()
+
+
+def logits(model, sequences: list[list[int]]) -> torch.Tensor:
+    """One logit a sequence, in order."""
+
+    def compute(ids: torch.Tensor, lengths: list[int]) -> torch.Tensor:
+        mask = None if lengths[0] == lengths[-1] else mask_of(lengths)
+        return model(input_ids=ids, attention_mask=mask).logits[:, 0].float()
+
+    return by_length(sequences, PAD, compute)
 
 
 def batches(train: list[groups.Group], pairs: Pairs, size: int, seed: int, progress):

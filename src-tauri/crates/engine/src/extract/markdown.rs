@@ -29,6 +29,12 @@ impl Extractor for Markdown {
     }
 }
 
+/// Blocks and `#hashtags` of a Markdown text that is part of another file.
+pub(super) fn read(source: &str) -> (Vec<Block>, Vec<String>) {
+    let parsed = parse(source, 0);
+    (parsed.blocks, parsed.hashtags)
+}
+
 struct Parsed {
     blocks: Vec<Block>,
     first_h1: Option<String>,

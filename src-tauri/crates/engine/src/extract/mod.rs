@@ -3,13 +3,22 @@
 //! Every format is one [`Extractor`] in a file of its own; [`Format`] says which files are its.
 
 mod block;
+mod code;
+mod csv;
 mod document;
+mod email;
 mod encoding;
 mod format;
 mod frontmatter;
 mod html;
+mod lines;
 mod markdown;
+mod notebook;
+mod org;
 mod plain;
+mod rst;
+mod rtf;
+mod subtitles;
 #[cfg(test)]
 mod tests;
 
@@ -60,7 +69,6 @@ pub(crate) enum Unreadable {
     /// A text format, but the bytes are none.
     NotText(&'static str),
     /// Not what its name says, damaged, encrypted ...: what a person would want to know, without a full stop.
-    #[expect(dead_code, reason = "for the formats to come")]
     Broken(String),
 }
 

@@ -369,6 +369,10 @@ fn name_of(line: &str) -> Option<String> {
         let is_section = text.trim_end().ends_with(']') && !name.is_empty() && name.len() <= 80;
         return (is_section && !name.contains([',', '"', '{', '('])).then(|| name.to_owned());
     }
+    // `impl<T> Of for A<T>`
+    if let Some(generic) = text.trim_start_matches("unsafe ").strip_prefix("impl<") {
+        return identifier(generic.split_once("> ")?.1, "impl");
+    }
     let mut rest = text.trim_start_matches('(');
     for _ in 0..6 {
         let word = rest.split_whitespace().next()?;

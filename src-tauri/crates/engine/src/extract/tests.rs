@@ -5,6 +5,18 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod broken;
+mod code;
+mod csv;
+mod email;
+mod encodings;
+mod fuzz;
+mod notebook;
+mod org;
+mod rst;
+mod rtf;
+mod subtitles;
+
 fn read(name: &str, source: &str) -> Document {
     extract(Path::new(name), source.as_bytes()).expect("readable")
 }
@@ -35,7 +47,17 @@ fn formats() {
     check("a.MarkDown", Some(Format::Markdown));
     check("笔记.TXT", Some(Format::Text));
     check("a.xhtml", Some(Format::Html));
-    check("a.pdf", None);
+    check("README", Some(Format::Text));
+    check("LICENSE", Some(Format::Text));
+    check("Makefile", Some(Format::Code));
+    check("CMakeLists.txt", Some(Format::Code));
+    check("a.TS", Some(Format::Code));
+    check("a.yaml", Some(Format::Code));
+    check("a.tab", Some(Format::Tsv));
+    check("a.rst", Some(Format::Rst));
+    check("build.log", Some(Format::Text));
+    check(".gitignore", None);
+    check("a.exe", None);
     check("md", None);
 }
 
@@ -195,8 +217,8 @@ fn not_text() {
     check(b"abc\0def");
     check(&(0..=255).cycle().take(4096).collect::<Vec<u8>>());
     check(&[1, 2, 3, 4, 5, 6]);
-    let error = extract(Path::new("a.pdf"), b"x").expect_err("unknown");
-    assert_eq!(error.to_string(), "a.pdf is not a format Nuthatch reads: it reads .md, .txt and .html files");
+    let error = extract(Path::new("a.exe"), b"x").expect_err("unknown");
+    assert_eq!(error.to_string(), "a.exe is not of a format that Nuthatch reads");
 }
 
 /// What every reader of a [`Document`] may rely on.

@@ -9,7 +9,7 @@ mod transfer;
 
 use std::borrow::Cow;
 
-use encoding_rs::{Encoding, GB18030, GBK, REPLACEMENT};
+use encoding_rs::{Encoding, GB18030, GBK, REPLACEMENT, WINDOWS_1252};
 
 use super::block::{Outline, Rendition};
 use super::{BlockKind, Extractor, Reading, Unreadable, encoding, html};
@@ -169,6 +169,12 @@ fn split_parts<'a>(body: &'a [u8], boundary: &[u8]) -> Vec<&'a [u8]> {
 /// Decodes a part: in the encoding it names, if that fits, or else in the one it seems to be in.
 fn decoded_text<'a>(bytes: &'a [u8], charset: Option<&str>, is_html: bool) -> Cow<'a, str> {
     let named = charset.and_then(|name| Encoding::for_label(name.trim().as_bytes())).filter(|e| *e != REPLACEMENT);
+    // Many programs say Latin-1 or ASCII and send UTF-8.
+    if named == Some(WINDOWS_1252)
+        && let Ok(text) = std::str::from_utf8(bytes)
+    {
+        return Cow::Borrowed(text);
+    }
     if let Some(encoding) = named {
         // What is called GB2312 is GB18030 in fact.
         let encoding = if encoding == GBK { GB18030 } else { encoding };

@@ -1,22 +1,21 @@
-//! Follows the watched folders. Events are hints; what counts is the disk, so every hint ends in a scan.
+//! Follows the watched folders. Events are hints: what counts is the disk, so every hint ends in a look at its path, and
+//! now and then everything is looked at.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+mod follower;
+mod hints;
+mod notifier;
+mod state;
+
+use std::path::PathBuf;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
-use notify_debouncer_full::notify::{EventKind, RecommendedWatcher, RecursiveMode};
-use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, new_debouncer};
 
-use crate::engine::{Session, Wake};
+pub(crate) use notifier::Trouble;
+pub(crate) use state::status;
+
+use crate::engine::Wake;
 use crate::{Cancel, Engine, EngineError, IndexProgress};
-
-/// How long a file must be at rest before it is read: editors write in steps.
-const SETTLE: Duration = Duration::from_millis(400);
-
-/// A look at the disk even without a hint, for file systems that send none.
-const RESCAN_EVERY: Duration = Duration::from_secs(300);
 
 /// Dropping it stops the watching thread, after the passages at work.
 pub struct Watch {
@@ -33,15 +32,7 @@ impl Watch {
         progress: Box<dyn FnMut(&IndexProgress) + Send>,
     ) -> Result<Self, EngineError> {
         let cancel = Cancel::new();
-        let mut follower = Follower {
-            data_dir: engine.data_dir().to_owned(),
-            engine,
-            cancel: cancel.clone(),
-            progress,
-            notifier: None,
-            wake: wake.clone(),
-            watched: BTreeSet::new(),
-        };
+        let mut follower = follower::Follower::new(engine, cancel.clone(), wake.clone(), progress);
         let thread = std::thread::Builder::new()
             .name("watch".into())
             .spawn(move || follower.run(&woken))
@@ -59,84 +50,4 @@ impl Drop for Watch {
             let _ = thread.join();
         }
     }
-}
-
-struct Follower {
-    engine: Engine,
-    data_dir: PathBuf,
-    cancel: Cancel,
-    progress: Box<dyn FnMut(&IndexProgress) + Send>,
-    notifier: Option<Debouncer<RecommendedWatcher, RecommendedCache>>,
-    wake: Sender<Wake>,
-    watched: BTreeSet<PathBuf>,
-}
-
-impl Follower {
-    fn run(&mut self, woken: &Receiver<Wake>) {
-        self.engine.wait_for_embedder(&self.cancel);
-        let mut session = Session::default();
-        while !self.cancel.is_cancelled() {
-            // First the notifier, then the scan: a change in between is a hint for the next round, never lost.
-            self.follow_folders();
-            match self.engine.index_in(&mut session, &mut self.progress, &self.cancel) {
-                Ok(_) | Err(EngineError::Cancelled) => {}
-                Err(error) => tracing::warn!(%error, "indexing stopped; it is tried again at the next change"),
-            }
-            match woken.recv_timeout(RESCAN_EVERY) {
-                Ok(Wake::Stop) => break,
-                Ok(_) | Err(crossbeam_channel::RecvTimeoutError::Timeout) => {}
-                Err(crossbeam_channel::RecvTimeoutError::Disconnected) => break,
-            }
-            // One pass serves every hint that came meanwhile.
-            if woken.try_iter().any(|why| why == Wake::Stop) {
-                break;
-            }
-        }
-        if let Err(error) = session.close() {
-            tracing::warn!(%error, "the index did not close cleanly");
-        }
-    }
-
-    /// Brings the notifier in line with the settings; folders that come back are followed again.
-    fn follow_folders(&mut self) {
-        if self.notifier.is_none() {
-            let (wake, data_dir) = (self.wake.clone(), self.data_dir.clone());
-            let on_events = move |result: DebounceEventResult| {
-                let relevant = match &result {
-                    Ok(events) => events.iter().any(|e| {
-                        e.need_rescan()
-                            || (!matches!(e.kind, EventKind::Access(_))
-                                && e.paths.iter().any(|p| !is_ours(p, &data_dir)))
-                    }),
-                    Err(_) => true,
-                };
-                if relevant {
-                    let _ = wake.send(Wake::Disk);
-                }
-            };
-            match new_debouncer(SETTLE, None, on_events) {
-                Ok(notifier) => self.notifier = Some(notifier),
-                Err(error) => {
-                    tracing::warn!(%error, "changes are only noticed by a scan every five minutes");
-                    return;
-                }
-            }
-        }
-        let Some(notifier) = &mut self.notifier else { return };
-        let wanted: BTreeSet<PathBuf> =
-            self.engine.settings().folders.into_iter().filter(|folder| folder.is_dir()).collect();
-        for gone in self.watched.difference(&wanted) {
-            let _ = notifier.unwatch(gone);
-        }
-        for new in wanted.difference(&self.watched) {
-            if let Err(error) = notifier.watch(new, RecursiveMode::Recursive) {
-                tracing::warn!(folder = %new.display(), %error, "this folder is only followed by a scan every five minutes");
-            }
-        }
-        self.watched = wanted;
-    }
-}
-
-fn is_ours(path: &Path, data_dir: &Path) -> bool {
-    path.starts_with(data_dir)
 }

@@ -5,6 +5,8 @@ use crate::extract::block::Draft;
 /// The ends of emphasis and of links are looked for this far, in bytes: the rest of a long line must not be searched
 /// anew from each lone star.
 const MAX_EMPHASIS: usize = 400;
+/// So many signs are tried as the end of one.
+const MAX_TRIES: usize = 8;
 const MAX_LINK: usize = 1000;
 
 /// Adds a line's text without its markup: links by what they are called, emphasis plain, footnote marks left out.
@@ -88,7 +90,7 @@ fn emphasis(text: &str, at: usize) -> Option<Piece<'_>> {
     if body.starts_with(char::is_whitespace) || body.starts_with(sign as char) {
         return None;
     }
-    for (end, _) in body.match_indices(sign as char) {
+    for (end, _) in body.match_indices(sign as char).take(MAX_TRIES) {
         let after = body[end + 1..].chars().next();
         let closes =
             after.is_none_or(|c| c.is_whitespace() || "-—.,;:!?'\")}\\[”’）。，；：！？、\u{200b}".contains(c));

@@ -1,3 +1,5 @@
+#![expect(clippy::print_stdout, reason = "how much was tried is part of the result")]
+
 use encoding_rs::{BIG5, EUC_JP, EUC_KR, Encoding, GB18030, SHIFT_JIS, WINDOWS_1252};
 
 use super::*;

@@ -1,5 +1,7 @@
 //! Any bytes, and sound files gone wrong, through every reader and the chunker. `NUTHATCH_FUZZ_CASES` sets how many of each
-//! (2,000; the soak takes a million).
+//! (2,000 unless it is set).
+
+#![expect(clippy::print_stdout, reason = "how much was tried is part of the result")]
 
 use std::collections::BTreeMap;
 

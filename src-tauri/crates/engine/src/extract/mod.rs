@@ -3,13 +3,22 @@
 //! Every format is one [`Extractor`] in a file of its own; [`Format`] says which files are its.
 
 mod block;
+mod code;
+mod csv;
 mod document;
+mod email;
 mod encoding;
 mod format;
 mod frontmatter;
 mod html;
+mod lines;
 mod markdown;
+mod notebook;
+mod org;
 mod plain;
+mod rst;
+mod rtf;
+mod subtitles;
 #[cfg(test)]
 mod tests;
 
@@ -60,7 +69,6 @@ pub(crate) enum Unreadable {
     /// A text format, but the bytes are none.
     NotText(&'static str),
     /// Not what its name says, damaged, encrypted ...: what a person would want to know, without a full stop.
-    #[expect(dead_code, reason = "for the formats to come")]
     Broken(String),
 }
 
@@ -85,7 +93,7 @@ pub fn extract(path: &Path, bytes: &[u8]) -> Result<Document, ExtractError> {
     let title = reading.title.map(|title| title.split_whitespace().collect::<Vec<_>>().join(" "));
     let mut document = Document {
         format,
-        title: title.filter(|title| !title.is_empty()).unwrap_or_else(|| readable_stem(path)),
+        title: title.filter(|title| !title.is_empty()).unwrap_or_else(|| name_of(path, format)),
         tags: reading.tags,
         aliases: reading.aliases,
         date: reading.date,
@@ -98,6 +106,14 @@ pub fn extract(path: &Path, bytes: &[u8]) -> Result<Document, ExtractError> {
     distinct(&mut document.tags);
     distinct(&mut document.aliases);
     Ok(document)
+}
+
+/// What a file without a title is called. Source files are known by their whole names.
+fn name_of(path: &Path, format: Format) -> String {
+    match format {
+        Format::Code => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        _ => readable_stem(path),
+    }
 }
 
 /// `deploy_to-staging.md` reads `deploy to staging`; dates keep their hyphens.

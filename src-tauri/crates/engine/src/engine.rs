@@ -128,6 +128,8 @@ pub(crate) struct Asked {
     /// There is an embedder, be its vectors those of this index or not.
     has_embedder: bool,
     embedder_fits: bool,
+    /// Whether the index is one of vectors, or of words alone.
+    pub has_vectors: bool,
     /// Why there is no bi-encoder, if there is none.
     pub no_embedder: String,
     pub no_reranker: String,
@@ -385,8 +387,9 @@ impl Engine {
             (slot.ready(), slot.why_missing())
         };
         let has_embedder = embedder.is_some();
+        let has_vectors = generation.embedder().is_some();
         let models = Models { embedder: embedder.filter(|_| embedder_fits), reranker };
-        Ok(Some(Asked { snapshot, models, has_embedder, embedder_fits, no_embedder, no_reranker }))
+        Ok(Some(Asked { snapshot, models, has_embedder, embedder_fits, has_vectors, no_embedder, no_reranker }))
     }
 
     /// Why a file is shown for a question, or is not: follows it through the pipeline as a search would go.

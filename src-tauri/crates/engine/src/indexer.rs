@@ -46,13 +46,18 @@ impl Indexer<'_> {
     pub(crate) fn take(&mut self, look: Look, first: bool) -> Result<(), EngineError> {
         // The catalog knows what is published: a file written and deleted since must not be forgotten.
         self.session.commit()?;
+        let scopes = look.scopes.clone();
         let taken = self.session.ledger().take(look);
+        self.session.wait_only_for(&taken.changed, scopes.as_deref());
         let report = &mut self.session.report;
         report.files_removed += taken.gone.len();
-        report.files_skipped += taken.n_skipped;
-        report.files_failed += taken.n_unreadable;
-        report.files_unchanged += taken.n_unchanged;
-        report.files_seen += taken.n_skipped + taken.n_unreadable + taken.n_unchanged + taken.changed.len();
+        if !first {
+            // A look at single files sees what has been counted.
+            report.files_skipped += taken.n_skipped;
+            report.files_failed += taken.n_unreadable;
+            report.files_unchanged += taken.n_unchanged;
+            report.files_seen += taken.n_skipped + taken.n_unreadable + taken.n_unchanged + taken.changed.len();
+        }
         if !taken.gone.is_empty() {
             self.session.keep_vectors()?;
         }

@@ -22,6 +22,7 @@ mod hits;
 pub mod index;
 mod indexer;
 pub mod model;
+mod names;
 pub mod notes;
 mod pipeline;
 pub mod preview;

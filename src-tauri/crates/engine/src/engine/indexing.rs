@@ -91,7 +91,7 @@ impl Engine {
         progress(&IndexProgress { phase: Phase::Scanning, done: 0, total: 0, current: None });
         self.look(session, &Scope::Everything, progress, cancel, &mut |_| {})?;
         loop {
-            let due = session.due(Instant::now());
+            let due = session.take_due(Instant::now());
             if !due.is_empty() {
                 self.look(session, &Scope::Paths(&due), progress, cancel, &mut |_| {})?;
             }

@@ -16,7 +16,8 @@ impl Engine {
         let serving = self.serving()?;
         let snapshot = serving.as_ref().map(|g| g.snapshot()).transpose()?;
         let n_chunks = snapshot.as_ref().map(|s| s.n_passages().map_err(|e| s.failed(e))).transpose()?;
-        let (roots, files) = self.states(&self.settings(), snapshot.as_ref())?;
+        let has_vectors = serving.as_ref().is_some_and(|generation| generation.embedder().is_some());
+        let (roots, files) = self.states(&self.settings(), snapshot.as_ref(), has_vectors)?;
         Ok(Status {
             roots,
             generation: serving.as_ref().map(|g| g.number()).transpose()?.unwrap_or_default(),
@@ -33,18 +34,24 @@ impl Engine {
         &self,
         settings: &Settings,
         snapshot: Option<&Snapshot>,
+        has_vectors: bool,
     ) -> Result<(Vec<RootStatus>, Vec<FileRow>), EngineError> {
         let live = lock(&self.inner.live).clone();
         if let Some(ledger) = live {
             let ledger = lock(&ledger);
-            let disk = Disk { entries: &ledger.entries, away: &ledger.away, places: &ledger.places };
+            let disk = Disk {
+                entries: &ledger.entries,
+                away: &ledger.away,
+                places: &ledger.places,
+                has_vectors: ledger.has_vectors,
+            };
             return Ok(catalog::states(&settings.folders, &disk, &ledger.rows));
         }
         let rows = snapshot.map(|s| s.rows().map_err(|e| s.failed(e))).transpose()?.unwrap_or_default();
         let rows: BTreeMap<PathBuf, Row> = rows.into_iter().map(|row| (row.path.clone(), row)).collect();
         let places = Places::load(&self.inner.data_dir);
         let look = scan::everything(&Rules::new(settings, &self.inner.data_dir), &places, &rows, &mut |_| {});
-        let disk = Disk { entries: &look.entries, away: &look.away, places: &places };
+        let disk = Disk { entries: &look.entries, away: &look.away, places: &places, has_vectors };
         Ok(catalog::states(&settings.folders, &disk, &rows))
     }
 }

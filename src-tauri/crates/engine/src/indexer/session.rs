@@ -21,6 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// another, where it is copied first, say.
 const KEEP_VECTORS: Duration = Duration::from_secs(60);
 
+/// Snapshots kept for that: they hold files on disk that would be gone otherwise.
+const MAX_OLDER: usize = 8;
+
 /// A session holds the one writer of an index, so that a watch neither waits for its lock nor loses it.
 pub(crate) struct Session {
     open: Option<(Arc<Generation>, Writer)>,
@@ -31,8 +34,8 @@ pub(crate) struct Session {
     pub(super) n_read: usize,
     /// Somebody waits for what stands first in `text`.
     pub(super) is_urgent: bool,
-    /// Files that are being written, since when, and when they are to be looked at again.
-    unsettled: BTreeMap<PathBuf, (Instant, Instant)>,
+    /// Files that are being written, since when, and when they are to be looked at again; `None` while that is done.
+    unsettled: BTreeMap<PathBuf, (Instant, Option<Instant>)>,
     pub(super) batch: Option<Batch>,
     pub(super) n_embedded: usize,
     /// Files that are passed over when vectors are made, until they have been looked at again.
@@ -41,8 +44,8 @@ pub(crate) struct Session {
     pub(super) written: BTreeMap<PathBuf, Row>,
     is_dirty: bool,
     pub(super) last_commit: Instant,
-    /// The index as it was up to [`KEEP_VECTORS`] ago.
-    older: Option<(Instant, Snapshot)>,
+    /// The index as it was before files left it, up to [`KEEP_VECTORS`] ago, oldest first.
+    older: VecDeque<(Instant, Snapshot)>,
     /// Everything was looked at since the writer was opened: once all text is in, the generation can serve.
     pub(crate) is_swept: bool,
     /// The embedder has failed: words go on without.
@@ -65,7 +68,7 @@ impl Session {
             written: BTreeMap::new(),
             is_dirty: false,
             last_commit: before_now(COMMIT_EVERY),
-            older: None,
+            older: VecDeque::new(),
             is_swept: false,
             skips_vectors: false,
         }
@@ -98,7 +101,10 @@ impl Session {
         let writer = generation.writer()?;
         let snapshot = generation.snapshot()?;
         let rows = snapshot.rows().map_err(|e| snapshot.failed(e))?;
-        self.ledger().rows = rows.into_iter().map(|row| (row.path.clone(), row)).collect();
+        let mut ledger = self.ledger();
+        ledger.rows = rows.into_iter().map(|row| (row.path.clone(), row)).collect();
+        ledger.has_vectors = generation.embedder().is_some();
+        drop(ledger);
         self.open = Some((generation.clone(), writer));
         Ok(())
     }
@@ -113,7 +119,7 @@ impl Session {
         self.deferred.clear();
         self.written.clear();
         self.is_dirty = false;
-        self.older = None;
+        self.older.clear();
         self.is_swept = false;
     }
 
@@ -177,7 +183,8 @@ impl Session {
     /// Has `path` looked at again once it has been at rest.
     pub(super) fn wait_for(&mut self, path: PathBuf, settle: Duration) {
         let now = Instant::now();
-        self.unsettled.entry(path).and_modify(|(_, next)| *next = now + settle).or_insert((now, now + settle));
+        let next = Some(now + settle);
+        self.unsettled.entry(path).and_modify(|(_, old)| *old = next).or_insert((now, next));
     }
 
     pub(super) fn is_settled(&mut self, path: &Path) {
@@ -189,22 +196,37 @@ impl Session {
         self.unsettled.get(path).is_some_and(|(since, _)| since.elapsed() >= PATIENCE)
     }
 
-    /// Files that were being written and are to be looked at again by now.
-    pub(crate) fn due(&self, now: Instant) -> Vec<PathBuf> {
-        self.unsettled.iter().filter(|(_, (_, next))| *next <= now).map(|(path, _)| path.clone()).collect()
+    /// Takes the files that were being written and are to be looked at again by now.
+    pub(crate) fn take_due(&mut self, now: Instant) -> Vec<PathBuf> {
+        let due = self.unsettled.iter_mut().filter(|(_, (_, next))| next.is_some_and(|next| next <= now));
+        due.map(|(path, (_, next))| {
+            *next = None;
+            path.clone()
+        })
+        .collect()
     }
 
     /// When the next of them is due.
     pub(crate) fn next_due(&self) -> Option<Instant> {
-        self.unsettled.values().map(|(_, next)| *next).min()
+        self.unsettled.values().filter_map(|(_, next)| *next).min()
+    }
+
+    /// Waits no longer for files that were looked at (all where `scopes` is `None`) and are not to be read.
+    pub(super) fn wait_only_for(&mut self, changed: &[PathBuf], scopes: Option<&[PathBuf]>) {
+        let changed: BTreeSet<&PathBuf> = changed.iter().collect();
+        let looked_at = |path: &Path| scopes.is_none_or(|scopes| scopes.iter().any(|scope| path.starts_with(scope)));
+        self.unsettled.retain(|path, _| changed.contains(path) || !looked_at(path));
     }
 
     /// Keeps the vectors of what is about to leave the index at hand.
     pub(super) fn keep_vectors(&mut self) -> Result<(), EngineError> {
-        if self.older.as_ref().is_none_or(|(since, _)| since.elapsed() > KEEP_VECTORS)
-            && let Some(generation) = self.generation()
-        {
-            self.older = Some((Instant::now(), generation.snapshot()?));
+        if let Some(generation) = self.generation() {
+            let snapshot = generation.snapshot()?;
+            self.older.push_back((Instant::now(), snapshot));
+        }
+        let is_old = |(since, _): &(Instant, Snapshot)| since.elapsed() > KEEP_VECTORS;
+        while self.older.len() > MAX_OLDER || self.older.front().is_some_and(is_old) {
+            self.older.pop_front();
         }
         Ok(())
     }
@@ -212,7 +234,7 @@ impl Session {
     /// Where vectors of known texts are looked up: the index now, and as it was a moment ago.
     pub(super) fn snapshots(&self) -> Result<Vec<Snapshot>, EngineError> {
         let now = self.generation().map(|generation| generation.snapshot()).transpose()?;
-        let older = self.older.as_ref().map(|(_, snapshot)| snapshot.clone());
+        let older = self.older.iter().rev().map(|(_, snapshot)| snapshot.clone());
         Ok(now.into_iter().chain(older).filter(|snapshot| snapshot.vectors().n_vectors() > 0).collect())
     }
 

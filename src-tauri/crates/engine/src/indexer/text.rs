@@ -36,7 +36,6 @@ impl Indexer<'_> {
             .collect();
         let prepared: Vec<(PathBuf, Outcome)> =
             batch.into_par_iter().map(|(path, settle)| (prepare(&path, settle), path)).map(|(o, p)| (p, o)).collect();
-        self.session.keep_vectors()?;
         let snapshots = self.session.snapshots()?;
         for (path, outcome) in prepared {
             self.take_text(path, outcome, &snapshots)?;
@@ -61,6 +60,7 @@ impl Indexer<'_> {
                 return Ok(());
             }
             Outcome::Gone => {
+                self.session.keep_vectors()?;
                 let mut ledger = self.session.ledger();
                 ledger.entries.remove(&path);
                 let was_known = ledger.rows.remove(&path).is_some();

@@ -14,7 +14,7 @@ use nuthatch_engine::{
 };
 use tempfile::TempDir;
 
-use crate::support::{BagOfWords, WordShare};
+use crate::support::{BagOfWords, WordShare, worker};
 
 /// An engine that watches one folder of its own.
 struct Bench {
@@ -27,7 +27,7 @@ impl Bench {
     /// Without models.
     fn new() -> Self {
         let (notes, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let engine = Engine::open(EngineOptions { data_dir: data.path().to_owned() }).unwrap();
+        let engine = Engine::open(EngineOptions { worker: Some(worker()), ..EngineOptions::new(data.path()) }).unwrap();
         engine.add_folder(notes.path()).unwrap();
         Self { notes, data, engine }
     }

@@ -9,6 +9,7 @@ use crossbeam_channel::Sender;
 use serde::Serialize;
 
 use crate::blend;
+use crate::extract::worker::{Urgency, WorkerCommand, WorkerLimits, Workers};
 use crate::index::{Generation, Generations, Writer};
 use crate::indexer::Indexer;
 use crate::pipeline::{self, Answer, Models, Question};
@@ -22,6 +23,16 @@ use crate::{
 pub struct EngineOptions {
     /// Holds `settings.toml` and `index/`. Made if absent.
     pub data_dir: PathBuf,
+    /// How a process is started that reads risky formats; without one such files fail with that reason.
+    pub worker: Option<WorkerCommand>,
+    pub worker_limits: WorkerLimits,
+}
+
+impl EngineOptions {
+    /// Nothing but a data folder: risky formats are not read.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self { data_dir: data_dir.into(), worker: None, worker_limits: WorkerLimits::default() }
+    }
 }
 
 /// Where an indexing run stands.
@@ -95,6 +106,7 @@ struct Inner {
     generations: Generations,
     /// What serves searches; `None` before the first indexing.
     serving: RwLock<Option<Arc<Generation>>>,
+    workers: Workers,
     /// Wakes a running watch: folders or models have changed.
     wake: Mutex<Vec<Sender<Wake>>>,
 }
@@ -127,6 +139,7 @@ impl Engine {
                 embedder_decided: Condvar::new(),
                 reranker: Mutex::new(Slot::Undecided),
                 serving: RwLock::new(None),
+                workers: Workers::new(options.worker, options.worker_limits),
                 wake: Mutex::new(Vec::new()),
             }),
         })
@@ -134,6 +147,11 @@ impl Engine {
 
     pub fn data_dir(&self) -> &Path {
         &self.inner.data_dir
+    }
+
+    /// Reads files as indexing does.
+    pub fn workers(&self) -> &Workers {
+        &self.inner.workers
     }
 
     pub fn settings(&self) -> Settings {
@@ -246,7 +264,14 @@ impl Engine {
         let writer = session.writer(&generation)?;
         // A generation that does not serve yet takes over once its text is in: until then the old one answers.
         let serves = self.serving()?.is_some_and(|serving| serving.folder() == generation.folder());
-        let mut indexer = Indexer { generation: &generation, writer, embedder: fits, cancel, progress };
+        let mut indexer = Indexer {
+            generation: &generation,
+            writer,
+            embedder: fits,
+            workers: &self.inner.workers,
+            cancel,
+            progress,
+        };
         let report = indexer.run(&scan, &mut || {
             if serves {
                 return Ok(());
@@ -407,8 +432,12 @@ impl Engine {
         }
         let bytes =
             std::fs::read(&real).map_err(|source| EngineError::Io { action: "read", path: real.clone(), source })?;
-        crate::preview::preview(&real, &bytes, span, query)
-            .map_err(|e| EngineError::BadInput { path: real, message: e.to_string() })
+        let document = self
+            .inner
+            .workers
+            .extract(&real, &bytes, Urgency::Urgent, &Cancel::new())
+            .map_err(|e| EngineError::BadInput { path: real.clone(), message: e.to_string() })?;
+        Ok(crate::preview::preview(&real, document, span, query))
     }
 }
 

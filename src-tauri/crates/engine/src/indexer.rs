@@ -9,7 +9,8 @@ use rayon::prelude::*;
 
 use crate::chunk::{ChunkRules, chunks};
 use crate::engine::{IndexProgress, IndexReport, Phase};
-use crate::extract::extract;
+use crate::extract::ExtractError;
+use crate::extract::worker::{Urgency, Workers};
 use crate::index::vectors::Quantized;
 use crate::index::{Generation, Passage, Row, RowState, Snapshot, Writer, text_hash};
 use crate::scan::{Scan, Seen};
@@ -35,6 +36,7 @@ pub(crate) struct Indexer<'a> {
     pub generation: &'a Generation,
     pub writer: &'a mut Writer,
     pub embedder: Option<&'a dyn Embedder>,
+    pub workers: &'a Workers,
     pub cancel: &'a Cancel,
     pub progress: &'a mut dyn FnMut(&IndexProgress),
 }
@@ -109,7 +111,10 @@ impl Indexer<'_> {
         for (i, batch) in changed.chunks(FILES_AT_ONCE).enumerate() {
             self.check()?;
             self.tell(Phase::Text, i * FILES_AT_ONCE, total, batch.first().map(|(path, _)| path.to_path_buf()));
-            let prepared: Vec<Prepared> = batch.par_iter().map(|(path, seen)| prepare(path, seen)).collect();
+            let prepared: Vec<Prepared> =
+                batch.par_iter().filter_map(|(path, seen)| prepare(path, seen, self.workers, self.cancel)).collect();
+            // What was not read for it is no failed file.
+            self.check()?;
             for file in prepared {
                 match file.row.state {
                     RowState::Indexed => report.files_indexed += 1,
@@ -152,8 +157,9 @@ impl Indexer<'_> {
             // Read again rather than held in memory since the text phase; if a file changed meanwhile, this is newer.
             let prepared: Vec<Prepared> = batch
                 .par_iter()
-                .filter_map(|row| scan.files.get(&row.path).map(|seen| prepare(&row.path, seen)))
+                .filter_map(|row| prepare(&row.path, scan.files.get(&row.path)?, self.workers, self.cancel))
                 .collect();
+            self.check()?;
             report.chunks_embedded += self.embed_and_write(embedder, prepared)?;
             done += batch.iter().map(|row| row.passages).sum::<usize>();
             if last_commit.elapsed() > COMMIT_EVERY {
@@ -226,8 +232,8 @@ fn known_vectors(snapshot: &Snapshot, file: &Prepared) -> Result<Vec<Option<Quan
     file.hashes.iter().map(|hash| snapshot.vector_of(*hash).map_err(|e| snapshot.failed(e))).collect()
 }
 
-/// Reads and cuts one file. What goes wrong becomes the row's reason.
-fn prepare(path: &Path, seen: &Seen) -> Prepared {
+/// Reads and cuts one file. What goes wrong becomes the row's reason; `None` when cancelled.
+fn prepare(path: &Path, seen: &Seen, workers: &Workers, cancel: &Cancel) -> Option<Prepared> {
     let mut row = Row {
         path: path.to_owned(),
         state: RowState::Indexed,
@@ -242,14 +248,15 @@ fn prepare(path: &Path, seen: &Seen) -> Prepared {
     let failed = |mut row: Row, reason: String| {
         row.state = RowState::Failed;
         row.reason = Some(reason);
-        Prepared { row, passages: Vec::new(), hashes: Vec::new() }
+        Some(Prepared { row, passages: Vec::new(), hashes: Vec::new() })
     };
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) => return failed(row, format!("cannot be read: {error}")),
     };
-    let document = match extract(path, &bytes) {
+    let document = match workers.extract(path, &bytes, Urgency::Background, cancel) {
         Ok(document) => document,
+        Err(ExtractError::Cancelled) => return None,
         Err(error) => return failed(row, error.to_string()),
     };
     let mut tags = document.tags.clone();
@@ -265,5 +272,5 @@ fn prepare(path: &Path, seen: &Seen) -> Prepared {
         .collect();
     row.passages = passages.len();
     let hashes = passages.iter().map(|p| text_hash(&p.model_text())).collect();
-    Prepared { row, passages, hashes }
+    Some(Prepared { row, passages, hashes })
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Extractor, html, markdown, plain};
+use super::{Extractor, docx, epub, html, markdown, odt, pdf, plain, pptx, sheet};
 
 /// What a file is read as; its name decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -12,6 +12,12 @@ pub enum Format {
     Markdown,
     Text,
     Html,
+    Docx,
+    Epub,
+    Odt,
+    Pdf,
+    Pptx,
+    Spreadsheet,
 }
 
 impl Format {
@@ -21,6 +27,12 @@ impl Format {
             Format::Markdown => "markdown",
             Format::Text => "text",
             Format::Html => "html",
+            Format::Docx => "docx",
+            Format::Epub => "epub",
+            Format::Odt => "odt",
+            Format::Pdf => "pdf",
+            Format::Pptx => "pptx",
+            Format::Spreadsheet => "spreadsheet",
         }
     }
 
@@ -28,6 +40,8 @@ impl Format {
     pub fn is_text(self) -> bool {
         match self {
             Format::Markdown | Format::Text | Format::Html => true,
+            Format::Docx | Format::Epub | Format::Odt => false,
+            Format::Pdf | Format::Pptx | Format::Spreadsheet => false,
         }
     }
 
@@ -42,6 +56,12 @@ impl Format {
             Format::Markdown => &markdown::Markdown,
             Format::Text => &plain::Plain,
             Format::Html => &html::Html,
+            Format::Docx => &docx::Docx,
+            Format::Epub => &epub::Epub,
+            Format::Odt => &odt::Odt,
+            Format::Pdf => &pdf::Pdf,
+            Format::Pptx => &pptx::Pptx,
+            Format::Spreadsheet => &sheet::Spreadsheet,
         }
     }
 }
@@ -52,6 +72,12 @@ pub fn format_of(path: &Path) -> Option<Format> {
         "md" | "markdown" | "mdown" | "mkd" => Some(Format::Markdown),
         "txt" | "text" | "log" => Some(Format::Text),
         "html" | "htm" | "xhtml" => Some(Format::Html),
+        "docx" | "docm" | "dotx" => Some(Format::Docx),
+        "epub" => Some(Format::Epub),
+        "odt" | "ott" => Some(Format::Odt),
+        "pdf" => Some(Format::Pdf),
+        "pptx" | "pptm" | "ppsx" => Some(Format::Pptx),
+        "xlsx" | "xlsm" | "xlsb" | "xls" | "ods" => Some(Format::Spreadsheet),
         _ => None,
     }
 }

@@ -2,18 +2,31 @@
 //!
 //! Every format is one [`Extractor`] in a file of its own; [`Format`] says which files are its.
 
+mod archive;
 mod block;
 mod document;
+mod docx;
 mod encoding;
+mod epub;
 mod format;
 mod frontmatter;
 mod html;
 mod markdown;
+mod odt;
+mod office;
+mod pdf;
 mod plain;
+mod pptx;
+mod sheet;
 #[cfg(test)]
 mod tests;
+pub mod worker;
+mod xml;
 
 use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 pub use document::{Block, BlockKind, Document, Place};
 pub use format::{Format, format_of};
@@ -60,11 +73,10 @@ pub(crate) enum Unreadable {
     /// A text format, but the bytes are none.
     NotText(&'static str),
     /// Not what its name says, damaged, encrypted ...: what a person would want to know, without a full stop.
-    #[expect(dead_code, reason = "for the formats to come")]
     Broken(String),
 }
 
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error, Serialize, Deserialize)]
 pub enum ExtractError {
     #[error("{name} is not of a format that Nuthatch reads")]
     UnknownFormat { name: String },
@@ -72,6 +84,19 @@ pub enum ExtractError {
     NotText { name: String, reason: String },
     #[error("{name} cannot be read: {reason}")]
     Broken { name: String, reason: String },
+    #[error("{name} cannot be read: reading it took longer than {} s and was stopped", limit.as_secs_f32())]
+    TimedOut { name: String, limit: Duration },
+    #[error("{name} cannot be read: reading it needed more than {limit_mb} MB of memory and was stopped")]
+    OutOfMemory { name: String, limit_mb: u64 },
+    #[error("{name} cannot be read: what was read from it is larger than {limit_mb} MB")]
+    TooLong { name: String, limit_mb: u64 },
+    #[error("{name} cannot be read: the reader crashed on it; it may be damaged")]
+    Crashed { name: String },
+    #[error("{name} was not read: the process that reads such files could not be started ({reason})")]
+    NoWorker { name: String, reason: String },
+    /// Says nothing about the file.
+    #[error("cancelled")]
+    Cancelled,
 }
 
 /// Reads a file's content, in this process. Never panics, whatever the bytes.

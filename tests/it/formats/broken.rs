@@ -65,8 +65,10 @@ fn hostile() -> Vec<(&'static str, Vec<u8>, Option<&'static str>)> {
             .to_owned(),
     ]);
     let missing = zip(&[("mimetype", b"application/epub+zip")]);
-    let nested_book = zip(&[("META-INF/container.xml", br#"<c><rootfile full-path="a.epub"/></c>"#), ("a.epub", &missing)]);
-    let shop = r#"<encryption><EncryptionMethod Algorithm="http://www.w3.org/2001/04/xmlenc#aes128-cbc"/></encryption>"#;
+    let nested_book =
+        zip(&[("META-INF/container.xml", br#"<c><rootfile full-path="a.epub"/></c>"#), ("a.epub", &missing)]);
+    let shop =
+        r#"<encryption><EncryptionMethod Algorithm="http://www.w3.org/2001/04/xmlenc#aes128-cbc"/></encryption>"#;
     vec![
         ("empty.pdf", Vec::new(), Some("empty")),
         ("empty.docx", Vec::new(), Some("empty")),

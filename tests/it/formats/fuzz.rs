@@ -20,22 +20,8 @@ enum Mutation {
     Insert(Index, &'static str),
 }
 
-const PIECES: [&str; 14] = [
-    "<",
-    "</",
-    "&",
-    "&#0;",
-    "\"",
-    "]]>",
-    "<![CDATA[",
-    "99999999999",
-    "-1",
-    "\u{FFFD}",
-    "[[",
-    "<<",
-    "endstream",
-    "0 R",
-];
+const PIECES: [&str; 14] =
+    ["<", "</", "&", "&#0;", "\"", "]]>", "<![CDATA[", "99999999999", "-1", "\u{FFFD}", "[[", "<<", "endstream", "0 R"];
 
 fn mutation() -> impl Strategy<Value = Mutation> {
     prop_oneof![

@@ -7,7 +7,8 @@ use zip::write::SimpleFileOptions;
 use zip::{ZipArchive, ZipWriter};
 
 pub const CONTENT_TYPES: &str = r#"<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>"#;
-pub const MAIN: &str = r#"<Relationships><Relationship Id="r1" Type="x/officeDocument" Target="word/document.xml"/></Relationships>"#;
+pub const MAIN: &str =
+    r#"<Relationships><Relationship Id="r1" Type="x/officeDocument" Target="word/document.xml"/></Relationships>"#;
 
 /// An archive of these parts.
 pub fn zip(parts: &[(&str, &[u8])]) -> Vec<u8> {
@@ -82,7 +83,8 @@ pub fn long_pdf(n_pages: usize) -> Vec<u8> {
     for page in 0..n_pages {
         let mut content = String::from("BT /F 10 Tf 12 TL 50 800 Td\n");
         for line in 0..50 {
-            writeln!(content, "(Page {page} line {line}: the herons of the river stand in the shallow water) Tj T*").unwrap();
+            writeln!(content, "(Page {page} line {line}: the herons of the river stand in the shallow water) Tj T*")
+                .unwrap();
         }
         content.push_str("ET");
         objects.push(format!(

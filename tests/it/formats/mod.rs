@@ -63,9 +63,9 @@ impl Tally {
                 self.refused += 1;
             }
             Err(ExtractError::Crashed { .. }) => self.crashed += 1,
-            Err(
-                ExtractError::TimedOut { .. } | ExtractError::OutOfMemory { .. } | ExtractError::TooLong { .. },
-            ) => self.stopped += 1,
+            Err(ExtractError::TimedOut { .. } | ExtractError::OutOfMemory { .. } | ExtractError::TooLong { .. }) => {
+                self.stopped += 1
+            }
             Err(other) => panic!("{name}: {other}"),
         }
     }

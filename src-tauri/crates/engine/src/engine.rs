@@ -264,14 +264,8 @@ impl Engine {
         let writer = session.writer(&generation)?;
         // A generation that does not serve yet takes over once its text is in: until then the old one answers.
         let serves = self.serving()?.is_some_and(|serving| serving.folder() == generation.folder());
-        let mut indexer = Indexer {
-            generation: &generation,
-            writer,
-            embedder: fits,
-            workers: &self.inner.workers,
-            cancel,
-            progress,
-        };
+        let mut indexer =
+            Indexer { generation: &generation, writer, embedder: fits, workers: &self.inner.workers, cancel, progress };
         let report = indexer.run(&scan, &mut || {
             if serves {
                 return Ok(());

@@ -37,6 +37,8 @@ struct Body {
     /// Several where a note or a text box stands in a paragraph. A heading has a level.
     paragraphs: Vec<(Option<u8>, String)>,
     unread: Option<(String, usize)>,
+    /// Notes and text boxes of the open paragraph, which come after it.
+    aside: Vec<String>,
     /// Of each open list, whether the next paragraph begins an item.
     lists: Vec<bool>,
     page: Option<u32>,
@@ -114,6 +116,10 @@ impl Body {
         match name {
             "p" | "h" => {
                 let Some((level, text)) = self.paragraphs.pop() else { return Ok(()) };
+                if !self.paragraphs.is_empty() {
+                    self.aside.push(text);
+                    return Ok(());
+                }
                 // Of a page break inside a paragraph the next paragraph is the first on the page.
                 let page = self.page;
                 let depth = self.lists.len();
@@ -125,7 +131,10 @@ impl Body {
                     }
                     (None, None) => self.layout.push(BlockKind::Paragraph, &text)?,
                 }
-                if let (Some(number), true) = (page, self.paragraphs.is_empty() && self.lists.is_empty()) {
+                for text in std::mem::take(&mut self.aside) {
+                    self.layout.push(BlockKind::Paragraph, &text)?;
+                }
+                if let (Some(number), true) = (page, self.lists.is_empty()) {
                     self.layout.place(Place::Page { number });
                 }
             }

@@ -14,8 +14,8 @@ pub(super) const MAX_TEXT_BYTES: usize = 20 << 20;
 const MAX_HEADING_CHARS: usize = 300;
 
 /// Titles that programs give to documents nobody has named.
-const UNTELLING: [&str; 6] =
-    ["powerpoint presentation", "word document", "untitled", "slide 1", "演示文稿1", "无标题"];
+const UNTELLING: [&str; 7] =
+    ["powerpoint presentation", "word document", "untitled", "(anonymous)", "slide 1", "演示文稿1", "无标题"];
 
 /// An error once more was written than is read of any file.
 pub(super) fn check_room(rendition: &Rendition) -> Result<(), Unreadable> {

@@ -54,7 +54,8 @@ impl Extractor for Spreadsheet {
             for name in names(&book) {
                 let mut reader = book.worksheet_cells_reader(&name).map_err(damaged)?;
                 let cells = std::iter::from_fn(|| reader.next_cell().map_err(damaged).transpose());
-                let cells = cells.map(|cell| cell.map(|cell| (cell.get_position(), text(&cell.get_value().clone().into()))));
+                let cells =
+                    cells.map(|cell| cell.map(|cell| (cell.get_position(), text(&cell.get_value().clone().into()))));
                 lay(&mut rendition, &name, cells)?;
             }
         } else {
@@ -62,7 +63,8 @@ impl Extractor for Spreadsheet {
             for name in names(&book) {
                 let mut reader = book.worksheet_cells_reader(&name).map_err(damaged)?;
                 let cells = std::iter::from_fn(|| reader.next_cell().map_err(damaged).transpose());
-                let cells = cells.map(|cell| cell.map(|cell| (cell.get_position(), text(&cell.get_value().clone().into()))));
+                let cells =
+                    cells.map(|cell| cell.map(|cell| (cell.get_position(), text(&cell.get_value().clone().into()))));
                 lay(&mut rendition, &name, cells)?;
             }
         }

@@ -59,9 +59,9 @@ pub(super) fn read(source: &str, mut each: impl FnMut(Xml<'_>) -> Result<(), Unr
     config.check_end_names = true;
     let mut depth = 0;
     loop {
-        let event = reader.read_event().map_err(|error| {
-            Unreadable::Broken(format!("it is damaged: XML in it is not well formed ({error})"))
-        })?;
+        let event = reader
+            .read_event()
+            .map_err(|error| Unreadable::Broken(format!("it is damaged: XML in it is not well formed ({error})")))?;
         match event {
             Event::Start(tag) => {
                 depth += 1;

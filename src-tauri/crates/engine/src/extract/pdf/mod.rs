@@ -60,7 +60,9 @@ impl Extractor for Pdf {
             return Err(broken("its fonts do not say which characters they draw"));
         }
         if n_bytes == 0 && n_pictures > 0 {
-            return Err(broken("it holds no text, only pictures: it would have to go through text recognition (OCR) first"));
+            return Err(broken(
+                "it holds no text, only pictures: it would have to go through text recognition (OCR) first",
+            ));
         }
         let title = pdf.metadata().title.as_deref().map(text_string).filter(|title| is_telling(title));
         lay(&pages, title)
@@ -107,7 +109,9 @@ fn heading_sizes(pages: &[Vec<Paragraph>]) -> Vec<u32> {
     for paragraph in pages.iter().flatten() {
         *chars.entry(paragraph.half_points()).or_default() += paragraph.text.chars().count();
     }
-    let Some(body) = chars.iter().max_by_key(|(_, n_chars)| **n_chars).map(|(size, _)| *size) else { return Vec::new() };
+    let Some(body) = chars.iter().max_by_key(|(_, n_chars)| **n_chars).map(|(size, _)| *size) else {
+        return Vec::new();
+    };
     let is_heading = |size: &u32| f64::from(*size) >= f64::from(body) * HEADING_SCALE;
     chars.into_keys().rev().filter(is_heading).collect()
 }

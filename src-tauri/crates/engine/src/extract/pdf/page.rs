@@ -70,7 +70,10 @@ impl Page {
         let line = self.lines.last_mut().filter(|line| {
             let off = (baseline - line.baseline).abs();
             let reach = line.size.max(size);
-            off < BASELINE * reach && line.along.dot(along) > 0.99 && from > line.start - reach && from > line.last - reach
+            off < BASELINE * reach
+                && line.along.dot(along) > 0.99
+                && from > line.start - reach
+                && from > line.last - reach
         });
         let Some(line) = line else {
             let (start, end) = (from, from + advance);
@@ -117,8 +120,8 @@ impl Page {
                     && match (is_item, is_list) {
                         (true, is_list) => is_list,
                         // Text that leaves the list's margin is no part of it.
-                        (false, true) => line.start > first.start + 0.3 * line.size,
-                        (false, false) => line.start < before.start + INDENT * line.size || first.start == before.start && line.start <= first.start,
+                        (false, true) => line.start > first.start + 0.3 * line.size || before.text.ends_with('-'),
+                        (false, false) => line.start < before.start + INDENT * line.size,
                     }
             });
             match paragraphs.last_mut().filter(|_| goes_on) {

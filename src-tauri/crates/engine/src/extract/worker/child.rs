@@ -6,16 +6,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::frame::{self, Allowance, FrameError, Greeting, Request};
+use super::frame::{self, Allowance, FrameError, Greeting, MAX_MESSAGE_BYTES, Request};
 use super::limits;
 use crate::extract::{Document, ExtractError, extract};
 
 /// Room for the calls of a deeply nested file, in bytes: as much as most systems give a program's first thread, and what
 /// Windows does not.
 const STACK_BYTES: usize = 8 << 20;
-
-/// Messages to the process are short.
-const MAX_MESSAGE_BYTES: u64 = 64 << 10;
 
 /// All that a program does that was started to read files (see [`super::WorkerCommand`]).
 pub fn serve() -> ExitCode {
@@ -44,7 +41,7 @@ fn read_files() -> Result<(), FrameError> {
             return Ok(());
         }
         limits::allow_cpu(allowance.cpu_s)?;
-        let answer = answer(&request.name, &bytes);
+        let answer = answer(&request.name, &bytes, allowance.memory_bytes);
         drop(bytes);
         let limit_mb = allowance.answer_bytes >> 20;
         let too_long = || ExtractError::TooLong { name: request.name.clone(), limit_mb };
@@ -54,9 +51,15 @@ fn read_files() -> Result<(), FrameError> {
     }
 }
 
-fn answer(name: &str, bytes: &[u8]) -> Result<Document, ExtractError> {
-    catch_unwind(AssertUnwindSafe(|| extract(Path::new(name), bytes)))
-        .unwrap_or_else(|_| Err(ExtractError::Crashed { name: name.to_owned() }))
+fn answer(name: &str, bytes: &[u8], memory_bytes: u64) -> Result<Document, ExtractError> {
+    let read = catch_unwind(AssertUnwindSafe(|| extract(Path::new(name), bytes)));
+    read.unwrap_or_else(|_| {
+        let name = name.to_owned();
+        Err(match limits::was_short_of_memory(memory_bytes) {
+            true => ExtractError::OutOfMemory { name, limit_mb: memory_bytes >> 20 },
+            false => ExtractError::Crashed { name },
+        })
+    })
 }
 
 fn send(to: &mut File, frame: Option<Vec<u8>>) -> Result<(), FrameError> {

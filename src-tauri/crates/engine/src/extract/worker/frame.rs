@@ -5,6 +5,9 @@ use std::io::{self, Read, Write};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+/// Every message but an answer is short.
+pub(super) const MAX_MESSAGE_BYTES: u64 = 64 << 10;
+
 /// The first message, to the process.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Allowance {

@@ -13,9 +13,9 @@ use std::io;
 pub(super) const OVER_MEMORY: i32 = 86;
 
 #[cfg(unix)]
-pub(super) use unix::{allow_cpu, apply, take_stdout};
+pub(super) use unix::{allow_cpu, apply, take_stdout, was_short_of_memory};
 #[cfg(windows)]
-pub(super) use windows::{allow_cpu, apply, take_stdout};
+pub(super) use windows::{allow_cpu, apply, take_stdout, was_short_of_memory};
 
 #[cfg(unix)]
 mod unix {
@@ -54,10 +54,28 @@ mod unix {
 
     #[cfg(target_os = "linux")]
     fn limit_memory(memory_bytes: u64) -> io::Result<()> {
+        limit(Resource::AS, address_space("VmSize:")? + memory_bytes)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn address_space(field: &str) -> io::Result<u64> {
         let status = std::fs::read_to_string("/proc/self/status")?;
-        let size_kb = status.lines().find_map(|line| line.strip_prefix("VmSize:")?.split_whitespace().next());
-        let now = size_kb.and_then(|kb| kb.parse::<u64>().ok()).ok_or(io::ErrorKind::InvalidData)? << 10;
-        limit(Resource::AS, now + memory_bytes)
+        let size_kb = status.lines().find_map(|line| line.strip_prefix(field)?.split_whitespace().next());
+        Ok(size_kb.and_then(|kb| kb.parse::<u64>().ok()).ok_or(io::ErrorKind::InvalidData)? << 10)
+    }
+
+    /// Whether a reader that gave up did so for want of memory: libraries that are refused some say so in as many ways as
+    /// there are libraries. By then it has taken three quarters of what it may.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn was_short_of_memory(memory_bytes: u64) -> bool {
+        let limit = Resource::AS.get_soft().unwrap_or(u64::MAX);
+        address_space("VmPeak:").is_ok_and(|peak| peak >= limit.saturating_sub(memory_bytes / 4))
+    }
+
+    /// The thread that watches ends the process before a library is refused anything.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn was_short_of_memory(_memory_bytes: u64) -> bool {
+        false
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -146,6 +164,11 @@ mod windows {
             }
         }
         Ok(())
+    }
+
+    /// A job does not tell; most libraries leave it to Rust, which ends the process and says so.
+    pub(crate) fn was_short_of_memory(_memory_bytes: u64) -> bool {
+        false
     }
 
     /// A job counts a process's time once for all, not for each file: here the engine's clock alone decides.

@@ -47,7 +47,8 @@ impl WorkerCommand {
 /// What reading one file may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorkerLimits {
-    /// By the clock; of the processor a second more.
+    /// Of the processor, up to two seconds more; by the clock six times that, so that a busy machine fails no file. Where the
+    /// system does not count it (Windows), the clock alone decides.
     pub read_time: Duration,
     /// Beyond what a process has when it starts.
     pub memory_bytes: u64,
@@ -117,7 +118,7 @@ impl Workers {
     }
 
     /// Reads a file's content, wherever its format has to be read. Never panics, whatever the bytes, and ends within
-    /// [`WorkerLimits::read_time`] of the file's turn, or as soon as `cancel` is raised
+    /// six times [`WorkerLimits::read_time`] of the file's turn, or as soon as `cancel` is raised
     /// ([`ExtractError::Cancelled`], which says nothing about the file).
     pub fn extract(
         &self,

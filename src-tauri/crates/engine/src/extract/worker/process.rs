@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
-use super::frame::{self, Allowance, FrameError, Greeting, Request};
+use super::frame::{self, Allowance, FrameError, Greeting, MAX_MESSAGE_BYTES, Request};
 use super::{WorkerCommand, WorkerLimits, limits};
 use crate::Cancel;
 use crate::extract::{Document, ExtractError};
@@ -23,11 +23,12 @@ const LOOK: Duration = Duration::from_millis(50);
 /// What is kept of what a process prints, for the log and to tell why it ended.
 const STDERR_BYTES: usize = 8 << 10;
 
+/// Time by the clock for each second of the processor: a process of low priority gets little of a busy machine, and a file
+/// must not fail because of others.
+const CLOCK_FACTOR: u32 = 6;
+
 /// How long a process that no longer answers may take to end by itself, so that the reason is its own.
 const TO_END: Duration = Duration::from_millis(500);
-
-/// The largest greeting.
-const GREETING_BYTES: u64 = 1 << 10;
 
 /// How a process ended that gave no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,8 +70,7 @@ impl Process {
         let (requests, to_do) = bounded(1);
         let (done, answers) = bounded(1);
         let (greeted, greeting) = bounded(1);
-        let mut talk =
-            Talk { child: child.clone(), stdin: Some(stdin), stdout, printed, limits: *limits, to_do, done };
+        let mut talk = Talk { child: child.clone(), stdin: Some(stdin), stdout, printed, limits: *limits, to_do, done };
         thread::Builder::new().name("extraction".to_owned()).spawn(move || talk.run(&greeted))?;
         let process = Self { child, requests, answers, n_read: 0 };
         match greeting.recv_timeout(START) {
@@ -95,7 +95,7 @@ impl Process {
         if self.requests.send((request, bytes.clone())).is_err() {
             return Err(Lost::Died(Death::Crash));
         }
-        let deadline = Instant::now() + limit;
+        let deadline = Instant::now() + limit * CLOCK_FACTOR;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.answers.recv_timeout(left.min(LOOK)) {
@@ -163,12 +163,12 @@ impl Talk {
     fn greet(&mut self) -> io::Result<()> {
         let allowance = Allowance {
             memory_bytes: self.limits.memory_bytes,
-            cpu_s: self.limits.read_time.as_secs() + 1,
+            cpu_s: self.limits.read_time.as_secs(),
             answer_bytes: self.limits.answer_bytes,
         };
         let broken = |error: FrameError| io::Error::other(error.to_string());
-        self.send(&frame::encode(&allowance, GREETING_BYTES).unwrap_or_default())?;
-        let greeting: Greeting = frame::read(&mut self.stdout, GREETING_BYTES).map_err(broken)?;
+        self.send(&frame::encode(&allowance, MAX_MESSAGE_BYTES).unwrap_or_default())?;
+        let greeting: Greeting = frame::read(&mut self.stdout, MAX_MESSAGE_BYTES).map_err(broken)?;
         match greeting == Greeting::own() {
             true => Ok(()),
             false => Err(io::Error::other("Nuthatch was updated while it ran: start it again")),
@@ -176,8 +176,8 @@ impl Talk {
     }
 
     fn ask(&mut self, request: &Request, bytes: &[u8]) -> Result<Answer, FrameError> {
-        let header = frame::encode(request, u64::MAX).unwrap_or_default();
-        self.send(&header)?;
+        let header = frame::encode(request, MAX_MESSAGE_BYTES).ok_or(io::ErrorKind::InvalidInput);
+        self.send(&header.map_err(io::Error::from)?)?;
         self.send(bytes)?;
         frame::read(&mut self.stdout, self.limits.answer_bytes)
     }

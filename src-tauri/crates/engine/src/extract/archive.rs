@@ -21,6 +21,7 @@ pub(super) const COMPOUND_FILE: &[u8] = &[0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x
 
 pub(super) const ENCRYPTED: &str = "it is protected by a password: save a copy without one if it should be searched";
 const BOMB: &str = "it unfolds to more than 256 MB";
+const PART_BOMB: &str = "one part of it unfolds to more than 128 MB";
 const NO_ARCHIVE: &str = "it is damaged or not what its name says (no ZIP archive)";
 
 pub(super) struct Archive<'a> {
@@ -52,7 +53,7 @@ impl<'a> Archive<'a> {
         // One byte more than is allowed tells that there is more, whatever size the archive claims.
         let read = part.take(allowed + 1).read_to_end(&mut bytes);
         if bytes.len() as u64 > allowed {
-            return Err(broken(BOMB));
+            return Err(broken(if allowed < MAX_PART_BYTES { BOMB } else { PART_BOMB }));
         }
         read.map_err(|_| damaged(name))?;
         self.left -= bytes.len() as u64;

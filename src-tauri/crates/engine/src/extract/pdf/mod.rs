@@ -37,6 +37,9 @@ impl Extractor for Pdf {
         if pdf.pages().len() > MAX_PAGES {
             return Err(broken("it has more than 20,000 pages"));
         }
+        if pdf.pages().is_empty() {
+            return Err(broken("it is damaged: it has no pages"));
+        }
         let cache = InterpreterCache::new();
         let mut pages = Vec::new();
         let (mut n_pictures, mut n_unreadable, mut n_bytes) = (0, 0, 0);

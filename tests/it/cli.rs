@@ -184,7 +184,7 @@ fn a_closed_pipe_ends_quietly() {
 #[test]
 fn two_at_once_do_not_harm_each_other() {
     let nuthatch = Nuthatch::without_models();
-    let engine = Engine::open(EngineOptions { data_dir: nuthatch.data_dir().to_owned() }).unwrap();
+    let engine = Engine::open(EngineOptions::new(nuthatch.data_dir())).unwrap();
     engine.set_embedder_missing("not wanted here".to_owned());
     engine.add_folder(&notes()).unwrap();
     let (sender, phases) = mpsc::channel();

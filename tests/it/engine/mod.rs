@@ -19,7 +19,7 @@ use nuthatch_engine::{
 };
 use tempfile::TempDir;
 
-use crate::support::{BagOfWords, WordShare};
+use crate::support::{BagOfWords, WordShare, worker};
 
 /// An engine that watches one folder of its own.
 struct Bench {
@@ -35,7 +35,7 @@ impl Bench {
     }
 
     fn at(notes: TempDir, data: TempDir) -> Self {
-        let engine = Engine::open(EngineOptions { data_dir: data.path().to_owned() }).unwrap();
+        let engine = Engine::open(EngineOptions { worker: Some(worker()), ..EngineOptions::new(data.path()) }).unwrap();
         // As short as may be: tests write whole files.
         engine.update_settings(|settings| settings.settle_ms = 20).unwrap();
         engine.add_folder(notes.path()).unwrap();

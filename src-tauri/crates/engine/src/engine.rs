@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::blend;
 use crate::catalog::Ledger;
+use crate::extract::worker::{Urgency, WorkerCommand, WorkerLimits, Workers};
 use crate::hits::Wall;
 use crate::index::{Generation, Generations, Snapshot};
 use crate::indexer::Session;
@@ -32,6 +33,16 @@ pub(crate) use indexing::Scope;
 pub struct EngineOptions {
     /// Holds `settings.toml` and `index/`. Made if absent.
     pub data_dir: PathBuf,
+    /// How a process is started that reads risky formats; without one such files fail with that reason.
+    pub worker: Option<WorkerCommand>,
+    pub worker_limits: WorkerLimits,
+}
+
+impl EngineOptions {
+    /// Nothing but a data folder: risky formats are not read.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self { data_dir: data_dir.into(), worker: None, worker_limits: WorkerLimits::default() }
+    }
 }
 
 /// Where an indexing run stands.
@@ -105,6 +116,7 @@ struct Inner {
     generations: Generations,
     /// What serves searches; `None` before the first indexing.
     serving: RwLock<Option<Arc<Generation>>>,
+    workers: Workers,
     /// Wakes a running watch: folders or models have changed.
     wake: Mutex<Vec<Sender<Wake>>>,
     /// The catalog of a running watch, which knows the disk without looking.
@@ -170,6 +182,7 @@ impl Engine {
                 embedder_decided: Condvar::new(),
                 reranker: Mutex::new(Slot::Undecided),
                 serving: RwLock::new(None),
+                workers: Workers::new(options.worker, options.worker_limits),
                 wake: Mutex::new(Vec::new()),
                 live: Mutex::new(None),
                 wishes: Mutex::new(Wishes::default()),
@@ -179,6 +192,11 @@ impl Engine {
 
     pub fn data_dir(&self) -> &Path {
         &self.inner.data_dir
+    }
+
+    /// Reads files as indexing does.
+    pub fn workers(&self) -> &Workers {
+        &self.inner.workers
     }
 
     pub fn settings(&self) -> Settings {
@@ -435,8 +453,12 @@ impl Engine {
         }
         let bytes =
             std::fs::read(&real).map_err(|source| EngineError::Io { action: "read", path: real.clone(), source })?;
-        crate::preview::preview(&real, &bytes, span, query)
-            .map_err(|e| EngineError::BadInput { path: real, message: e.to_string() })
+        let document = self
+            .inner
+            .workers
+            .extract(&real, &bytes, Urgency::Urgent, &Cancel::new())
+            .map_err(|e| EngineError::BadInput { path: real.clone(), message: e.to_string() })?;
+        Ok(crate::preview::preview(&real, document, span, query))
     }
 }
 

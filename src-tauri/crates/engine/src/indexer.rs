@@ -15,6 +15,7 @@ pub(crate) use session::Session;
 
 use crate::catalog::Ledger;
 use crate::engine::{IndexProgress, Phase};
+use crate::extract::worker::Workers;
 use crate::scan::{Look, under};
 use crate::{Cancel, Embedder, EngineError};
 
@@ -36,6 +37,7 @@ pub(crate) struct Indexer<'a> {
     /// `None` where the generation is another model's.
     pub embedder: Option<&'a dyn Embedder>,
     pub settle: Duration,
+    pub workers: &'a Workers,
     pub cancel: &'a Cancel,
     pub progress: &'a mut dyn FnMut(&IndexProgress),
 }

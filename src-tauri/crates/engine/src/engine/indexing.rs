@@ -149,7 +149,8 @@ impl Engine {
             }
         };
         self.note_places(session, &look);
-        let mut indexer = Indexer { session, embedder: None, settle: settle(&settings), cancel, progress };
+        let (settle, workers) = (settle(&settings), &self.inner.workers);
+        let mut indexer = Indexer { session, embedder: None, settle, workers, cancel, progress };
         indexer.take(look, matches!(scope, Scope::Paths(_)))?;
         for folder in &wishes.forget {
             indexer.forget(folder)?;
@@ -175,7 +176,8 @@ impl Engine {
         }
         let embedder = lock(&self.inner.embedder).ready();
         let fits = embedder.as_deref().filter(|e| generation.embedder() == Some(e.id()) && !session.skips_vectors);
-        Indexer { session, embedder: fits, settle: settle(&self.settings()), cancel, progress }.step()
+        let (settle, workers) = (settle(&self.settings()), &self.inner.workers);
+        Indexer { session, embedder: fits, settle, workers, cancel, progress }.step()
     }
 
     fn let_serve(&self, generation: &Arc<Generation>) -> Result<(), EngineError> {

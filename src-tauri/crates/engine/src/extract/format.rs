@@ -4,7 +4,10 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Extractor, code, csv, email, html, markdown, notebook, org, plain, rst, rtf, subtitles};
+use super::{
+    Extractor, code, csv, docx, email, epub, html, markdown, notebook, odt, org, pdf, plain, pptx, rst, rtf, sheet,
+    subtitles,
+};
 
 /// What a file is read as; its name decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -22,6 +25,12 @@ pub enum Format {
     Rtf,
     Subtitles,
     Tsv,
+    Docx,
+    Epub,
+    Odt,
+    Pdf,
+    Pptx,
+    Spreadsheet,
 }
 
 impl Format {
@@ -40,6 +49,12 @@ impl Format {
             Format::Rtf => "rtf",
             Format::Subtitles => "subtitles",
             Format::Tsv => "tsv",
+            Format::Docx => "docx",
+            Format::Epub => "epub",
+            Format::Odt => "odt",
+            Format::Pdf => "pdf",
+            Format::Pptx => "pptx",
+            Format::Spreadsheet => "spreadsheet",
         }
     }
 
@@ -50,6 +65,8 @@ impl Format {
             Format::Code | Format::Csv | Format::Org | Format::Rst | Format::Tsv => true,
             // Text as well, but not as anyone reads it: they are written out.
             Format::Email | Format::Notebook | Format::Rtf | Format::Subtitles => false,
+            Format::Docx | Format::Epub | Format::Odt => false,
+            Format::Pdf | Format::Pptx | Format::Spreadsheet => false,
         }
     }
 
@@ -61,6 +78,8 @@ impl Format {
             Format::Code | Format::Csv | Format::Org | Format::Rst | Format::Tsv => false,
             // Read by code of ours that goes through them once.
             Format::Email | Format::Notebook | Format::Rtf | Format::Subtitles => false,
+            Format::Docx | Format::Epub | Format::Odt => true,
+            Format::Pdf | Format::Pptx | Format::Spreadsheet => true,
         }
     }
 
@@ -78,6 +97,12 @@ impl Format {
             Format::Rtf => &rtf::Rtf,
             Format::Subtitles => &subtitles::Subtitles,
             Format::Tsv => &csv::Csv { is_tsv: true },
+            Format::Docx => &docx::Docx,
+            Format::Epub => &epub::Epub,
+            Format::Odt => &odt::Odt,
+            Format::Pdf => &pdf::Pdf,
+            Format::Pptx => &pptx::Pptx,
+            Format::Spreadsheet => &sheet::Spreadsheet,
         }
     }
 }
@@ -99,6 +124,12 @@ pub fn format_of(path: &Path) -> Option<Format> {
         "rtf" => Some(Format::Rtf),
         "srt" | "vtt" | "ass" | "ssa" => Some(Format::Subtitles),
         "tsv" | "tab" => Some(Format::Tsv),
+        "docx" | "docm" | "dotx" => Some(Format::Docx),
+        "epub" => Some(Format::Epub),
+        "odt" | "ott" => Some(Format::Odt),
+        "pdf" => Some(Format::Pdf),
+        "pptx" | "pptm" | "ppsx" => Some(Format::Pptx),
+        "xlsx" | "xlsm" | "xlsb" | "xls" | "ods" => Some(Format::Spreadsheet),
         extension if code::EXTENSIONS.contains(&extension) => Some(Format::Code),
         _ => None,
     }

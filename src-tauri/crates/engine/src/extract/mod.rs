@@ -2,27 +2,40 @@
 //!
 //! Every format is one [`Extractor`] in a file of its own; [`Format`] says which files are its.
 
+mod archive;
 mod block;
 mod code;
 mod csv;
 mod document;
+mod docx;
 mod email;
 mod encoding;
+mod epub;
 mod format;
 mod frontmatter;
 mod html;
 mod lines;
 mod markdown;
 mod notebook;
+mod odt;
+mod office;
 mod org;
+mod pdf;
 mod plain;
+mod pptx;
 mod rst;
 mod rtf;
+mod sheet;
 mod subtitles;
 #[cfg(test)]
 mod tests;
+pub mod worker;
+mod xml;
 
 use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 pub use document::{Block, BlockKind, Document, Place};
 pub use format::{Format, format_of};
@@ -72,7 +85,7 @@ pub(crate) enum Unreadable {
     Broken(String),
 }
 
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error, Serialize, Deserialize)]
 pub enum ExtractError {
     #[error("{name} is not of a format that Nuthatch reads")]
     UnknownFormat { name: String },
@@ -80,6 +93,19 @@ pub enum ExtractError {
     NotText { name: String, reason: String },
     #[error("{name} cannot be read: {reason}")]
     Broken { name: String, reason: String },
+    #[error("{name} cannot be read: reading it took longer than {} s and was stopped", limit.as_secs_f32())]
+    TimedOut { name: String, limit: Duration },
+    #[error("{name} cannot be read: reading it needed more than {limit_mb} MB of memory and was stopped")]
+    OutOfMemory { name: String, limit_mb: u64 },
+    #[error("{name} cannot be read: what was read from it is larger than {limit_mb} MB")]
+    TooLong { name: String, limit_mb: u64 },
+    #[error("{name} cannot be read: the reader crashed on it; it may be damaged")]
+    Crashed { name: String },
+    #[error("{name} was not read: the process that reads such files could not be started ({reason})")]
+    NoWorker { name: String, reason: String },
+    /// Says nothing about the file.
+    #[error("cancelled")]
+    Cancelled,
 }
 
 /// Reads a file's content, in this process. Never panics, whatever the bytes.

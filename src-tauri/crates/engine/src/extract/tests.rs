@@ -58,6 +58,10 @@ fn formats() {
     check("build.log", Some(Format::Text));
     check(".gitignore", None);
     check("a.exe", None);
+    check("a.PDF", Some(Format::Pdf));
+    check("a.docm", Some(Format::Docx));
+    check("a.xls", Some(Format::Spreadsheet));
+    check("a.png", None);
     check("md", None);
 }
 

@@ -34,8 +34,12 @@ impl Indexer<'_> {
             .into_iter()
             .map(|path| (path.clone(), if self.session.is_overdue(&path) { Duration::ZERO } else { self.settle }))
             .collect();
-        let prepared: Vec<(PathBuf, Outcome)> =
-            batch.into_par_iter().map(|(path, settle)| (prepare(&path, settle), path)).map(|(o, p)| (p, o)).collect();
+        let (workers, cancel) = (self.workers, self.cancel);
+        let read = |(path, settle): (PathBuf, Duration)| {
+            let outcome = prepare(&path, settle, workers, cancel);
+            (path, outcome)
+        };
+        let prepared: Vec<(PathBuf, Outcome)> = batch.into_par_iter().map(read).collect();
         let snapshots = self.session.snapshots()?;
         for (path, outcome) in prepared {
             self.take_text(path, outcome, &snapshots)?;

@@ -92,10 +92,11 @@ impl Indexer<'_> {
         self.tell(Phase::Vectors, done, done + n_passages, rows.first().map(|row| row.path.clone()));
         self.session.n_embedded += rows.iter().map(|row| row.passages).sum::<usize>();
 
+        let (workers, cancel) = (self.workers, self.cancel);
         let read: Vec<(Row, Outcome)> = rows
             .into_par_iter()
             .map(|row| {
-                let outcome = prepare(&row.path, Duration::ZERO);
+                let outcome = prepare(&row.path, Duration::ZERO, workers, cancel);
                 (row, outcome)
             })
             .collect();

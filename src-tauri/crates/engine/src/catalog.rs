@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::index::{Row, RowState};
+use crate::index::{Damage, Row, RowState};
 use crate::scan::Scan;
 
 /// Every file is in exactly one state.
@@ -50,6 +50,9 @@ pub struct Status {
     pub n_chunks: u64,
     pub n_vectors: u64,
     pub size_bytes: u64,
+    /// What is damaged in the data folder; see the index.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub damage: Vec<Damage>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub files: Option<Vec<FileRow>>,
 }

@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -9,8 +10,9 @@ use crossbeam_channel::Sender;
 use serde::Serialize;
 
 use crate::blend;
-use crate::index::{Generation, Generations, Writer};
+use crate::index::{Damage, Generation, Generations, Hold, Snapshot, Writer, guarded};
 use crate::indexer::Indexer;
+use crate::neighbour::{HOLD_VECTORS, Limits, Neighbour};
 use crate::pipeline::{self, Answer, Models, Question};
 use crate::scan::scan;
 use crate::{
@@ -95,6 +97,11 @@ struct Inner {
     generations: Generations,
     /// What serves searches; `None` before the first indexing.
     serving: RwLock<Option<Arc<Generation>>>,
+    /// What was wrong with the settings when they were read.
+    settings_damage: Mutex<Option<Damage>>,
+    neighbour: Neighbour,
+    /// Whether a thread checks the index now.
+    checking: AtomicBool,
     /// Wakes a running watch: folders or models have changed.
     wake: Mutex<Vec<Sender<Wake>>>,
 }
@@ -115,7 +122,10 @@ impl Engine {
         let io = |action, source| EngineError::Io { action, path: options.data_dir.clone(), source };
         std::fs::create_dir_all(&options.data_dir).map_err(|e| io("make the folder", e))?;
         let data_dir = options.data_dir.canonicalize().map_err(|e| io("open the folder", e))?;
-        let settings = Settings::load(&data_dir)?;
+        let (settings, settings_damage) = Settings::load(&data_dir)?;
+        if let Some(damage) = &settings_damage {
+            tracing::warn!("{}", damage.message);
+        }
         // So that the first question does not wait for the dictionary.
         std::thread::spawn(crate::text::warm_up);
         Ok(Self {
@@ -127,6 +137,9 @@ impl Engine {
                 embedder_decided: Condvar::new(),
                 reranker: Mutex::new(Slot::Undecided),
                 serving: RwLock::new(None),
+                settings_damage: Mutex::new(settings_damage),
+                neighbour: Neighbour::default(),
+                checking: AtomicBool::new(false),
                 wake: Mutex::new(Vec::new()),
             }),
         })
@@ -144,7 +157,7 @@ impl Engine {
     pub fn update_settings(&self, change: impl FnOnce(&mut Settings)) -> Result<Settings, EngineError> {
         let mut settings = lock(&self.inner.settings);
         // Another process may have written since: its change must not be lost.
-        let mut new = Settings::load(&self.inner.data_dir)?;
+        let (mut new, _) = Settings::load(&self.inner.data_dir)?;
         change(&mut new);
         new.save(&self.inner.data_dir)?;
         *settings = new.clone();
@@ -215,12 +228,37 @@ impl Engine {
 
     /// Brings the index in line with what is on disk, then returns. Text of all files first, then vectors.
     ///
-    /// An index that is damaged or of another version is set aside and made anew.
+    /// An index that is damaged or of another version goes on serving as far as it can be read, while one is made anew
+    /// beside it. After a crash, and once a day, every file of it is held against its checksum first.
     pub fn index(&self, progress: &mut dyn FnMut(&IndexProgress), cancel: &Cancel) -> Result<IndexReport, EngineError> {
         let mut session = Session::default();
+        session.hold(&self.inner.generations)?;
+        if let Ok(Some(serving)) = self.serving()
+            && serving.check_is_due()
+        {
+            // What it finds is named, and made anew by what follows.
+            let _ = guarded(serving.folder(), || serving.examine(cancel, &|| {}));
+        }
         let report = self.index_in(&mut session, progress, cancel);
         session.close()?;
         report
+    }
+
+    /// The same as [`Generation::examine`] where it is due, in a thread of its own; what it finds wakes the watch.
+    pub(crate) fn check_in_background(&self, cancel: &Cancel) {
+        let Ok(Some(serving)) = self.serving() else { return };
+        if !serving.check_is_due() || self.inner.checking.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (engine, cancel) = (self.clone(), cancel.clone());
+        std::thread::spawn(move || {
+            crate::neighbour::background();
+            let turn = || engine.inner.neighbour.give_way(HOLD_VECTORS, &cancel);
+            if let Ok(true) = guarded(serving.folder(), || serving.examine(&cancel, &turn)) {
+                engine.wake(Wake::Setup);
+            }
+            engine.inner.checking.store(false, Ordering::Relaxed);
+        });
     }
 
     /// Indexes now and then follows the folders in a thread of its own until the [`Watch`] is dropped.
@@ -231,8 +269,25 @@ impl Engine {
         Watch::start(self.clone(), wake, woken, progress)
     }
 
-    /// One pass with a writer that is kept in `session` for the next one.
+    /// One pass with a writer that is kept in `session` for the next one. Damage that it runs into starts it again, into
+    /// a new generation.
     pub(crate) fn index_in(
+        &self,
+        session: &mut Session,
+        progress: &mut dyn FnMut(&IndexProgress),
+        cancel: &Cancel,
+    ) -> Result<IndexReport, EngineError> {
+        let report = guarded(self.data_dir(), || self.index_once(session, progress, cancel));
+        match (report, session.open.as_ref().map(|(generation, _)| generation.clone())) {
+            (Err(error), Some(generation)) if generation.explains(&error) => {
+                session.forget();
+                guarded(self.data_dir(), || self.index_once(session, progress, cancel))
+            }
+            (report, _) => report,
+        }
+    }
+
+    fn index_once(
         &self,
         session: &mut Session,
         progress: &mut dyn FnMut(&IndexProgress),
@@ -243,10 +298,28 @@ impl Engine {
         let generation = self.generation_to_write(embedder.as_deref(), session)?;
         let scan = scan(&self.settings().folders, &self.inner.data_dir);
         let fits = embedder.as_deref().filter(|e| generation.embedder() == Some(e.id()));
-        let writer = session.writer(&generation)?;
-        // A generation that does not serve yet takes over once its text is in: until then the old one answers.
-        let serves = self.serving()?.is_some_and(|serving| serving.folder() == generation.folder());
-        let mut indexer = Indexer { generation: &generation, writer, embedder: fits, cancel, progress };
+        let settings = self.settings();
+        let (limits, polite) = (Limits::of(&settings), session.polite);
+        let writer = session.writer(&generation, &limits)?;
+        // A generation that does not serve yet takes over once its text is in: until then the old one answers. Where
+        // none can, it serves from its first commit.
+        let mut serving = self.serving().ok().flatten();
+        if serving.is_none() {
+            self.inner.generations.promote(&generation)?;
+            serving = self.serving()?;
+        }
+        let serves = serving.is_some_and(|serving| serving.folder() == generation.folder());
+        let neighbour = &self.inner.neighbour;
+        let mut indexer = Indexer {
+            generation: &generation,
+            writer,
+            embedder: fits,
+            neighbour,
+            limits,
+            settings: polite.then_some(&settings),
+            cancel,
+            progress,
+        };
         let report = indexer.run(&scan, &mut || {
             if serves {
                 return Ok(());
@@ -255,9 +328,7 @@ impl Engine {
             *write(&self.inner.serving) = Some(generation.clone());
             Ok(())
         })?;
-        if !serves {
-            self.inner.generations.remove_others(&generation);
-        }
+        self.inner.generations.complete(&generation)?;
         Ok(report)
     }
 
@@ -267,35 +338,33 @@ impl Engine {
         embedder: Option<&dyn Embedder>,
         session: &mut Session,
     ) -> Result<Arc<Generation>, EngineError> {
-        let serving = match self.serving() {
-            Err(EngineError::OtherVersion { .. } | EngineError::Damaged { .. } | EngineError::Index { .. }) => {
-                tracing::warn!("the index cannot be read and is made anew from the files");
-                session.forget();
-                self.inner.generations.set_aside()?;
-                None
-            }
-            other => other?,
-        };
-        match (serving, embedder) {
-            (Some(generation), None) => Ok(generation),
-            (Some(generation), Some(e)) if generation.embedder() == Some(e.id()) => Ok(generation),
-            (_, embedder) => {
-                let label = embedder.map(|e| (e.id(), e.dimensions()));
-                self.inner.generations.open_or_create(label).map(Arc::new)
-            }
-        }
+        session.hold(&self.inner.generations)?;
+        let serving = self.serving().unwrap_or_else(|error| {
+            tracing::warn!(%error, "the index is made anew from the files");
+            None
+        });
+        self.inner.generations.to_write(serving.as_ref(), embedder.map(|e| (e.id(), e.dimensions())))
     }
 
-    /// What answers searches, opened at the first use.
-    fn serving(&self) -> Result<Option<Arc<Generation>>, EngineError> {
-        if let Some(generation) = read(&self.inner.serving).as_ref() {
+    /// What answers searches, opened at the first use and when another process has replaced it.
+    pub(crate) fn serving(&self) -> Result<Option<Arc<Generation>>, EngineError> {
+        if let Some(generation) = read(&self.inner.serving).as_ref()
+            && self.inner.generations.is_current(generation)
+        {
             return Ok(Some(generation.clone()));
         }
         let mut serving = write(&self.inner.serving);
-        if serving.is_none() {
-            *serving = self.inner.generations.current()?.map(Arc::new);
+        match self.inner.generations.current() {
+            Ok(Some(generation)) => *serving = Some(Arc::new(generation)),
+            // What could be read until now goes on serving.
+            Err(error) if serving.is_none() => return Err(error),
+            _ => {}
         }
         Ok(serving.clone())
+    }
+
+    pub(crate) fn neighbour(&self) -> &Neighbour {
+        &self.inner.neighbour
     }
 
     /// Blocks until an embedder is set or said to be missing, or `stop` says so.
@@ -316,21 +385,32 @@ impl Engine {
         let folders = self.settings().folders;
         let scan = scan(&folders, &self.inner.data_dir);
         let serving = self.serving()?;
-        let snapshot = serving.as_ref().map(|g| g.snapshot()).transpose()?;
-        let rows = match &snapshot {
-            Some(snapshot) => snapshot.rows().map_err(|e| snapshot.failed(e))?,
-            None => Vec::new(),
+        let (rows, n_vectors) = match &serving {
+            Some(serving) => serving.reading(|snapshot| {
+                Ok((snapshot.rows().map_err(|e| snapshot.failed(e))?, snapshot.vectors().n_vectors() as u64))
+            })?,
+            None => (Vec::new(), 0),
         };
+        let damage = self.damage(serving.as_deref());
         let n_chunks = rows.iter().map(|row| row.passages as u64).sum();
         let (roots, files) = catalog::states(&folders, &scan, &rows);
         Ok(Status {
             roots,
             generation: serving.as_ref().map(|g| g.number()).transpose()?.unwrap_or_default(),
             n_chunks,
-            n_vectors: snapshot.as_ref().map_or(0, |s| s.vectors().n_vectors() as u64),
+            n_vectors,
             size_bytes: serving.map_or(0, |g| g.size_bytes()),
+            damage,
             files: with_files.then_some(files),
         })
+    }
+
+    /// Every file of the data folder that is known to be damaged.
+    fn damage(&self, serving: Option<&Generation>) -> Vec<Damage> {
+        let mut all: Vec<Damage> = lock(&self.inner.settings_damage).iter().cloned().collect();
+        all.extend(self.inner.generations.damage());
+        all.extend(serving.into_iter().flat_map(Generation::damage));
+        all
     }
 
     /// Answers a question. `stages` is called with each earlier stage's list as it lands (lexical, then hybrid);
@@ -348,7 +428,24 @@ impl Engine {
         let Some(generation) = generation else {
             return Err(EngineError::NoIndex { path: self.inner.data_dir.clone() });
         };
-        let snapshot = generation.snapshot()?;
+        let _searching = self.inner.neighbour.search();
+        let known = generation.spoilt().len();
+        let answer = generation.reading(|snapshot| self.answer(request, &generation, snapshot, cancel, stages));
+        if generation.spoilt().len() > known {
+            // Found just now: it is mended at once.
+            self.wake(Wake::Setup);
+        }
+        answer
+    }
+
+    fn answer(
+        &self,
+        request: &SearchRequest,
+        generation: &Generation,
+        snapshot: &Snapshot,
+        cancel: &Cancel,
+        stages: &mut dyn FnMut(Stage, &SearchResults),
+    ) -> Result<SearchResults, EngineError> {
         let (embedder, no_embedder) = {
             let slot = lock(&self.inner.embedder);
             (slot.ready(), slot.why_missing())
@@ -361,7 +458,11 @@ impl Engine {
         let models = Models { embedder: embedder.clone().filter(|_| fits), reranker };
 
         let folders = self.settings().folders;
+        let damage = generation.spoilt();
         let degraded = |stage: Stage| -> Result<Option<Degraded>, EngineError> {
+            if let Some(worst) = damage.first() {
+                return Ok(Some(Degraded::Damaged { file: worst.file.clone(), reason: worst.message.clone() }));
+            }
             let asks = |needed: Stage| request.stage >= needed && stage >= Stage::Lexical;
             if !asks(Stage::Vector) {
                 return Ok(None);
@@ -385,11 +486,11 @@ impl Engine {
                 candidates: answer.counts,
                 degraded: degraded(answer.stage)?,
                 nothing_answers: blend::nothing_answers(answer),
-                hits: hits::hits(answer, &snapshot, request, &folders)?,
+                hits: hits::hits(answer, snapshot, request, &folders)?,
             })
         };
         let question = Question { text: &request.query, candidates: request.candidates, stage: request.stage };
-        let answer = pipeline::run(&snapshot, &models, &question, cancel, &mut |answer| {
+        let answer = pipeline::run(snapshot, &models, &question, cancel, &mut |answer| {
             // An early list that cannot be shown is no reason to withhold the final one.
             if let Ok(results) = results(answer) {
                 stages(answer.stage, &results);
@@ -415,14 +516,31 @@ impl Engine {
 /// The writer of an indexing run, kept from pass to pass so that a watch neither waits for its lock nor loses it.
 #[derive(Default)]
 pub(crate) struct Session {
-    open: Option<(PathBuf, Writer)>,
+    open: Option<(Arc<Generation>, Writer)>,
+    /// Let go of after the writer.
+    hold: Option<Hold>,
+    /// Whether it runs unasked, and puts off on battery what can wait.
+    polite: bool,
 }
 
 impl Session {
-    fn writer(&mut self, generation: &Generation) -> Result<&mut Writer, EngineError> {
-        if self.open.as_ref().is_none_or(|(folder, _)| folder != generation.folder()) {
+    /// Of a run that nobody asked for.
+    pub(crate) fn polite() -> Self {
+        Self { polite: true, ..Self::default() }
+    }
+
+    /// Takes the right to write, if this session does not have it.
+    fn hold(&mut self, generations: &Generations) -> Result<(), EngineError> {
+        if self.hold.is_none() {
+            self.hold = Some(generations.hold()?);
+        }
+        Ok(())
+    }
+
+    fn writer(&mut self, generation: &Arc<Generation>, limits: &Limits) -> Result<&mut Writer, EngineError> {
+        if self.open.as_ref().is_none_or(|(open, _)| open.folder() != generation.folder()) {
             self.forget();
-            self.open = Some((generation.folder().to_owned(), generation.writer()?));
+            self.open = Some((generation.clone(), generation.writer(limits)?));
         }
         match &mut self.open {
             Some((_, writer)) => Ok(writer),
@@ -435,7 +553,7 @@ impl Session {
         self.open = None;
     }
 
-    /// Waits for running merges, then lets go.
+    /// Waits for running merges, then lets go, of the right to write as well.
     pub(crate) fn close(self) -> Result<(), EngineError> {
         self.open.map_or(Ok(()), |(_, writer)| writer.close())
     }

@@ -12,8 +12,9 @@ use crate::engine::{IndexProgress, IndexReport, Phase};
 use crate::extract::extract;
 use crate::index::vectors::Quantized;
 use crate::index::{Generation, Passage, Row, RowState, Snapshot, Writer, text_hash};
+use crate::neighbour::{HOLD_TEXT, HOLD_VECTORS, Limits, Neighbour, fitting};
 use crate::scan::{Scan, Seen};
-use crate::{Cancel, Embedder, EngineError};
+use crate::{Cancel, Embedder, EngineError, Settings};
 
 /// Files read and cut at once; bounds memory and how long a cancel waits.
 const FILES_AT_ONCE: usize = 64;
@@ -35,6 +36,10 @@ pub(crate) struct Indexer<'a> {
     pub generation: &'a Generation,
     pub writer: &'a mut Writer,
     pub embedder: Option<&'a dyn Embedder>,
+    pub neighbour: &'a Neighbour,
+    pub limits: Limits,
+    /// Set where nobody asked for this run, which then puts off on battery what can wait.
+    pub settings: Option<&'a Settings>,
     pub cancel: &'a Cancel,
     pub progress: &'a mut dyn FnMut(&IndexProgress),
 }
@@ -106,10 +111,17 @@ impl Indexer<'_> {
         }
         let total = changed.len();
         let mut last_commit = Instant::now();
-        for (i, batch) in changed.chunks(FILES_AT_ONCE).enumerate() {
+        let mut rest = changed.as_slice();
+        while !rest.is_empty() {
+            self.neighbour.give_way(HOLD_TEXT, self.cancel);
             self.check()?;
-            self.tell(Phase::Text, i * FILES_AT_ONCE, total, batch.first().map(|(path, _)| path.to_path_buf()));
-            let prepared: Vec<Prepared> = batch.par_iter().map(|(path, seen)| prepare(path, seen)).collect();
+            let sizes = rest.iter().map(|(_, seen)| seen.size);
+            let done = total - rest.len();
+            let (batch, later) = rest.split_at(fitting(sizes, FILES_AT_ONCE, self.limits.batch_bytes()));
+            rest = later;
+            self.tell(Phase::Text, done, total, batch.first().map(|(path, _)| path.to_path_buf()));
+            let all = || batch.par_iter().map(|(path, seen)| prepare(path, seen)).collect::<Vec<Prepared>>();
+            let prepared = self.neighbour.threads.run(self.limits.threads(), all);
             for file in prepared {
                 match file.row.state {
                     RowState::Indexed => report.files_indexed += 1,
@@ -145,15 +157,20 @@ impl Indexer<'_> {
         let mut last_commit = Instant::now();
         let mut rest = pending.as_slice();
         while !rest.is_empty() {
+            self.neighbour.give_way(HOLD_VECTORS, self.cancel);
             self.check()?;
+            if self.settings.is_some_and(|settings| self.neighbour.puts_off_vectors(settings)) {
+                break;
+            }
             let (batch, later) = rest.split_at(files_of_a_batch(rest));
             rest = later;
             self.tell(Phase::Vectors, done, total, batch.first().map(|row| row.path.clone()));
             // Read again rather than held in memory since the text phase; if a file changed meanwhile, this is newer.
-            let prepared: Vec<Prepared> = batch
-                .par_iter()
-                .filter_map(|row| scan.files.get(&row.path).map(|seen| prepare(&row.path, seen)))
-                .collect();
+            let all = || {
+                let seen = |row: &&Row| scan.files.get(&row.path).map(|seen| prepare(&row.path, seen));
+                batch.par_iter().filter_map(seen).collect::<Vec<Prepared>>()
+            };
+            let prepared = self.neighbour.threads.run(self.limits.threads(), all);
             report.chunks_embedded += self.embed_and_write(embedder, prepared)?;
             done += batch.iter().map(|row| row.passages).sum::<usize>();
             if last_commit.elapsed() > COMMIT_EVERY {
@@ -220,7 +237,7 @@ fn files_of_a_batch(rows: &[&Row]) -> usize {
 
 /// Vectors that the index already holds for a file's passages, from before the edit or from another file.
 fn known_vectors(snapshot: &Snapshot, file: &Prepared) -> Result<Vec<Option<Quantized>>, EngineError> {
-    if snapshot.vectors().n_vectors() == 0 {
+    if !snapshot.has_vectors() {
         return Ok(vec![None; file.passages.len()]);
     }
     file.hashes.iter().map(|hash| snapshot.vector_of(*hash).map_err(|e| snapshot.failed(e))).collect()

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use notify_debouncer_full::notify::{EventKind, RecommendedWatcher, RecursiveMode};
 use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, new_debouncer};
 
@@ -17,6 +17,12 @@ const SETTLE: Duration = Duration::from_millis(400);
 
 /// A look at the disk even without a hint, for file systems that send none.
 const RESCAN_EVERY: Duration = Duration::from_secs(300);
+
+/// After a failure, and while something waits for the mains, so often: space may be made, a cable plugged in.
+const TRY_AGAIN: Duration = Duration::from_secs(10);
+
+/// After so long without a change the writer is closed; opening it again takes some 10 ms.
+const QUIET: Duration = Duration::from_secs(5);
 
 /// Dropping it stops the watching thread, after the passages at work.
 pub struct Watch {
@@ -73,19 +79,38 @@ struct Follower {
 
 impl Follower {
     fn run(&mut self, woken: &Receiver<Wake>) {
+        crate::neighbour::background();
         self.engine.wait_for_embedder(&self.cancel);
-        let mut session = Session::default();
+        let mut session = Session::polite();
         while !self.cancel.is_cancelled() {
+            let mut look_again = RESCAN_EVERY;
             // First the notifier, then the scan: a change in between is a hint for the next round, never lost.
             self.follow_folders();
             match self.engine.index_in(&mut session, &mut self.progress, &self.cancel) {
                 Ok(_) | Err(EngineError::Cancelled) => {}
-                Err(error) => tracing::warn!(%error, "indexing stopped; it is tried again at the next change"),
+                Err(error) => {
+                    tracing::warn!(%error, "indexing stopped; it goes on by itself");
+                    look_again = TRY_AGAIN;
+                }
             }
-            match woken.recv_timeout(RESCAN_EVERY) {
+            self.engine.check_in_background(&self.cancel);
+            if self.engine.neighbour().has_put_off() {
+                look_again = TRY_AGAIN;
+            }
+            let mut why = woken.recv_timeout(QUIET.min(look_again));
+            if why == Err(RecvTimeoutError::Timeout) && look_again > QUIET {
+                // Nobody writes: let go of the writer, its memory and threads, and of the right to write.
+                if let Err(error) = std::mem::replace(&mut session, Session::polite()).close() {
+                    tracing::warn!(%error, "the index did not close cleanly");
+                }
+                self.engine.neighbour().threads.end();
+                crate::neighbour::release_memory();
+                why = woken.recv_timeout(look_again - QUIET);
+            }
+            match why {
                 Ok(Wake::Stop) => break,
-                Ok(_) | Err(crossbeam_channel::RecvTimeoutError::Timeout) => {}
-                Err(crossbeam_channel::RecvTimeoutError::Disconnected) => break,
+                Ok(_) | Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
             }
             // One pass serves every hint that came meanwhile.
             if woken.try_iter().any(|why| why == Wake::Stop) {

@@ -14,7 +14,8 @@ pub(crate) fn run(files: bool, session: &mut Session<'_, '_>) -> Result<(), Fail
         for row in status.files.iter().flatten() {
             write_file(out, row, style)?;
         }
-        write_roots(out, &status, style)
+        write_roots(out, &status, style)?;
+        status.damage.iter().try_for_each(|damage| writeln!(out, "{}", style.warning(&printable(&damage.message))))
     })
 }
 

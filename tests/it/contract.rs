@@ -51,6 +51,8 @@ fn a_search() {
     .hits[].highlights[][]: number
     .hits[].lexical_rank: number
     .hits[].path: string
+    .hits[].place.kind: string
+    .hits[].place.number: number
     .hits[].rank: number
     .hits[].raw_score: number
     .hits[].recall_rank: number
@@ -85,6 +87,8 @@ fn a_search_by_words_alone() {
     .hits[].highlights[][]: number
     .hits[].lexical_rank: number
     .hits[].path: string
+    .hits[].place.kind: string
+    .hits[].place.number: number
     .hits[].rank: number
     .hits[].raw_score: number
     .hits[].recall_rank: number

@@ -116,6 +116,8 @@ pub struct Hit {
     pub lexical_rank: Option<usize>,
     #[specta(type = Option<Number>)]
     pub vector_rank: Option<usize>,
+    /// The file has changed since it was read.
+    pub stale: bool,
 }
 
 /// Where in the file a passage begins; numbers count from 1.
@@ -211,6 +213,7 @@ impl From<&engine::Hit> for Hit {
             recall_rank: from.recall_rank,
             lexical_rank: from.lexical_rank,
             vector_rank: from.vector_rank,
+            stale: from.stale,
         }
     }
 }
@@ -242,6 +245,7 @@ mod tests {
                 recall_rank: 2,
                 lexical_rank: None,
                 vector_rank: Some(1),
+                stale: false,
             }],
         };
         let mirrored = serde_json::to_value(SearchResults::from(&results)).unwrap();

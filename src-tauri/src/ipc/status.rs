@@ -40,7 +40,11 @@ pub struct RootStatus {
     pub skipped: usize,
     #[specta(type = Number)]
     pub failed: usize,
-    pub offline: bool,
+    /// Files that are out of reach; their notes are kept.
+    #[specta(type = Number)]
+    pub offline: usize,
+    /// Why the folder itself is not there now.
+    pub away: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Type)]
@@ -56,6 +60,7 @@ pub struct FileRow {
 #[serde(rename_all = "lowercase")]
 pub enum FileState {
     Failed,
+    Offline,
     Skipped,
     Waiting,
     Indexed,
@@ -120,6 +125,7 @@ impl From<engine::RootStatus> for RootStatus {
             skipped: from.skipped,
             failed: from.failed,
             offline: from.offline,
+            away: from.away,
         }
     }
 }
@@ -128,6 +134,7 @@ impl From<engine::FileRow> for FileRow {
     fn from(from: engine::FileRow) -> Self {
         let state = match from.state {
             engine::FileState::Failed => FileState::Failed,
+            engine::FileState::Offline => FileState::Offline,
             engine::FileState::Skipped => FileState::Skipped,
             engine::FileState::Waiting => FileState::Waiting,
             engine::FileState::Indexed => FileState::Indexed,
@@ -155,6 +162,8 @@ mod tests {
             n_chunks: 0,
             n_vectors: 0,
             size_bytes: 0,
+            reasons: Vec::new(),
+            watch: None,
             files: Some(files),
         };
         let status = Status::new(from, IndexingState::default());

@@ -88,6 +88,7 @@ export type Hit = {
 	snippet: string,
 	highlights: ([number, number])[],
 	span: [number, number],
+	place: Place | null,
 	recall_rank: number,
 	lexical_rank: number | null,
 	vector_rank: number | null,
@@ -128,6 +129,13 @@ export type ModelsState = {
 };
 
 export type Phase = "scanning" | "text" | "vectors" | "done";
+
+/**  Where in the file a passage begins; numbers count from 1. */
+export type Place = { kind: "line"; number: number } | { kind: "page"; number: number } | { kind: "slide"; number: number } | 
+/**  `cells` as spreadsheets write them: `B2:D9`. */
+{ kind: "cells"; sheet: string; cells: string } | { kind: "chapter"; title: string } | { kind: "notebook_cell"; number: number } | 
+/**  Seconds from the start of the film. */
+{ kind: "time"; seconds: number };
 
 /**  The note around a hit. Offsets count Unicode code points of `text`, end exclusive. */
 export type Preview = {

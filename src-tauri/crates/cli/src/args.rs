@@ -99,7 +99,24 @@ pub enum Command {
         #[command(flatten)]
         embedder: EmbedderArg,
     },
-    /// Show what is indexed, waiting, skipped and failed
+    /// Read failed files again
+    Retry {
+        /// Files or folders; all failed files without any
+        #[arg(value_name = "PATH")]
+        paths: Vec<PathBuf>,
+        #[command(flatten)]
+        embedder: EmbedderArg,
+    },
+    /// Give up the notes of a folder that is away for good
+    Forget {
+        #[arg(value_name = "FOLDER", required = true)]
+        folders: Vec<PathBuf>,
+        #[command(flatten)]
+        embedder: EmbedderArg,
+    },
+    /// Say why a file is found for a question, or is not, and what to change
+    Why(WhyArgs),
+    /// Show what is indexed, waiting, skipped, failed and offline, and why
     Status {
         /// A line for every file
         #[arg(long)]
@@ -163,6 +180,29 @@ pub struct SearchArgs {
     /// Stop after this stage; it is an error if its model is not there
     #[arg(long, value_enum)]
     pub stage: Option<StageArg>,
+    #[command(flatten)]
+    pub embedder: EmbedderArg,
+    #[command(flatten)]
+    pub reranker: RerankerArg,
+}
+
+#[derive(Debug, Args)]
+pub struct WhyArgs {
+    /// The question, in quotes
+    #[arg(value_name = "QUERY")]
+    pub query: String,
+    /// The file
+    #[arg(value_name = "PATH")]
+    pub path: PathBuf,
+    /// Files that would be shown at most
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub top: u16,
+    /// Candidates to hand to the cross-encoder; the settings' number (100) without it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub candidates: Option<u16>,
+    /// Leave out what scores below X, from 0 to 1; that of the settings without it
+    #[arg(long, value_name = "X", value_parser = probability)]
+    pub threshold: Option<f32>,
     #[command(flatten)]
     pub embedder: EmbedderArg,
     #[command(flatten)]

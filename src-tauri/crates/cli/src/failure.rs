@@ -102,6 +102,7 @@ impl From<FolderError> for Failure {
             FolderError::NotAFolder { .. } => "not_a_folder",
             FolderError::Unreadable { .. } => "folder_unreadable",
             FolderError::NotWatched { .. } => "folder_not_watched",
+            FolderError::NotAway { .. } => "folder_not_away",
             FolderError::IsDataDir { .. } => "folder_is_data_dir",
             FolderError::Engine(_) => {
                 let FolderError::Engine(inner) = error else { unreachable!("matched just above") };

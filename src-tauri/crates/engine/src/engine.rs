@@ -1,8 +1,12 @@
 //! The handle everything goes through.
 
+mod indexing;
+mod status;
+
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -10,15 +14,21 @@ use crossbeam_channel::Sender;
 use serde::Serialize;
 
 use crate::blend;
-use crate::index::{Damage, Generation, Generations, Hold, Snapshot, Writer, guarded};
-use crate::indexer::Indexer;
-use crate::neighbour::{HOLD_VECTORS, Limits, Neighbour};
+use crate::catalog::Ledger;
+use crate::hits::Wall;
+use crate::index::{Damage, Generation, Generations, Snapshot};
+use crate::indexer::Session;
+use crate::neighbour::Neighbour;
 use crate::pipeline::{self, Answer, Models, Question};
-use crate::scan::scan;
+use crate::scan::{Places, Rules};
+use crate::watch::Trouble;
+use crate::why::{self, Asking, WhyReport};
 use crate::{
     Cancel, Degraded, Embedder, EngineError, FolderError, Preview, Reranker, SearchRequest, SearchResults, Settings,
-    Stage, Status, Watch, catalog, hits,
+    Stage, hits,
 };
+
+pub(crate) use indexing::Scope;
 
 #[derive(Clone, Debug)]
 pub struct EngineOptions {
@@ -104,14 +114,45 @@ struct Inner {
     checking: AtomicBool,
     /// Wakes a running watch: folders or models have changed.
     wake: Mutex<Vec<Sender<Wake>>>,
+    /// The catalog of a running watch, which knows the disk without looking.
+    live: Mutex<Option<Arc<Mutex<Ledger>>>>,
+    wishes: Mutex<Wishes>,
+}
+
+/// What the user asked of the next look at the disk.
+#[derive(Debug, Default)]
+struct Wishes {
+    /// Failed files to read again.
+    retry: BTreeSet<PathBuf>,
+    /// Folders that are away and will not come back.
+    forget: BTreeSet<PathBuf>,
+}
+
+/// One state of the index, and the models that go with it.
+pub(crate) struct Asked {
+    pub snapshot: Snapshot,
+    pub models: Models,
+    /// There is an embedder, be its vectors those of this index or not.
+    has_embedder: bool,
+    embedder_fits: bool,
+    /// Why there is no bi-encoder, if there is none.
+    pub no_embedder: String,
+    pub no_reranker: String,
 }
 
 /// Why a watch thread should look again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Wake {
-    /// Something under a watched folder may have changed.
-    Disk,
-    /// Folders were added or removed, or another embedder was set.
+    /// These may have changed.
+    Paths(Vec<PathBuf>),
+    /// Anything may have changed: events were lost.
+    Everything,
+    /// The system cannot tell of changes at these paths (of none in particular), and why.
+    Trouble {
+        paths: Vec<PathBuf>,
+        trouble: Trouble,
+    },
+    /// Folders were added or removed, settings changed, or another embedder was set.
     Setup,
     Stop,
 }
@@ -141,6 +182,8 @@ impl Engine {
                 neighbour: Neighbour::default(),
                 checking: AtomicBool::new(false),
                 wake: Mutex::new(Vec::new()),
+                live: Mutex::new(None),
+                wishes: Mutex::new(Wishes::default()),
             }),
         })
     }
@@ -226,114 +269,8 @@ impl Engine {
         *lock(&self.inner.reranker) = Slot::Missing(reason);
     }
 
-    /// Brings the index in line with what is on disk, then returns. Text of all files first, then vectors.
-    ///
-    /// An index that is damaged or of another version goes on serving as far as it can be read, while one is made anew
-    /// beside it. After a crash, and once a day, every file of it is held against its checksum first.
-    pub fn index(&self, progress: &mut dyn FnMut(&IndexProgress), cancel: &Cancel) -> Result<IndexReport, EngineError> {
-        let mut session = Session::default();
-        session.hold(&self.inner.generations)?;
-        if let Ok(Some(serving)) = self.serving()
-            && serving.check_is_due()
-        {
-            // What it finds is named, and made anew by what follows.
-            let _ = guarded(serving.folder(), || serving.examine(cancel, &|| {}));
-        }
-        let report = self.index_in(&mut session, progress, cancel);
-        session.close()?;
-        report
-    }
-
-    /// The same as [`Generation::examine`] where it is due, in a thread of its own; what it finds wakes the watch.
-    pub(crate) fn check_in_background(&self, cancel: &Cancel) {
-        let Ok(Some(serving)) = self.serving() else { return };
-        if !serving.check_is_due() || self.inner.checking.swap(true, Ordering::Relaxed) {
-            return;
-        }
-        let (engine, cancel) = (self.clone(), cancel.clone());
-        std::thread::spawn(move || {
-            crate::neighbour::background();
-            let turn = || engine.inner.neighbour.give_way(HOLD_VECTORS, &cancel);
-            if let Ok(true) = guarded(serving.folder(), || serving.examine(&cancel, &turn)) {
-                engine.wake(Wake::Setup);
-            }
-            engine.inner.checking.store(false, Ordering::Relaxed);
-        });
-    }
-
-    /// Indexes now and then follows the folders in a thread of its own until the [`Watch`] is dropped.
-    /// `progress` is called from that thread.
-    pub fn watch(&self, progress: Box<dyn FnMut(&IndexProgress) + Send>) -> Result<Watch, EngineError> {
-        let (wake, woken) = crossbeam_channel::unbounded();
-        lock(&self.inner.wake).push(wake.clone());
-        Watch::start(self.clone(), wake, woken, progress)
-    }
-
-    /// One pass with a writer that is kept in `session` for the next one. Damage that it runs into starts it again, into
-    /// a new generation.
-    pub(crate) fn index_in(
-        &self,
-        session: &mut Session,
-        progress: &mut dyn FnMut(&IndexProgress),
-        cancel: &Cancel,
-    ) -> Result<IndexReport, EngineError> {
-        let report = guarded(self.data_dir(), || self.index_once(session, progress, cancel));
-        match (report, session.open.as_ref().map(|(generation, _)| generation.clone())) {
-            (Err(error), Some(generation)) if generation.explains(&error) => {
-                session.forget();
-                guarded(self.data_dir(), || self.index_once(session, progress, cancel))
-            }
-            (report, _) => report,
-        }
-    }
-
-    fn index_once(
-        &self,
-        session: &mut Session,
-        progress: &mut dyn FnMut(&IndexProgress),
-        cancel: &Cancel,
-    ) -> Result<IndexReport, EngineError> {
-        progress(&IndexProgress { phase: Phase::Scanning, done: 0, total: 0, current: None });
-        let embedder = lock(&self.inner.embedder).ready();
-        let generation = self.generation_to_write(embedder.as_deref(), session)?;
-        let scan = scan(&self.settings().folders, &self.inner.data_dir);
-        let fits = embedder.as_deref().filter(|e| generation.embedder() == Some(e.id()));
-        let settings = self.settings();
-        let (limits, polite) = (Limits::of(&settings), session.polite);
-        let writer = session.writer(&generation, &limits)?;
-        // A generation that does not serve yet takes over once its text is in: until then the old one answers. Where
-        // none can, it serves from its first commit.
-        let mut serving = self.serving().ok().flatten();
-        if serving.is_none() {
-            self.inner.generations.promote(&generation)?;
-            serving = self.serving()?;
-        }
-        let serves = serving.is_some_and(|serving| serving.folder() == generation.folder());
-        let neighbour = &self.inner.neighbour;
-        let mut indexer = Indexer {
-            generation: &generation,
-            writer,
-            embedder: fits,
-            neighbour,
-            limits,
-            settings: polite.then_some(&settings),
-            cancel,
-            progress,
-        };
-        let report = indexer.run(&scan, &mut || {
-            if serves {
-                return Ok(());
-            }
-            self.inner.generations.promote(&generation)?;
-            *write(&self.inner.serving) = Some(generation.clone());
-            Ok(())
-        })?;
-        self.inner.generations.complete(&generation)?;
-        Ok(report)
-    }
-
     /// The generation of `embedder`; without one, whichever serves, so that its vectors are kept.
-    fn generation_to_write(
+    pub(crate) fn generation_to_write(
         &self,
         embedder: Option<&dyn Embedder>,
         session: &mut Session,
@@ -347,7 +284,7 @@ impl Engine {
     }
 
     /// What answers searches, opened at the first use and when another process has replaced it.
-    pub(crate) fn serving(&self) -> Result<Option<Arc<Generation>>, EngineError> {
+    fn serving(&self) -> Result<Option<Arc<Generation>>, EngineError> {
         if let Some(generation) = read(&self.inner.serving).as_ref()
             && self.inner.generations.is_current(generation)
         {
@@ -361,6 +298,14 @@ impl Engine {
             _ => {}
         }
         Ok(serving.clone())
+    }
+
+    /// Every file of the data folder that is known to be damaged.
+    fn damage(&self, serving: Option<&Generation>) -> Vec<Damage> {
+        let mut all: Vec<Damage> = lock(&self.inner.settings_damage).iter().cloned().collect();
+        all.extend(self.inner.generations.damage());
+        all.extend(serving.into_iter().flat_map(Generation::damage));
+        all
     }
 
     pub(crate) fn neighbour(&self) -> &Neighbour {
@@ -377,40 +322,12 @@ impl Engine {
     }
 
     fn wake(&self, why: Wake) {
-        lock(&self.inner.wake).retain(|watch| watch.send(why).is_ok());
+        lock(&self.inner.wake).retain(|watch| watch.send(why.clone()).is_ok());
     }
 
-    /// `with_files` adds a row a file. The disk is looked at, so that files not yet noticed count as waiting.
-    pub fn status(&self, with_files: bool) -> Result<Status, EngineError> {
-        let folders = self.settings().folders;
-        let scan = scan(&folders, &self.inner.data_dir);
-        let serving = self.serving()?;
-        let (rows, n_vectors) = match &serving {
-            Some(serving) => serving.reading(|snapshot| {
-                Ok((snapshot.rows().map_err(|e| snapshot.failed(e))?, snapshot.vectors().n_vectors() as u64))
-            })?,
-            None => (Vec::new(), 0),
-        };
-        let damage = self.damage(serving.as_deref());
-        let n_chunks = rows.iter().map(|row| row.passages as u64).sum();
-        let (roots, files) = catalog::states(&folders, &scan, &rows);
-        Ok(Status {
-            roots,
-            generation: serving.as_ref().map(|g| g.number()).transpose()?.unwrap_or_default(),
-            n_chunks,
-            n_vectors,
-            size_bytes: serving.map_or(0, |g| g.size_bytes()),
-            damage,
-            files: with_files.then_some(files),
-        })
-    }
-
-    /// Every file of the data folder that is known to be damaged.
-    fn damage(&self, serving: Option<&Generation>) -> Vec<Damage> {
-        let mut all: Vec<Damage> = lock(&self.inner.settings_damage).iter().cloned().collect();
-        all.extend(self.inner.generations.damage());
-        all.extend(serving.into_iter().flat_map(Generation::damage));
-        all
+    /// The catalog of the running watch answers for the disk from now on, or none does.
+    pub(crate) fn show_live(&self, ledger: Option<Arc<Mutex<Ledger>>>) {
+        *lock(&self.inner.live) = ledger;
     }
 
     /// Answers a question. `stages` is called with each earlier stage's list as it lands (lexical, then hybrid);
@@ -424,15 +341,12 @@ impl Engine {
         if request.query.trim().is_empty() {
             return Err(EngineError::EmptyQuery);
         }
-        let generation = self.serving()?;
-        let Some(generation) = generation else {
-            return Err(EngineError::NoIndex { path: self.inner.data_dir.clone() });
-        };
         let _searching = self.inner.neighbour.search();
-        let known = generation.spoilt().len();
-        let answer = generation.reading(|snapshot| self.answer(request, &generation, snapshot, cancel, stages));
-        if generation.spoilt().len() > known {
-            // Found just now: it is mended at once.
+        let serving = self.serving()?.ok_or_else(|| EngineError::NoIndex { path: self.inner.data_dir.clone() })?;
+        let n_known = serving.spoilt().len();
+        let answer = serving.reading(|_| self.answer(request, cancel, stages));
+        if serving.spoilt().len() > n_known {
+            // Found just now: a watch mends it at once.
             self.wake(Wake::Setup);
         }
         answer
@@ -441,44 +355,41 @@ impl Engine {
     fn answer(
         &self,
         request: &SearchRequest,
-        generation: &Generation,
-        snapshot: &Snapshot,
         cancel: &Cancel,
         stages: &mut dyn FnMut(Stage, &SearchResults),
     ) -> Result<SearchResults, EngineError> {
-        let (embedder, no_embedder) = {
-            let slot = lock(&self.inner.embedder);
-            (slot.ready(), slot.why_missing())
-        };
-        // Vectors of another model than the question's mean nothing together.
-        let fits = embedder.as_ref().is_some_and(|e| generation.embedder() == Some(e.id()));
-        let reranker = lock(&self.inner.reranker);
-        let (reranker, no_reranker) = (reranker.ready(), reranker.why_missing());
-        let model = reranker.as_ref().map(|r| r.id().to_owned());
-        let models = Models { embedder: embedder.clone().filter(|_| fits), reranker };
+        let asked = self.asked()?.ok_or_else(|| EngineError::NoIndex { path: self.inner.data_dir.clone() })?;
+        let damage = self.serving()?.map(|serving| serving.spoilt()).unwrap_or_default();
+        let Asked { snapshot, models, embedder_fits: fits, .. } = &asked;
+        let model = models.reranker.as_ref().map(|r| r.id().to_owned());
 
         let folders = self.settings().folders;
-        let damage = generation.spoilt();
+        let wall = Wall { folders: &folders, is_away: &|path| self.is_away(path, &folders) };
         let degraded = |stage: Stage| -> Result<Option<Degraded>, EngineError> {
-            if let Some(worst) = damage.first() {
-                return Ok(Some(Degraded::Damaged { file: worst.file.clone(), reason: worst.message.clone() }));
+            if let Some(first) = damage.first() {
+                return Ok(Some(Degraded::Damaged { file: first.file.clone(), reason: first.message.clone() }));
             }
             let asks = |needed: Stage| request.stage >= needed && stage >= Stage::Lexical;
             if !asks(Stage::Vector) {
                 return Ok(None);
             }
-            if embedder.is_none() {
-                return Ok(Some(Degraded::NoEmbedder { reason: no_embedder.clone() }));
+            if !asked.has_embedder {
+                return Ok(Some(Degraded::NoEmbedder { reason: asked.no_embedder.clone() }));
             }
             let chunks = snapshot.n_passages().map_err(|e| snapshot.failed(e))?;
-            let embedded = if fits { snapshot.vectors().n_vectors() as u64 } else { 0 };
+            let embedded = if *fits { snapshot.vectors().n_vectors() as u64 } else { 0 };
             if embedded < chunks {
                 return Ok(Some(Degraded::VectorsPending { embedded, chunks }));
             }
             Ok((asks(Stage::Rerank) && models.reranker.is_none())
-                .then(|| Degraded::NoReranker { reason: no_reranker.clone() }))
+                .then(|| Degraded::NoReranker { reason: asked.no_reranker.clone() }))
         };
         let results = |answer: &Answer| -> Result<SearchResults, EngineError> {
+            let shown = hits::hits(answer, snapshot, request, &wall)?;
+            if !shown.outdated.is_empty() {
+                // A search sees what no event told.
+                self.wake(Wake::Paths(shown.outdated));
+            }
             Ok(SearchResults {
                 query: request.query.clone(),
                 model: model.clone().filter(|_| answer.stage == Stage::Rerank),
@@ -486,17 +397,70 @@ impl Engine {
                 candidates: answer.counts,
                 degraded: degraded(answer.stage)?,
                 nothing_answers: blend::nothing_answers(answer),
-                hits: hits::hits(answer, snapshot, request, &folders)?,
+                hits: shown.hits,
             })
         };
         let question = Question { text: &request.query, candidates: request.candidates, stage: request.stage };
-        let answer = pipeline::run(snapshot, &models, &question, cancel, &mut |answer| {
+        let answer = pipeline::run(snapshot, models, &question, cancel, &mut |answer| {
             // An early list that cannot be shown is no reason to withhold the final one.
             if let Ok(results) = results(answer) {
                 stages(answer.stage, &results);
             }
         })?;
         results(&answer)
+    }
+
+    /// What a question is asked of; `None` where nothing was indexed yet.
+    fn asked(&self) -> Result<Option<Asked>, EngineError> {
+        let Some(generation) = self.serving()? else { return Ok(None) };
+        let snapshot = generation.snapshot()?;
+        let (embedder, no_embedder) = {
+            let slot = lock(&self.inner.embedder);
+            (slot.ready(), slot.why_missing())
+        };
+        // Vectors of another model than the question's mean nothing together.
+        let embedder_fits = embedder.as_ref().is_some_and(|e| generation.embedder() == Some(e.id()));
+        let (reranker, no_reranker) = {
+            let slot = lock(&self.inner.reranker);
+            (slot.ready(), slot.why_missing())
+        };
+        let has_embedder = embedder.is_some();
+        let models = Models { embedder: embedder.filter(|_| embedder_fits), reranker };
+        Ok(Some(Asked { snapshot, models, has_embedder, embedder_fits, no_embedder, no_reranker }))
+    }
+
+    /// Why a file is shown for a question, or is not: follows it through the pipeline as a search would go.
+    pub fn why(&self, request: &SearchRequest, path: &Path, cancel: &Cancel) -> Result<WhyReport, EngineError> {
+        if request.query.trim().is_empty() {
+            return Err(EngineError::EmptyQuery);
+        }
+        // A link's own name, not what it leads to.
+        let path = std::path::absolute(path).map_err(|source| EngineError::Io {
+            action: "find",
+            path: path.to_owned(),
+            source,
+        })?;
+        let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
+        let path = match (folder, path.file_name()) {
+            (Some(folder), Some(name)) => folder.join(name),
+            _ => path,
+        };
+        if path.is_dir() && !path.is_symlink() {
+            let message = "a folder: name one file in it".to_owned();
+            return Err(EngineError::BadInput { path, message });
+        }
+        let settings = self.settings();
+        let rules = Rules::new(&settings, &self.inner.data_dir);
+        let places = Places::load(&self.inner.data_dir);
+        let asking = Asking { rules: &rules, places: &places, path: &path };
+        let wall = Wall { folders: &settings.folders, is_away: &|path| self.is_away(path, &settings.folders) };
+        why::follow(&asking, self.asked()?.as_ref(), request, &wall, cancel)
+    }
+
+    /// Whether a file that is not there is on a drive that is away.
+    fn is_away(&self, path: &Path, folders: &[PathBuf]) -> bool {
+        let root_is_away = folders.iter().filter(|folder| path.starts_with(folder)).all(|folder| !folder.exists());
+        root_is_away || Places::load(&self.inner.data_dir).is_away(path)
     }
 
     /// The note around `span` (bytes, as in a hit). Only files under a watched folder are read.
@@ -510,52 +474,6 @@ impl Engine {
             std::fs::read(&real).map_err(|source| EngineError::Io { action: "read", path: real.clone(), source })?;
         crate::preview::preview(&real, &bytes, span, query)
             .map_err(|e| EngineError::BadInput { path: real, message: e.to_string() })
-    }
-}
-
-/// The writer of an indexing run, kept from pass to pass so that a watch neither waits for its lock nor loses it.
-#[derive(Default)]
-pub(crate) struct Session {
-    open: Option<(Arc<Generation>, Writer)>,
-    /// Let go of after the writer.
-    hold: Option<Hold>,
-    /// Whether it runs unasked, and puts off on battery what can wait.
-    polite: bool,
-}
-
-impl Session {
-    /// Of a run that nobody asked for.
-    pub(crate) fn polite() -> Self {
-        Self { polite: true, ..Self::default() }
-    }
-
-    /// Takes the right to write, if this session does not have it.
-    fn hold(&mut self, generations: &Generations) -> Result<(), EngineError> {
-        if self.hold.is_none() {
-            self.hold = Some(generations.hold()?);
-        }
-        Ok(())
-    }
-
-    fn writer(&mut self, generation: &Arc<Generation>, limits: &Limits) -> Result<&mut Writer, EngineError> {
-        if self.open.as_ref().is_none_or(|(open, _)| open.folder() != generation.folder()) {
-            self.forget();
-            self.open = Some((generation.clone(), generation.writer(limits)?));
-        }
-        match &mut self.open {
-            Some((_, writer)) => Ok(writer),
-            None => Err(EngineError::Cancelled),
-        }
-    }
-
-    /// Lets go of the writer without waiting for merges; what was not committed is dropped.
-    fn forget(&mut self) {
-        self.open = None;
-    }
-
-    /// Waits for running merges, then lets go, of the right to write as well.
-    pub(crate) fn close(self) -> Result<(), EngineError> {
-        self.open.map_or(Ok(()), |(_, writer)| writer.close())
     }
 }
 

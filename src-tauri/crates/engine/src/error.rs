@@ -21,6 +21,8 @@ pub enum FolderError {
     Unreadable { path: PathBuf, source: std::io::Error },
     #[error("{} is not among the watched folders: `nuthatch folders list` shows them", path.display())]
     NotWatched { path: PathBuf },
+    #[error("{} is there: it is followed, and `nuthatch folders remove` takes a watched folder out", path.display())]
+    NotAway { path: PathBuf },
     #[error("{} holds Nuthatch's own data: choose another folder", path.display())]
     IsDataDir { path: PathBuf },
     #[error(transparent)]

@@ -1,25 +1,52 @@
 //! From scored passages to what is shown: the best passage of each file, with a snippet.
 
 use std::collections::HashSet;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::index::Snapshot;
 use crate::pipeline::Answer;
+use crate::scan::Stamp;
 use crate::snippet::snippet;
 use crate::{EngineError, Hit, SearchRequest};
 
 /// About three lines of a card.
 const SNIPPET_CHARS: usize = 240;
 
+/// What is to be shown, and which files turned out to be gone or changed since they were read.
+#[derive(Debug, Default)]
+pub(crate) struct Shown {
+    pub hits: Vec<Hit>,
+    pub outdated: Vec<PathBuf>,
+}
+
+/// What may be shown: files that are there, under a watched folder, or out of reach.
+pub(crate) struct Wall<'a> {
+    pub folders: &'a [PathBuf],
+    /// Whether a file that is not there is on a drive that is away, rather than deleted.
+    pub is_away: &'a dyn Fn(&Path) -> bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    AsRead,
+    /// On a drive that is away, or in a folder that cannot be looked into: kept, and shown.
+    OutOfReach,
+    Changed,
+    Gone,
+    NotWatched,
+}
+
 /// At most `request.top` hits at or above the threshold, one a file. A file that is no longer there, or no longer
-/// watched, is passed over.
+/// watched, is passed over; one that has changed since is marked as stale, because what it says now is not known until
+/// it is read again.
 pub(crate) fn hits(
     answer: &Answer,
     snapshot: &Snapshot,
     request: &SearchRequest,
-    folders: &[PathBuf],
-) -> Result<Vec<Hit>, EngineError> {
-    let mut hits: Vec<Hit> = Vec::new();
+    wall: &Wall<'_>,
+) -> Result<Shown, EngineError> {
+    let Shown { mut hits, mut outdated } = Shown::default();
     let mut files = HashSet::new();
     for scored in &answer.scored {
         if hits.len() == request.top {
@@ -29,7 +56,14 @@ pub(crate) fn hits(
             continue;
         }
         let passage = snapshot.passage(scored.candidate.address).map_err(|e| snapshot.failed(e))?;
-        if !files.insert(passage.path.clone()) || !is_shown(Path::new(&passage.path), folders) {
+        if !files.insert(passage.path.clone()) {
+            continue;
+        }
+        let standing = wall.standing(Path::new(&passage.path), snapshot)?;
+        if matches!(standing, Standing::Changed | Standing::Gone) {
+            outdated.push(PathBuf::from(&passage.path));
+        }
+        if matches!(standing, Standing::Gone | Standing::NotWatched) {
             continue;
         }
         let snippet = snippet(&passage.chunk.text, &request.query, SNIPPET_CHARS);
@@ -46,13 +80,28 @@ pub(crate) fn hits(
             recall_rank: scored.recall_rank,
             lexical_rank: scored.candidate.evidence.lexical_rank,
             vector_rank: scored.candidate.evidence.vector_rank,
+            stale: standing == Standing::Changed,
         });
     }
-    Ok(hits)
+    Ok(Shown { hits, outdated })
 }
 
-fn is_shown(path: &Path, folders: &[PathBuf]) -> bool {
-    let Some(folder) = folders.iter().find(|folder| path.starts_with(folder)) else { return false };
-    // Notes of a drive that is away are still shown: they are only out of reach.
-    path.exists() || !folder.exists()
+impl Wall<'_> {
+    /// How an indexed file stands on disk, now.
+    pub(crate) fn standing(&self, path: &Path, snapshot: &Snapshot) -> Result<Standing, EngineError> {
+        if !self.folders.iter().any(|folder| path.starts_with(folder)) {
+            return Ok(Standing::NotWatched);
+        }
+        let stamp = match path.symlink_metadata() {
+            Ok(metadata) if metadata.is_file() => Stamp::of(&metadata),
+            Ok(_) => return Ok(Standing::Gone),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                let away = (self.is_away)(path);
+                return Ok(if away { Standing::OutOfReach } else { Standing::Gone });
+            }
+            Err(_) => return Ok(Standing::OutOfReach),
+        };
+        let row = snapshot.row_of(path).map_err(|e| snapshot.failed(e))?;
+        Ok(if row.is_some_and(|row| stamp.is_as_in(&row)) { Standing::AsRead } else { Standing::Changed })
+    }
 }

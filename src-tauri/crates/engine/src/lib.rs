@@ -34,11 +34,12 @@ pub mod settings;
 pub mod snippet;
 pub mod text;
 pub mod watch;
+pub mod why;
 
 pub use blend::NOTHING_ANSWERS_BELOW;
 pub use calibrate::Calibration;
 pub use cancel::Cancel;
-pub use catalog::{FileRow, FileState, RootStatus, Status};
+pub use catalog::{FileRow, FileState, Following, ReasonCount, RootStatus, Status, WatchProblem, WatchStatus};
 pub use engine::{Engine, EngineOptions, IndexProgress, IndexReport, Phase};
 pub use error::{EngineError, FolderError, ModelError};
 pub use index::Damage;
@@ -47,3 +48,4 @@ pub use preview::Preview;
 pub use search::{Counts, Degraded, Hit, SearchRequest, SearchResults, Stage, TookMs};
 pub use settings::Settings;
 pub use watch::Watch;
+pub use why::{WhyOutcome, WhyPassage, WhyReport, WhyWord};

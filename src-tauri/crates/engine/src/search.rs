@@ -109,4 +109,7 @@ pub struct Hit {
     pub recall_rank: usize,
     pub lexical_rank: Option<usize>,
     pub vector_rank: Option<usize>,
+    /// The file has changed since it was read: the passage may read otherwise by now, or be gone. A running watch reads
+    /// it again within the settle time.
+    pub stale: bool,
 }

@@ -26,6 +26,22 @@ pub struct Settings {
     pub candidates: usize,
     /// Hits below are left out; in `0..=1`.
     pub threshold: Option<f32>,
+    /// Read files and folders whose name begins with a dot as well.
+    pub hidden: bool,
+    /// Leave out what `.gitignore` files leave out. A `.nuthatchignore` always counts.
+    pub gitignore: bool,
+    /// Larger text files are left out: a text of this size is a log or a dump, not a note.
+    pub max_text_mb: u64,
+    /// Larger files of other formats are left out; most of a book's or a slide show's size are pictures.
+    pub max_document_mb: u64,
+    /// File name extensions that are left out, without the dot.
+    pub skip_types: Vec<String>,
+    /// How long a file must be at rest before it is read: editors write in steps.
+    pub settle_ms: u64,
+    /// Look at all folders this often even without a hint, for file systems that send none.
+    pub rescan_minutes: u64,
+    /// Look for changes every few seconds instead of asking the system to tell: for drives that send no events.
+    pub poll: bool,
     /// Memory that indexing keeps to, models not counted; 100 to 100,000 MB.
     pub memory_mb: usize,
     /// Threads that indexing uses; `None` is all, at background priority.
@@ -42,6 +58,14 @@ impl Default for Settings {
             reranker: None,
             candidates: 100,
             threshold: None,
+            hidden: false,
+            gitignore: true,
+            max_text_mb: 20,
+            max_document_mb: 200,
+            skip_types: Vec::new(),
+            settle_ms: 400,
+            rescan_minutes: 5,
+            poll: false,
             memory_mb: 600,
             threads: None,
             pause_on_battery: true,
@@ -110,6 +134,13 @@ impl Settings {
         }
         if self.threads == Some(0) {
             return Err("threads = 0: give at least one, or leave it out for all".to_owned());
+        }
+        if !(20..=60_000).contains(&self.settle_ms) {
+            // Below, two writes can fall into one tick of the file system's clock.
+            return Err(format!("settle_ms = {}: give a number from 20 to 60000", self.settle_ms));
+        }
+        if self.rescan_minutes == 0 {
+            return Err("rescan_minutes = 0: give a number from 1".to_owned());
         }
         match self.threshold {
             Some(t) if !(0.0..=1.0).contains(&t) => Err(format!("threshold = {t}: give a number from 0 to 1")),

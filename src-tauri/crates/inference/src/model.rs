@@ -17,7 +17,7 @@ use crate::modules::Modules;
 use crate::tensor::{TensorEncoder, TensorLoadError};
 use crate::tokenize::{Tokenizer, Tokens};
 use crate::weights::WeightFiles;
-use crate::{Kind, LoadError, LoadOptions, Pooling, config, files, tokenize};
+use crate::{Kind, LoadError, LoadOptions, Pooling, config, files, kernels, tokenize};
 
 /// Tokens a CPU batch holds at most: enough rows for the matrix kernels, few enough that a batch's activations stay
 /// in a core's cache and that a cancelled search wastes little.
@@ -37,7 +37,7 @@ pub struct Model {
     pub hidden_size: usize,
     /// First 12 hexadecimal digits of the SHA-256 over weights, tokenizer, config and number format.
     pub content: String,
-    /// What it runs on, e.g. `cpu, int8`.
+    /// What it runs on and in which numbers, e.g. `cpu, int8`.
     pub placed: String,
     threads: ThreadPool,
     /// For many texts of a bi-encoder: those are passages to index, which give way to questions.
@@ -104,9 +104,10 @@ impl Model {
             Kind::BiEncoder => Some(pool("embed", |_| nuthatch_engine::neighbour::background())?),
             Kind::CrossEncoder => None,
         };
-        let device = match placement {
-            Placement::Cpu => "cpu",
-            Placement::Gpu { name, .. } => name,
+        // `format` goes into the model's identity and so says what was asked for: an index may move between machines.
+        let (device, computes_in) = match placement {
+            Placement::Cpu => ("cpu", kernels::numbers(precision)),
+            Placement::Gpu { name, .. } => (name, format),
         };
         Ok(Self {
             folder: folder.to_owned(),
@@ -115,7 +116,7 @@ impl Model {
             tokenizer,
             hidden_size: config.hidden_size,
             content: content(folder, &files, &modules, format)?,
-            placed: format!("{device}, {format}"),
+            placed: format!("{device}, {computes_in}"),
             threads,
             background,
         })

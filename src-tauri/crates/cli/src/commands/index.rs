@@ -22,8 +22,17 @@ pub(crate) fn run(folders: &[PathBuf], embedder: &EmbedderArg, session: &mut Ses
     if engine.settings().folders.is_empty() {
         return Err(Failure::usage("no folder is watched yet: run `nuthatch index FOLDER`"));
     }
+    bring_up_to_date(&engine, embedder, session)
+}
+
+/// One pass over everything, and what it came to.
+pub(super) fn bring_up_to_date(
+    engine: &Engine,
+    embedder: &EmbedderArg,
+    session: &mut Session<'_, '_>,
+) -> Result<(), Failure> {
     let name = embedder.embedder.as_deref();
-    if let Some(reason) = session.load_embedder(&engine, name, Need::required_if(name.is_some()))? {
+    if let Some(reason) = session.load_embedder(engine, name, Need::required_if(name.is_some()))? {
         session.note(&format!("indexing words only, without vectors: {reason}"))?;
     }
 
@@ -40,7 +49,7 @@ pub(crate) fn run(folders: &[PathBuf], embedder: &EmbedderArg, session: &mut Ses
              {files_skipped} skipped, {files_failed} failed; {chunks_embedded} passages embedded in {seconds:.1} s"
         )
     })?;
-    if report.files_failed > 0 { say_what_failed(&engine, session) } else { Ok(()) }
+    if report.files_failed > 0 { say_what_failed(engine, session) } else { Ok(()) }
 }
 
 fn say_what_failed(engine: &Engine, session: &mut Session<'_, '_>) -> Result<(), Failure> {

@@ -5,9 +5,11 @@ mod folders;
 mod index;
 mod models;
 mod rerank;
+mod retry;
 mod search;
 mod status;
 mod watch;
+mod why;
 
 use crate::args::Command;
 use crate::failure::Failure;
@@ -18,6 +20,9 @@ pub(crate) fn run(command: Command, session: &mut Session<'_, '_>) -> Result<(),
         Command::Folders(command) => folders::run(command, session),
         Command::Index { folders, embedder } => index::run(&folders, &embedder, session),
         Command::Watch { embedder } => watch::run(&embedder, session),
+        Command::Retry { paths, embedder } => retry::retry(&paths, &embedder, session),
+        Command::Forget { folders, embedder } => retry::forget(&folders, &embedder, session),
+        Command::Why(args) => why::run(&args, session),
         Command::Status { files } => status::run(files, session),
         Command::Search(args) => search::run(&args, session),
         Command::Eval(args) => eval::run(&args, session),

@@ -1,12 +1,15 @@
-//! `nuthatch status`: what became of every file.
+//! `nuthatch status`: what became of every file, and why.
 
 use std::io::Write;
 
-use nuthatch_engine::{FileRow, FileState, Status};
+use nuthatch_engine::{FileRow, FileState, Following, RootStatus, Status, WatchStatus};
 
 use crate::failure::Failure;
 use crate::session::Session;
 use crate::style::{Style, printable};
+
+/// Reasons shown; `--files` shows every file with its own.
+const N_REASONS: usize = 20;
 
 pub(crate) fn run(files: bool, session: &mut Session<'_, '_>) -> Result<(), Failure> {
     let status = session.engine()?.status(files)?;
@@ -15,7 +18,10 @@ pub(crate) fn run(files: bool, session: &mut Session<'_, '_>) -> Result<(), Fail
             write_file(out, row, style)?;
         }
         write_roots(out, &status, style)?;
-        status.damage.iter().try_for_each(|damage| writeln!(out, "{}", style.warning(&printable(&damage.message))))
+        write_reasons(out, &status, style)?;
+        write_watch(out, status.watch.as_ref(), style)?;
+        status.damage.iter().try_for_each(|damage| writeln!(out, "{}", style.warning(&printable(&damage.message))))?;
+        write_index(out, &status)
     })
 }
 
@@ -25,15 +31,55 @@ fn write_roots(out: &mut dyn Write, status: &Status, style: Style) -> std::io::R
     }
     for root in &status.roots {
         writeln!(out, "{}", style.bold(&printable(&root.path.display().to_string())))?;
-        if root.offline {
-            writeln!(out, "  {}", style.warning("not there now; its notes are kept"))?;
+        if let Some(away) = &root.away {
+            writeln!(out, "  {}", style.warning(&printable(away)))?;
         }
-        writeln!(
-            out,
-            "  {} files: {} indexed, {} waiting, {} skipped, {} failed",
-            root.files, root.indexed, root.waiting, root.skipped, root.failed
-        )?;
+        writeln!(out, "  {}", counts(root))?;
     }
+    Ok(())
+}
+
+/// `423 of 501 indexed, 70 skipped, 8 failed`.
+fn counts(root: &RootStatus) -> String {
+    let mut line = format!("{} of {} indexed", root.indexed, root.files);
+    let others =
+        [(root.waiting, "waiting"), (root.skipped, "skipped"), (root.failed, "failed"), (root.offline, "offline")];
+    for (n, state) in others.into_iter().filter(|(n, _)| *n > 0) {
+        line.push_str(&format!(", {n} {state}"));
+    }
+    line
+}
+
+fn write_reasons(out: &mut dyn Write, status: &Status, style: Style) -> std::io::Result<()> {
+    for why in status.reasons.iter().take(N_REASONS) {
+        let line = printable(&format!("{:>6} {}: {}", why.files, name(why.state), why.reason));
+        writeln!(out, "{}", if why.state == FileState::Failed { style.warning(&line) } else { line })?;
+    }
+    match status.reasons.get(N_REASONS..) {
+        None | Some([]) => {}
+        Some(more) => writeln!(out, "       and {} other reasons: `nuthatch status --files` shows all", more.len())?,
+    }
+    if status.reasons.iter().any(|why| why.state == FileState::Failed) {
+        writeln!(out, "`nuthatch retry` reads failed files again.")?;
+    }
+    Ok(())
+}
+
+fn write_watch(out: &mut dyn Write, watch: Option<&WatchStatus>, style: Style) -> std::io::Result<()> {
+    let Some(watch) = watch else { return Ok(()) };
+    let how = match watch.following {
+        Following::Events => "as they happen",
+        Following::Polling => "by looking every few seconds",
+    };
+    writeln!(out, "changes are followed {how} (process {})", watch.process)?;
+    for problem in &watch.problems {
+        let line = format!("  {}: {} ({})", problem.folder.display(), problem.message, problem.advice);
+        writeln!(out, "{}", style.warning(&printable(&line)))?;
+    }
+    Ok(())
+}
+
+fn write_index(out: &mut dyn Write, status: &Status) -> std::io::Result<()> {
     let megabytes = status.size_bytes as f64 / 1e6;
     writeln!(
         out,
@@ -42,12 +88,21 @@ fn write_roots(out: &mut dyn Write, status: &Status, style: Style) -> std::io::R
     )
 }
 
+fn name(state: FileState) -> &'static str {
+    match state {
+        FileState::Indexed => "indexed",
+        FileState::Waiting => "waiting",
+        FileState::Skipped => "skipped",
+        FileState::Failed => "failed",
+        FileState::Offline => "offline",
+    }
+}
+
 fn write_file(out: &mut dyn Write, row: &FileRow, style: Style) -> std::io::Result<()> {
+    let state = format!("{:<7}", name(row.state));
     let state = match row.state {
-        FileState::Indexed => style.dim("indexed"),
-        FileState::Waiting => style.dim("waiting"),
-        FileState::Skipped => style.warning("skipped"),
-        FileState::Failed => style.warning("failed "),
+        FileState::Indexed | FileState::Waiting => style.dim(&state),
+        FileState::Skipped | FileState::Failed | FileState::Offline => style.warning(&state),
     };
     let reason = row.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
     writeln!(out, "{state}  {}", printable(&format!("{}{reason}", row.path.display())))

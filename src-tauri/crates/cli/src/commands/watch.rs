@@ -1,5 +1,6 @@
 //! `nuthatch watch`: index, then follow every change.
 
+use std::collections::HashSet;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use crate::failure::Failure;
 use crate::models::Need;
 use crate::progress::IndexBar;
 use crate::session::Session;
+use crate::style::printable;
 
 /// How soon Ctrl-C is heard while nothing happens.
 const INTERRUPT_POLL: Duration = Duration::from_millis(200);
@@ -28,6 +30,7 @@ pub(crate) fn run(embedder: &EmbedderArg, session: &mut Session<'_, '_>) -> Resu
     session.note(&format!("watching {n_folders} folders; Ctrl-C ends it"))?;
 
     let cancel = session.cancel();
+    let mut told = HashSet::new();
     let mut bar = IndexBar::new(session.shows_progress());
     while !cancel.is_cancelled() {
         match progress.recv_timeout(INTERRUPT_POLL) {
@@ -35,7 +38,7 @@ pub(crate) fn run(embedder: &EmbedderArg, session: &mut Session<'_, '_>) -> Resu
                 bar.show(&step);
                 // A JSON reader gets every step as a line, a person a line a run.
                 if session.options.json || step.phase == Phase::Done {
-                    say(&engine, &step, session)?;
+                    say(&engine, &step, &mut told, session)?;
                 }
             }
             Err(RecvTimeoutError::Timeout) => {}
@@ -48,7 +51,13 @@ pub(crate) fn run(embedder: &EmbedderArg, session: &mut Session<'_, '_>) -> Resu
     Err(Failure::Interrupted)
 }
 
-fn say(engine: &Engine, step: &IndexProgress, session: &mut Session<'_, '_>) -> Result<(), Failure> {
+/// `told`: problems that have been said.
+fn say(
+    engine: &Engine,
+    step: &IndexProgress,
+    told: &mut HashSet<String>,
+    session: &mut Session<'_, '_>,
+) -> Result<(), Failure> {
     if session.options.json {
         serde_json::to_writer(&mut *session.io.out, step)?;
         writeln!(session.io.out)?;
@@ -60,6 +69,11 @@ fn say(engine: &Engine, step: &IndexProgress, session: &mut Session<'_, '_>) -> 
             "up to date: {n_files} files, {} passages, {} vectors",
             status.n_chunks, status.n_vectors
         )?;
+        let problems = status.watch.map(|watch| watch.problems).unwrap_or_default();
+        for problem in problems.into_iter().filter(|problem| told.insert(problem.message.clone())) {
+            let text = format!("{}: {} ({})", problem.folder.display(), problem.message, problem.advice);
+            session.note(&printable(&text))?;
+        }
     }
     Ok(session.io.out.flush()?)
 }

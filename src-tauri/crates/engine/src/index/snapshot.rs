@@ -64,6 +64,28 @@ impl Snapshot {
         Ok(rows)
     }
 
+    /// The row of one file.
+    pub fn row_of(&self, path: &Path) -> tantivy::Result<Option<Row>> {
+        let term = Term::from_field_text(self.fields.path, &path.to_string_lossy());
+        let of_file = TermQuery::new(term, IndexRecordOption::Basic);
+        for address in self.searcher.search(&of_file, &DocSetCollector)? {
+            let doc: TantivyDocument = self.searcher.doc(address)?;
+            if doc.get_first(self.fields.row).is_some() {
+                return Ok(Some(read_row(&self.fields, &doc)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where the passages of one file are, in no order.
+    pub fn passages_of(&self, path: &Path) -> tantivy::Result<Vec<DocAddress>> {
+        let term = Term::from_field_text(self.fields.path, &path.to_string_lossy());
+        let of_file = TermQuery::new(term, IndexRecordOption::Basic);
+        let alone = self.searcher.search(&self.row_query(ROW_ALONE), &DocSetCollector)?;
+        let found = self.searcher.search(&of_file, &DocSetCollector)?;
+        Ok(found.into_iter().filter(|address| !alone.contains(address)).collect())
+    }
+
     /// Passages in the index.
     pub fn n_passages(&self) -> tantivy::Result<u64> {
         let rows_alone = self.searcher.search(&self.row_query(ROW_ALONE), &Count)? as u64;

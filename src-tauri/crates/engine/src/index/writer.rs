@@ -133,12 +133,17 @@ impl Writer {
         }
     }
 
-    /// Waits for merges that still run, then lets go of the index.
-    pub fn close(mut self) -> Result<(), EngineError> {
+    /// Waits for merges that still run, then closes until it is used again. Nothing must wait for a commit.
+    pub fn rest(&mut self) -> Result<(), EngineError> {
         match self.open.take().map(IndexWriter::wait_merging_threads) {
             Some(Err(source)) => Err(self.fail(source)),
             _ => Ok(()),
         }
+    }
+
+    /// Waits for merges that still run, then lets go of the index.
+    pub fn close(mut self) -> Result<(), EngineError> {
+        self.rest()
     }
 
     fn add(&mut self, doc: TantivyDocument) -> Result<(), EngineError> {

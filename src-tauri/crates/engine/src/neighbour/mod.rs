@@ -102,20 +102,20 @@ impl Neighbour {
     }
 
     /// Waits until nobody searches or has just searched, for `at_most` so long, or until `cancel` is raised.
-    /// Returns at once where nobody does.
-    pub fn give_way(&self, at_most: Duration, cancel: &Cancel) {
+    /// Returns at once where nobody does. `true` where somebody still does.
+    pub fn give_way(&self, at_most: Duration, cancel: &Cancel) -> bool {
         let until = Instant::now() + at_most;
         let mut searches = self.lock();
         loop {
             let now = Instant::now();
             let quiet = match (searches.running, searches.last) {
-                (0, None) => return,
+                (0, None) => return false,
                 (0, Some(last)) => last + QUIET_AFTER_SEARCH,
                 _ => until,
             };
             let left = quiet.min(until).saturating_duration_since(now);
             if left.is_zero() || cancel.is_cancelled() {
-                return;
+                return searches.running > 0 || quiet > now;
             }
             // Woken now and then to look at `cancel`.
             let slice = left.min(Duration::from_millis(100));

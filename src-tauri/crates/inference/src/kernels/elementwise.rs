@@ -151,6 +151,19 @@ fn quantise_body<const FMA: bool>(row: &[f32], out: &mut [u8]) -> (f32, i32) {
 }
 
 #[inline(always)]
+fn levels16_body<const FMA: bool>(row: &[f32], highest: f32, out: &mut [i16]) -> f32 {
+    let (low, high) = range_of(row);
+    let step = (high.max(-low) / highest).max(f32::MIN_POSITIVE * 1024.0);
+    let per_step = 1.0 / step;
+    // No clamp: the row's own range bounds every level.
+    let level = |x: f32| mul_add::<FMA>(x, per_step, ROUND).to_bits() as i16;
+    for (q, x) in out.iter_mut().zip(row) {
+        *q = level(*x);
+    }
+    step
+}
+
+#[inline(always)]
 #[allow(clippy::too_many_arguments, reason = "one row of a product and all that describes it")]
 fn dequantise_body<const FMA: bool>(
     products: &[i32],
@@ -196,6 +209,11 @@ dispatched! {
     /// Rounds a row to 256 steps between its least and its greatest; 0 falls on a step exactly, because
     /// `x = (q - zero) * step`. Returns `(step, zero)`.
     pub fn quantise(row: &[f32], out: &mut [u8]) -> (f32, i32) => quantise_body
+}
+dispatched! {
+    /// Rounds a row to steps of 1/`highest` of its greatest magnitude: `x = level * step`. `highest` is at most 32767;
+    /// `out` may be longer than the row. Returns the step.
+    pub fn levels16(row: &[f32], highest: f32, out: &mut [i16]) -> f32 => levels16_body
 }
 dispatched! {
     /// One row of an integer product back to numbers: `(product - zero * column_sum) * step * column_step + bias`,

@@ -19,9 +19,9 @@ pub fn pack_i8(b: Matrix<'_, i8>) -> PackedBMatrix<i8> {
     INT8.with(|gemm| gemm.prepack_b(b))
 }
 
-/// Without VNNI, x86 adds pairs of products in 16 bits: `2 x 255 x 64` still fits, `2 x 255 x 127` does not.
-pub fn highest_weight() -> f32 {
-    if INT8.with(GemmExecutor::may_saturate) { 63.0 } else { 127.0 }
+/// Whether the 8-bit kernel of this machine loses what its 16-bit sums of pairs do not hold.
+pub fn may_saturate() -> bool {
+    INT8.with(GemmExecutor::may_saturate)
 }
 
 /// `out = a b`, plus a bias if the options say so.

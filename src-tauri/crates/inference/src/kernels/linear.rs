@@ -5,6 +5,8 @@ use rten_tensor::NdTensorView;
 
 use super::elementwise::{dequantise, gelu_rows, quantise};
 use super::gemm;
+#[cfg(target_arch = "x86_64")]
+use super::pairs::{Pairs, PairsRoom};
 use crate::Precision;
 
 /// What follows a linear layer.
@@ -30,6 +32,9 @@ enum Packed {
         steps: Vec<f32>,
         sums: Vec<i32>,
     },
+    /// Where 8-bit products would saturate.
+    #[cfg(target_arch = "x86_64")]
+    Int16(Pairs),
 }
 
 /// Room that integer layers reuse from call to call.
@@ -38,6 +43,24 @@ pub struct Scratch {
     levels: Vec<u8>,
     rows: Vec<(f32, i32)>,
     products: Vec<i32>,
+    #[cfg(target_arch = "x86_64")]
+    pairs: PairsRoom,
+}
+
+/// The numbers that layers asked for in `precision` multiply on this machine: `f32`, `int8`, or `int16` where 8-bit
+/// products would lose some of their sum.
+pub fn numbers(precision: Precision) -> &'static str {
+    match precision {
+        Precision::F32 => "f32",
+        #[cfg(target_arch = "x86_64")]
+        Precision::Int8 if is_int16() => "int16",
+        Precision::Int8 => "int8",
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn is_int16() -> bool {
+    gemm::may_saturate() && Pairs::fit()
 }
 
 impl Linear {
@@ -48,6 +71,8 @@ impl Linear {
             Precision::F32 => {
                 Packed::F32(gemm::pack_f32(NdTensorView::from_data([bias.len(), inputs], weights).transposed()))
             }
+            #[cfg(target_arch = "x86_64")]
+            Precision::Int8 if is_int16() => Packed::Int16(Pairs::new(weights, &bias)),
             Precision::Int8 => pack_int8(weights, bias.len(), inputs),
         };
         Self { inputs, bias, weights }
@@ -81,7 +106,7 @@ impl Linear {
                 }
             }
             Packed::Int8 { weights, steps, sums } => {
-                let Scratch { levels, rows: row_steps, products } = scratch;
+                let Scratch { levels, rows: row_steps, products, .. } = scratch;
                 levels.resize(x.len(), 0);
                 let row_levels = levels.chunks_exact_mut(self.inputs);
                 row_steps.clear();
@@ -95,13 +120,16 @@ impl Linear {
                     dequantise(products, *step, *zero, sums, steps, &self.bias, gelu, out);
                 }
             }
+            #[cfg(target_arch = "x86_64")]
+            Packed::Int16(pairs) => pairs.apply(x, activation, out, &mut scratch.pairs),
         }
         Ok(())
     }
 }
 
 fn pack_int8(weights: &[f32], outputs: usize, inputs: usize) -> Packed {
-    let highest = gemm::highest_weight();
+    // Without VNNI, x86 adds pairs of products in 16 bits: `2 x 255 x 64` still fits, `2 x 255 x 127` does not.
+    let highest = if gemm::may_saturate() { 63.0 } else { 127.0 };
     let mut levels = Vec::with_capacity(weights.len());
     let mut steps = Vec::with_capacity(outputs);
     let mut sums = Vec::with_capacity(outputs);

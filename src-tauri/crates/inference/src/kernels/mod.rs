@@ -4,10 +4,12 @@ mod attention;
 mod elementwise;
 mod gemm;
 mod linear;
+#[cfg(target_arch = "x86_64")]
+mod pairs;
 mod rotary;
 mod simd;
 
 pub use attention::{Attention, Heads, Projected, Rows};
 pub use elementwise::{add_layer_norm, gelu_gate, layer_norm, tanh, unit_length};
-pub use linear::{Activation, Linear, Scratch};
+pub use linear::{Activation, Linear, Scratch, numbers};
 pub use rotary::Rotation;

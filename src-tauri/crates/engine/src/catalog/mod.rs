@@ -1,0 +1,116 @@
+//! What became of every file under a watched folder.
+
+mod ledger;
+mod states;
+
+use std::path::{Path, PathBuf};
+
+use serde::{Serialize, Serializer};
+
+pub(crate) use ledger::Ledger;
+pub(crate) use states::{Disk, group, states};
+
+/// Every file is in exactly one state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FileState {
+    Indexed,
+    /// Not read yet, or changed since, or found by words while its vectors are still to come: the reason says which.
+    Waiting,
+    /// Left out on purpose; the reason says why. A folder that is left out is one row.
+    Skipped,
+    /// Could not be read; the reason says why. `nuthatch retry` reads it again.
+    Failed,
+    /// Out of reach now: on a drive that is away, or in a folder that cannot be read. Its notes are kept and found.
+    Offline,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FileRow {
+    #[serde(serialize_with = "lossy")]
+    pub path: PathBuf,
+    pub state: FileState,
+    /// Why it is not simply indexed.
+    pub reason: Option<String>,
+    /// When it came into this state, seconds since 1970.
+    pub at: u64,
+}
+
+/// Counts of a watched folder's files; `files` is the sum of the others. A file under two watched folders counts in
+/// both.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RootStatus {
+    pub path: PathBuf,
+    pub files: usize,
+    pub indexed: usize,
+    pub waiting: usize,
+    pub skipped: usize,
+    pub failed: usize,
+    /// Files whose notes are kept while they are out of reach.
+    pub offline: usize,
+    /// Why the folder itself is not there now; `None` where it is.
+    pub away: Option<String>,
+}
+
+/// How many files are in a state other than indexed for one and the same reason.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ReasonCount {
+    pub state: FileState,
+    pub reason: String,
+    pub files: usize,
+}
+
+/// How changes are noticed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Following {
+    /// The system tells of every change.
+    Events,
+    /// Some folders, or all, are looked through every few seconds: see the problems.
+    Polling,
+}
+
+/// Something that keeps a folder from being followed as it should be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct WatchProblem {
+    /// The folder; the data folder where it is about the index.
+    pub folder: PathBuf,
+    pub message: String,
+    /// What to do.
+    pub advice: String,
+    /// Seconds since 1970.
+    pub at: u64,
+}
+
+/// The state of the watch that runs, in this process or another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct WatchStatus {
+    /// The process that watches.
+    pub process: u32,
+    pub following: Following,
+    pub problems: Vec<WatchProblem>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Status {
+    pub roots: Vec<RootStatus>,
+    /// Grows with every commit.
+    pub generation: u64,
+    pub n_chunks: u64,
+    pub n_vectors: u64,
+    pub size_bytes: u64,
+    /// What is damaged in the data folder.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub damage: Vec<crate::Damage>,
+    /// Why the files that are not indexed are not: most files first.
+    pub reasons: Vec<ReasonCount>,
+    /// `None` where nobody watches.
+    pub watch: Option<WatchStatus>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<Vec<FileRow>>,
+}
+
+/// A name that is no UTF-8 is shown as well as it can be: a list must not fail on one file.
+fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&path.to_string_lossy())
+}

@@ -1,0 +1,58 @@
+//! How the index stands.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::{Engine, lock};
+use crate::catalog::{self, Disk, FileRow, RootStatus, Status};
+use crate::index::{Row, Snapshot};
+use crate::scan::{self, Places, Rules};
+use crate::{EngineError, Settings, watch};
+
+impl Engine {
+    /// `with_files` adds a row a file. A running watch of this engine knows the disk; otherwise it is looked at, so that
+    /// files not yet noticed count as waiting.
+    pub fn status(&self, with_files: bool) -> Result<Status, EngineError> {
+        let serving = self.serving()?;
+        let look = |snapshot: Option<&Snapshot>| {
+            let n_chunks = snapshot.map(|s| s.n_passages().map_err(|e| s.failed(e))).transpose()?;
+            let n_vectors = snapshot.map_or(0, |s| s.vectors().n_vectors() as u64);
+            Ok((n_chunks.unwrap_or_default(), n_vectors, self.states(&self.settings(), snapshot)?))
+        };
+        let (n_chunks, n_vectors, (roots, files)) = match &serving {
+            Some(serving) => serving.reading(|snapshot| look(Some(snapshot)))?,
+            None => look(None)?,
+        };
+        let damage = self.damage(serving.as_deref());
+        Ok(Status {
+            roots,
+            generation: serving.as_ref().map(|g| g.number()).transpose()?.unwrap_or_default(),
+            n_chunks,
+            n_vectors,
+            damage,
+            size_bytes: serving.map_or(0, |g| g.size_bytes()),
+            reasons: catalog::group(&files),
+            watch: watch::status(&self.inner.data_dir),
+            files: with_files.then_some(files),
+        })
+    }
+
+    fn states(
+        &self,
+        settings: &Settings,
+        snapshot: Option<&Snapshot>,
+    ) -> Result<(Vec<RootStatus>, Vec<FileRow>), EngineError> {
+        let live = lock(&self.inner.live).clone();
+        if let Some(ledger) = live {
+            let ledger = lock(&ledger);
+            let disk = Disk { entries: &ledger.entries, away: &ledger.away, places: &ledger.places };
+            return Ok(catalog::states(&settings.folders, &disk, &ledger.rows));
+        }
+        let rows = snapshot.map(|s| s.rows().map_err(|e| s.failed(e))).transpose()?.unwrap_or_default();
+        let rows: BTreeMap<PathBuf, Row> = rows.into_iter().map(|row| (row.path.clone(), row)).collect();
+        let places = Places::load(&self.inner.data_dir);
+        let look = scan::everything(&Rules::new(settings, &self.inner.data_dir), &places, &rows, &mut |_| {});
+        let disk = Disk { entries: &look.entries, away: &look.away, places: &places };
+        Ok(catalog::states(&settings.folders, &disk, &rows))
+    }
+}

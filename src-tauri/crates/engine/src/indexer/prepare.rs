@@ -1,0 +1,124 @@
+//! One file, read whole and cut.
+
+use std::fs::{self, File};
+use std::io::{Error, ErrorKind, Read};
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::chunk::{ChunkRules, chunks};
+use crate::extract::extract;
+use crate::index::{Passage, Row, RowState, text_hash};
+use crate::scan::Stamp;
+
+/// A file that changes while it is read is read again, so often.
+const ATTEMPTS: usize = 3;
+
+/// A file, read and cut, ready to be written.
+pub(super) struct Prepared {
+    pub row: Row,
+    pub passages: Vec<Passage>,
+    pub hashes: Vec<u64>,
+}
+
+pub(super) enum Outcome {
+    /// What went wrong with its content is the row's reason.
+    Ready(Prepared),
+    /// It is being written: to be looked at again once it is at rest.
+    Unsettled,
+    Gone,
+    /// Its content could not be had, whatever it is: permission, or a drive.
+    OutOfReach(Prepared),
+}
+
+/// Reads and cuts one file that has been at rest for `settle`.
+pub(super) fn prepare(path: &Path, settle: Duration) -> Outcome {
+    let (bytes, stamp) = match read(path, settle) {
+        Ok(Some(read)) => read,
+        Ok(None) => return Outcome::Unsettled,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Outcome::Gone,
+        Err(error) => {
+            let stamp = fs::symlink_metadata(path).map(|metadata| Stamp::of(&metadata)).unwrap_or_default();
+            return Outcome::OutOfReach(failed(row(path, stamp), format!("cannot be read: {error}")));
+        }
+    };
+    let mut row = row(path, stamp);
+    let document = match extract(path, &bytes) {
+        Ok(document) => document,
+        Err(error) => return Outcome::Ready(failed(row, error.to_string())),
+    };
+    let mut tags = document.tags.clone();
+    tags.extend(document.aliases.iter().cloned());
+    let passages: Vec<Passage> = chunks(&document, &ChunkRules::default())
+        .into_iter()
+        .map(|chunk| Passage {
+            path: path.to_string_lossy().into_owned(),
+            title: document.title.clone(),
+            tags: tags.clone(),
+            chunk,
+        })
+        .collect();
+    row.passages = passages.len();
+    let hashes = passages.iter().map(|p| text_hash(&p.model_text())).collect();
+    Outcome::Ready(Prepared { row, passages, hashes })
+}
+
+fn row(path: &Path, stamp: Stamp) -> Row {
+    Row {
+        path: path.to_owned(),
+        state: RowState::Indexed,
+        reason: None,
+        at: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
+        embedded: false,
+        passages: 0,
+        modified: stamp.modified,
+        changed: stamp.changed,
+        size: stamp.size,
+    }
+}
+
+fn failed(mut row: Row, reason: String) -> Prepared {
+    row.state = RowState::Failed;
+    row.reason = Some(reason);
+    Prepared { row, passages: Vec::new(), hashes: Vec::new() }
+}
+
+/// The whole content and the stamp it had before, during and after; `None` while somebody writes.
+fn read(path: &Path, settle: Duration) -> Result<Option<(Vec<u8>, Stamp)>, Error> {
+    for _ in 0..ATTEMPTS {
+        let mut file = open(path)?;
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            // What was a file at the last look is something else by now.
+            return Err(ErrorKind::NotFound.into());
+        }
+        let before = Stamp::of(&metadata);
+        if !before.is_at_rest(settle) {
+            return Ok(None);
+        }
+        let mut bytes = Vec::with_capacity(before.size as usize);
+        // One byte more would show that it grew.
+        file.by_ref().take(before.size + 1).read_to_end(&mut bytes)?;
+        let after = Stamp::of(&file.metadata()?);
+        // An editor that saves by renaming leaves the open file as it was.
+        let here = Stamp::of(&fs::symlink_metadata(path)?);
+        if before == after && before == here && bytes.len() as u64 == before.size {
+            return Ok(Some((bytes, before)));
+        }
+    }
+    Ok(None)
+}
+
+/// Opens a plain file: not through a link, which could lead out of the watched folder since it was looked at, and not
+/// waiting for the other end of a pipe.
+#[cfg(unix)]
+fn open(path: &Path) -> Result<File, Error> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+    let opened = File::options().read(true).custom_flags(flags).open(path);
+    opened.map_err(|error| if error.raw_os_error() == Some(libc::ELOOP) { ErrorKind::NotFound.into() } else { error })
+}
+
+#[cfg(not(unix))]
+fn open(path: &Path) -> Result<File, Error> {
+    if fs::symlink_metadata(path)?.is_symlink() { Err(ErrorKind::NotFound.into()) } else { File::open(path) }
+}

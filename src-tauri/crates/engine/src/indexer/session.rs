@@ -1,0 +1,261 @@
+//! What is kept from step to step: the writer, the catalog, and what is still to be done.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use super::vectors::Batch;
+use super::{COMMIT_EVERY, before_now};
+use crate::catalog::Ledger;
+use crate::engine::IndexReport;
+use crate::index::vectors::Quantized;
+use crate::index::{Generation, Generations, Hold, Row, Snapshot, Writer};
+use crate::neighbour::Limits;
+use crate::scan::Places;
+use crate::{EngineError, index::Passage};
+
+/// A file that is written to without end is read after so long all the same, if it can be read whole.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long vectors of removed passages are at hand: a folder can leave one watched folder long before it comes into
+/// another, where it is copied first, say.
+const KEEP_VECTORS: Duration = Duration::from_secs(60);
+
+/// A session holds the one writer of an index, so that a watch neither waits for its lock nor loses it.
+pub(crate) struct Session {
+    open: Option<(Arc<Generation>, Writer)>,
+    /// The right to write; let go of after the writer.
+    hold: Option<Hold>,
+    ledger: Arc<Mutex<Ledger>>,
+    pub(super) report: IndexReport,
+    /// Files to be read, and how many of them have been since there were none.
+    pub(super) text: VecDeque<PathBuf>,
+    pub(super) n_read: usize,
+    /// Somebody waits for what stands first in `text`.
+    pub(super) is_urgent: bool,
+    /// Files that are being written, since when, and when they are to be looked at again.
+    unsettled: BTreeMap<PathBuf, (Instant, Instant)>,
+    pub(super) batch: Option<Batch>,
+    pub(super) n_embedded: usize,
+    /// Files that are passed over when vectors are made, until they have been looked at again.
+    pub(super) deferred: BTreeSet<PathBuf>,
+    /// Written, not published: what the catalog will say then.
+    pub(super) written: BTreeMap<PathBuf, Row>,
+    is_dirty: bool,
+    pub(super) last_commit: Instant,
+    /// The index as it was up to [`KEEP_VECTORS`] ago.
+    older: Option<(Instant, Snapshot)>,
+    /// Everything was looked at since the writer was opened: once all text is in, the generation can serve.
+    pub(crate) is_swept: bool,
+    /// All of it is done, and what it replaced is removed.
+    pub(crate) is_complete: bool,
+    /// It runs unasked, and puts off on battery what can wait.
+    pub(crate) is_polite: bool,
+    /// Since when vectors wait for searches.
+    pub(super) held_since: Option<Instant>,
+    /// The embedder has failed: words go on without.
+    pub(crate) skips_vectors: bool,
+}
+
+impl Session {
+    pub(crate) fn new(places: Places) -> Self {
+        Self {
+            open: None,
+            hold: None,
+            ledger: Arc::new(Mutex::new(Ledger { places, ..Ledger::default() })),
+            report: IndexReport::default(),
+            text: VecDeque::new(),
+            n_read: 0,
+            is_urgent: false,
+            unsettled: BTreeMap::new(),
+            batch: None,
+            n_embedded: 0,
+            deferred: BTreeSet::new(),
+            written: BTreeMap::new(),
+            is_dirty: false,
+            last_commit: before_now(COMMIT_EVERY),
+            older: None,
+            is_swept: false,
+            is_complete: false,
+            is_polite: false,
+            held_since: None,
+            skips_vectors: false,
+        }
+    }
+
+    /// The catalog, for whoever wants to read it while work goes on.
+    pub(crate) fn shared_ledger(&self) -> Arc<Mutex<Ledger>> {
+        self.ledger.clone()
+    }
+
+    pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// Counts since the session began.
+    pub(crate) fn report(&self) -> &IndexReport {
+        &self.report
+    }
+
+    pub(crate) fn generation(&self) -> Option<&Arc<Generation>> {
+        self.open.as_ref().map(|(generation, _)| generation)
+    }
+
+    /// Takes the right to write, if this session does not have it.
+    pub(crate) fn hold(&mut self, generations: &Generations) -> Result<(), EngineError> {
+        if self.hold.is_none() {
+            self.hold = Some(generations.hold()?);
+        }
+        Ok(())
+    }
+
+    /// Opens the writer of `generation` and reads its catalog, unless that is done.
+    pub(crate) fn attach(&mut self, generation: &Arc<Generation>, limits: &Limits) -> Result<(), EngineError> {
+        if self.generation().is_some_and(|open| open.folder() == generation.folder()) {
+            return Ok(());
+        }
+        self.forget();
+        let writer = generation.writer(limits)?;
+        let snapshot = generation.snapshot()?;
+        let rows = snapshot.rows().map_err(|e| snapshot.failed(e))?;
+        self.ledger().rows = rows.into_iter().map(|row| (row.path.clone(), row)).collect();
+        self.open = Some((generation.clone(), writer));
+        Ok(())
+    }
+
+    /// Lets go of the writer without waiting for merges; what was not committed is dropped.
+    pub(crate) fn forget(&mut self) {
+        self.open = None;
+        self.ledger().rows.clear();
+        self.text.clear();
+        self.unsettled.clear();
+        self.batch = None;
+        self.deferred.clear();
+        self.written.clear();
+        self.is_dirty = false;
+        self.older = None;
+        self.is_swept = false;
+        self.is_complete = false;
+    }
+
+    /// Closes the writer until it is needed again, for its memory and threads.
+    pub(crate) fn rest(&mut self) -> Result<(), EngineError> {
+        self.commit()?;
+        self.open.as_mut().map_or(Ok(()), |(_, writer)| writer.rest())
+    }
+
+    /// Waits for running merges, then lets go.
+    pub(crate) fn close(self) -> Result<(), EngineError> {
+        self.open.map_or(Ok(()), |(_, writer)| writer.close())
+    }
+
+    /// Whether every file that was seen is in the index, and published, by its words.
+    pub(crate) fn has_all_text(&mut self) -> Result<bool, EngineError> {
+        if !self.is_swept || !self.text.is_empty() {
+            return Ok(false);
+        }
+        self.commit()?;
+        Ok(true)
+    }
+
+    /// Publishes what was written, text and vectors together, and then lets the catalog say so.
+    pub(crate) fn commit(&mut self) -> Result<(), EngineError> {
+        if !self.is_dirty {
+            return Ok(());
+        }
+        self.writer()?.commit()?;
+        self.is_dirty = false;
+        self.last_commit = Instant::now();
+        let written = std::mem::take(&mut self.written);
+        self.ledger().rows.extend(written);
+        Ok(())
+    }
+
+    pub(super) fn write(
+        &mut self,
+        row: Row,
+        passages: &[Passage],
+        vectors: &[Option<Quantized>],
+    ) -> Result<(), EngineError> {
+        self.is_dirty = true;
+        self.writer()?.replace(&row, passages, vectors)?;
+        self.written.insert(row.path.clone(), row);
+        Ok(())
+    }
+
+    pub(super) fn remove(&mut self, path: &Path) -> Result<(), EngineError> {
+        self.is_dirty = true;
+        self.writer()?.remove(path);
+        self.written.remove(path);
+        self.unsettled.remove(path);
+        Ok(())
+    }
+
+    pub(super) fn queue(&mut self, paths: Vec<PathBuf>, first: bool) {
+        self.deferred.clear();
+        if !first {
+            self.text.extend(paths);
+            return;
+        }
+        self.is_urgent = true;
+        paths.into_iter().rev().for_each(|path| self.text.push_front(path));
+    }
+
+    /// Has `path` looked at again once it has been at rest.
+    pub(super) fn wait_for(&mut self, path: PathBuf, settle: Duration) {
+        let now = Instant::now();
+        self.unsettled.entry(path).and_modify(|(_, next)| *next = now + settle).or_insert((now, now + settle));
+    }
+
+    pub(super) fn is_settled(&mut self, path: &Path) {
+        self.unsettled.remove(path);
+    }
+
+    /// Whether a file has been waited for long enough.
+    pub(super) fn is_overdue(&self, path: &Path) -> bool {
+        self.unsettled.get(path).is_some_and(|(since, _)| since.elapsed() >= PATIENCE)
+    }
+
+    /// Files that were being written and are to be looked at again by now.
+    pub(crate) fn due(&self, now: Instant) -> Vec<PathBuf> {
+        self.unsettled.iter().filter(|(_, (_, next))| *next <= now).map(|(path, _)| path.clone()).collect()
+    }
+
+    /// When the next of them is due.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.unsettled.values().map(|(_, next)| *next).min()
+    }
+
+    /// Keeps the vectors of what is about to leave the index at hand.
+    pub(super) fn keep_vectors(&mut self) -> Result<(), EngineError> {
+        if self.older.as_ref().is_none_or(|(since, _)| since.elapsed() > KEEP_VECTORS)
+            && let Some(generation) = self.generation()
+        {
+            self.older = Some((Instant::now(), generation.snapshot()?));
+        }
+        Ok(())
+    }
+
+    /// Where vectors of known texts are looked up: the index now, and as it was a moment ago.
+    pub(super) fn snapshots(&self) -> Result<Vec<Snapshot>, EngineError> {
+        let now = self.generation().map(|generation| generation.snapshot()).transpose()?;
+        let older = self.older.as_ref().map(|(_, snapshot)| snapshot.clone());
+        Ok(now.into_iter().chain(older).filter(Snapshot::has_vectors).collect())
+    }
+
+    fn writer(&mut self) -> Result<&mut Writer, EngineError> {
+        // Every way here goes through `attach`; after a failure there is nothing to write to until the next.
+        self.open.as_mut().map(|(_, writer)| writer).ok_or(EngineError::Cancelled)
+    }
+}
+
+/// The vector of a text, from the first of `snapshots` that holds it.
+pub(super) fn vector_of(snapshots: &[Snapshot], hash: u64) -> Result<Option<Quantized>, EngineError> {
+    for snapshot in snapshots {
+        if let Some(vector) = snapshot.vector_of(hash).map_err(|e| snapshot.failed(e))? {
+            return Ok(Some(vector));
+        }
+    }
+    Ok(None)
+}

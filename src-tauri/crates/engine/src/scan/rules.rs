@@ -1,0 +1,70 @@
+//! What is read and what is left out, as the settings say.
+
+use std::path::{Path, PathBuf};
+
+use super::{Stamp, Verdict};
+use crate::Settings;
+use crate::extract::format_of;
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Rules {
+    /// The watched folders, absolute.
+    pub roots: Vec<PathBuf>,
+    /// Our own data, which is never read.
+    pub data_dir: PathBuf,
+    pub hidden: bool,
+    pub gitignore: bool,
+    max_text_mb: u64,
+    max_document_mb: u64,
+    skip_types: Vec<String>,
+}
+
+impl Rules {
+    pub(crate) fn new(settings: &Settings, data_dir: &Path) -> Self {
+        let bare = |kind: &String| kind.trim_start_matches('.').to_lowercase();
+        Self {
+            roots: settings.folders.clone(),
+            data_dir: data_dir.to_owned(),
+            hidden: settings.hidden,
+            gitignore: settings.gitignore,
+            max_text_mb: settings.max_text_mb,
+            max_document_mb: settings.max_document_mb,
+            skip_types: settings.skip_types.iter().map(bare).collect(),
+        }
+    }
+
+    /// The watched folder that decides about `path`: the innermost.
+    pub(crate) fn root_of(&self, path: &Path) -> Option<&Path> {
+        let holding = self.roots.iter().filter(|root| path.starts_with(root));
+        holding.max_by_key(|root| root.components().count()).map(PathBuf::as_path)
+    }
+
+    /// Watched folders strictly inside `folder`.
+    pub(crate) fn roots_inside<'a>(&'a self, folder: &'a Path) -> impl Iterator<Item = &'a PathBuf> {
+        self.roots.iter().filter(move |root| root.starts_with(folder) && root.as_path() != folder)
+    }
+
+    /// A plain file by its name and size.
+    pub(super) fn file(&self, path: &Path, stamp: &Stamp) -> Verdict {
+        if path.to_str().is_none() {
+            return Verdict::Skip("its name is not UTF-8: rename it".to_owned());
+        }
+        let kind = path.extension().map(|kind| kind.to_string_lossy().to_lowercase());
+        let Some(format) = format_of(path) else {
+            return Verdict::Skip(
+                kind.map_or("not a text format".to_owned(), |kind| format!(".{kind} files are not read")),
+            );
+        };
+        if let Some(kind) = kind.filter(|kind| self.skip_types.contains(kind)) {
+            return Verdict::Skip(format!(".{kind} files are left out by `skip_types` in the settings"));
+        }
+        let (limit, setting) = match format.is_text() {
+            true => (self.max_text_mb, "max_text_mb"),
+            false => (self.max_document_mb, "max_document_mb"),
+        };
+        if stamp.size > limit.saturating_mul(1 << 20) {
+            return Verdict::Skip(format!("larger than {limit} MB: `{setting}` in the settings is the limit"));
+        }
+        Verdict::Read
+    }
+}

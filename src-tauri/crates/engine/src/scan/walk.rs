@@ -1,0 +1,286 @@
+//! From folders to entries.
+
+use std::fs::{self, FileType, Metadata};
+use std::io::{Error, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use super::ignore_files::{GIT, Ignores, OURS, Said};
+use super::places::{Away, Places};
+use super::{Known, Look, Rules, Seen, Stamp, Verdict, device, under};
+
+struct Walk<'a> {
+    rules: &'a Rules,
+    /// The watched folder it is part of, whose ignore files count.
+    root: &'a Path,
+    look: &'a mut Look,
+    entered: &'a mut dyn FnMut(&Path),
+}
+
+/// Looks at a watched folder.
+pub(super) fn root(
+    rules: &Rules,
+    places: &Places,
+    known: &dyn Known,
+    root: &Path,
+    look: &mut Look,
+    entered: &mut dyn FnMut(&Path),
+) {
+    let away = |reason: String| Away { path: root.to_owned(), reason };
+    let metadata = match fs::symlink_metadata(root) {
+        Ok(metadata) if metadata.is_dir() => metadata,
+        Ok(_) => {
+            look.away.push(away("is no folder any more; its notes are kept".to_owned()));
+            return;
+        }
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            look.entries.insert(root.to_owned(), unreadable(&error));
+            return;
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            look.away.push(away("is not there now; its notes are kept".to_owned()));
+            return;
+        }
+        Err(error) => {
+            look.away.push(away(format!("cannot be reached now ({error}); its notes are kept")));
+            return;
+        }
+    };
+    let now = device(&metadata);
+    if places.device(root).is_some_and(|before| before != now) {
+        let known = known.some_under(root);
+        if !known.is_empty() && known.iter().all(|path| fs::symlink_metadata(path).is_err()) {
+            look.away.push(away("has another drive, or none, in its place; its notes are kept".to_owned()));
+            return;
+        }
+    }
+    look.devices.insert(root.to_owned(), now);
+    Walk { rules, root, look, entered }.folder(root, now, &Ignores::default());
+    drives(rules, places, known, root, look);
+}
+
+/// Looks at one path and returns what was looked at: the path, or what is above it and decides about it.
+pub(super) fn one(
+    rules: &Rules,
+    places: &Places,
+    known: &dyn Known,
+    path: &Path,
+    look: &mut Look,
+    entered: &mut dyn FnMut(&Path),
+) -> Option<PathBuf> {
+    let path = deciding(path);
+    let top = rules.root_of(path)?;
+    let is_there = fs::symlink_metadata(top).ok().filter(Metadata::is_dir);
+    let Some(metadata) = is_there.filter(|m| path != top && places.device(top) == Some(device(m))) else {
+        root(rules, places, known, top, look, entered);
+        inner_roots(rules, places, known, top, look, entered);
+        return Some(top.to_owned());
+    };
+    let mut walk = Walk { rules, root: top, look, entered };
+    let scope = walk.towards(path, &metadata, places);
+    drives(rules, places, known, &scope, look);
+    inner_roots(rules, places, known, &scope, look, entered);
+    Some(scope)
+}
+
+/// A look at a folder covers the watched folders inside it, which walks from above pass by.
+fn inner_roots(
+    rules: &Rules,
+    places: &Places,
+    known: &dyn Known,
+    scope: &Path,
+    look: &mut Look,
+    entered: &mut dyn FnMut(&Path),
+) {
+    for inner in rules.roots_inside(scope) {
+        root(rules, places, known, inner, look, entered);
+    }
+}
+
+/// A change to an ignore file is one to its folder.
+fn deciding(path: &Path) -> &Path {
+    let is = |name: &str| path.file_name().is_some_and(|n| n == name);
+    let above = |n: usize| path.ancestors().nth(n).unwrap_or(path);
+    if is(OURS) || is(GIT) || is(".git") {
+        above(1)
+    } else if path.ends_with(".git/info/exclude") {
+        above(3)
+    } else {
+        path
+    }
+}
+
+/// Drives mounted inside `scope` when it was looked at before, and not there now: an empty mount point is no deletion.
+fn drives(rules: &Rules, places: &Places, known: &dyn Known, scope: &Path, look: &mut Look) {
+    for place in places.inside(scope) {
+        let is_entered = under(&look.entries, place).next().is_some();
+        let is_decided = place.ancestors().any(|above| look.entries.contains_key(above));
+        if rules.roots.contains(place) || look.devices.contains_key(place) || is_entered || is_decided {
+            continue;
+        }
+        if !known.some_under(place).is_empty() {
+            let reason = "is a drive that is not there now; its notes are kept".to_owned();
+            look.away.push(Away { path: place.clone(), reason });
+        }
+    }
+}
+
+impl Walk<'_> {
+    /// Goes down from the watched folder to `path`. Returns where it came to an end.
+    fn towards(&mut self, path: &Path, top: &Metadata, places: &Places) -> PathBuf {
+        let mut folder = self.root.to_owned();
+        let mut on = device(top);
+        let mut ignores = Ignores::default().enter(&folder, self.rules.gitignore);
+        (self.entered)(&folder);
+        for name in path.strip_prefix(self.root).into_iter().flat_map(Path::components) {
+            let next = folder.join(name);
+            let metadata = match fs::symlink_metadata(&next) {
+                Ok(metadata) if is_spelled_so(&next) => metadata,
+                Ok(_) => return next,
+                Err(error) if is_gone(&error) => return next,
+                Err(error) => {
+                    self.look.entries.insert(next.clone(), unreadable(&error));
+                    return next;
+                }
+            };
+            let was_drive = places.device(&next).is_some();
+            let is_way = metadata.is_dir() && next != path && !(was_drive && device(&metadata) == on);
+            if !is_way || self.left_out(&next, true, &ignores).is_some() {
+                self.entry(&next, &metadata, on, &ignores);
+                return next;
+            }
+            on = device(&metadata);
+            ignores = ignores.enter(&next, self.rules.gitignore);
+            folder = next;
+        }
+        folder
+    }
+
+    /// Everything in `folder`, which lies on device `on`.
+    fn folder(&mut self, folder: &Path, on: u64, above: &Ignores) {
+        (self.entered)(folder);
+        let list = || -> Result<Vec<PathBuf>, Error> {
+            fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect()
+        };
+        let mut inside = match list() {
+            Ok(inside) => inside,
+            Err(error) => {
+                if !is_gone(&error) {
+                    self.look.entries.insert(folder.to_owned(), unreadable(&error));
+                }
+                return;
+            }
+        };
+        inside.sort();
+        let ignores = above.enter(folder, self.rules.gitignore);
+        for path in inside {
+            match fs::symlink_metadata(&path) {
+                Ok(metadata) => self.entry(&path, &metadata, on, &ignores),
+                Err(error) if is_gone(&error) => {}
+                Err(error) => drop(self.look.entries.insert(path, unreadable(&error))),
+            }
+        }
+    }
+
+    /// One thing in a folder on device `on`.
+    fn entry(&mut self, path: &Path, metadata: &Metadata, on: u64, ignores: &Ignores) {
+        let stamp = Stamp::of(metadata);
+        let is_folder = metadata.is_dir();
+        // Its own walk looks at it, by its own rules.
+        if is_folder && path != self.root && self.rules.roots.iter().any(|root| root == path) {
+            return;
+        }
+        let verdict = match self.left_out(path, is_folder, ignores) {
+            Some(reason) => Verdict::Skip(reason),
+            None if is_folder => {
+                let now = device(metadata);
+                if now != on {
+                    self.look.devices.insert(path.to_owned(), now);
+                }
+                return self.folder(path, now, ignores);
+            }
+            None if metadata.is_file() => self.rules.file(path, &stamp),
+            None if metadata.is_symlink() => Verdict::Skip(self.link(path)),
+            None => Verdict::Skip(format!("{}: never opened", special(metadata.file_type()))),
+        };
+        self.look.entries.insert(path.to_owned(), Seen { stamp, verdict });
+    }
+
+    /// Why something is not looked at, whatever it is.
+    fn left_out(&self, path: &Path, is_folder: bool, ignores: &Ignores) -> Option<String> {
+        if path == self.rules.data_dir {
+            return Some("Nuthatch's own data".to_owned());
+        }
+        if is_folder && path.to_str().is_none() {
+            return Some("a folder whose name is not UTF-8: rename it".to_owned());
+        }
+        let name = path.file_name().unwrap_or_default();
+        match ignores.ours(self.root, path, is_folder) {
+            Said::LeftOut(reason) => return Some(reason),
+            Said::Keep => return None,
+            Said::Nothing => {}
+        }
+        if is_folder && name == ".git" {
+            return Some("a repository's own data".to_owned());
+        }
+        if !self.rules.hidden && name.as_encoded_bytes().first() == Some(&b'.') {
+            return Some("hidden: its name begins with a dot (`hidden` in the settings)".to_owned());
+        }
+        match ignores.git(self.root, path, is_folder) {
+            Said::LeftOut(reason) => Some(reason),
+            Said::Keep | Said::Nothing => None,
+        }
+    }
+
+    /// Why a link is not followed. What it leads to is not lost: under a watched folder it has its own entry.
+    fn link(&self, path: &Path) -> String {
+        match path.canonicalize() {
+            Ok(target) if self.rules.root_of(&target).is_some() => {
+                format!("a link to {}, which is looked at in its own place", target.display())
+            }
+            Ok(target) => format!(
+                "a link that leads out of the watched folders, to {}: add that folder to have it searched",
+                target.display()
+            ),
+            Err(error) if error.kind() == ErrorKind::NotFound => "a link to something that is not there".to_owned(),
+            Err(_) => "a link that leads nowhere".to_owned(),
+        }
+    }
+}
+
+fn unreadable(error: &Error) -> Seen {
+    let advice = if error.kind() == ErrorKind::PermissionDenied { ": give yourself permission to read it" } else { "" };
+    let verdict = Verdict::Unreadable(format!("cannot be read ({error}){advice}"));
+    Seen { stamp: Stamp::default(), verdict }
+}
+
+/// A folder on the way that became a file is as good as none.
+fn is_gone(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+#[cfg(unix)]
+fn special(kind: FileType) -> &'static str {
+    use std::os::unix::fs::FileTypeExt;
+    match () {
+        () if kind.is_fifo() => "a pipe",
+        () if kind.is_socket() => "a socket",
+        () if kind.is_block_device() || kind.is_char_device() => "a device",
+        () => "no plain file",
+    }
+}
+
+#[cfg(not(unix))]
+fn special(_: FileType) -> &'static str {
+    "no plain file"
+}
+
+/// Where `Note.md` and `note.md` are one file, a path that is there can still be the name it had before.
+#[cfg(any(target_os = "macos", windows))]
+fn is_spelled_so(path: &Path) -> bool {
+    path.canonicalize().map_or(true, |real| real.file_name() == path.file_name())
+}
+
+#[cfg(not(any(target_os = "macos", windows)))]
+fn is_spelled_so(_: &Path) -> bool {
+    true
+}

@@ -1,0 +1,343 @@
+//! The thread of a watch: hears hints, looks at what they name, and works in between.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+
+use super::hints::Hints;
+use super::notifier::{Notifier, Trouble};
+use super::state::Published;
+use crate::catalog::{Following, WatchProblem, WatchStatus};
+use crate::engine::{Phase, Scope, Wake};
+use crate::index::guarded;
+use crate::indexer::{Session, Step};
+use crate::{Cancel, Engine, EngineError, IndexProgress, ModelError, Settings};
+
+/// How often folders are looked through that send no events, at least: a longer walk takes at most a tenth of the time.
+const POLL_EVERY: Duration = Duration::from_secs(5);
+
+/// How often it is seen whether a drive is back: that costs one question to the system.
+const AWAY_POLL: Duration = Duration::from_secs(2);
+
+/// How long to wait after the index could not be written, on a full disk or while another process holds it.
+const RETRY_AFTER: Duration = Duration::from_secs(10);
+
+/// After so long without a change the writer is closed; opening it again takes some 10 ms.
+const QUIET: Duration = Duration::from_secs(5);
+
+pub(super) struct Follower {
+    engine: Engine,
+    cancel: Cancel,
+    wake: Sender<Wake>,
+    progress: Box<dyn FnMut(&IndexProgress) + Send>,
+    hints: Hints,
+    notifier: Option<Notifier>,
+    /// The settings that `notifier` was made for.
+    roots: Vec<PathBuf>,
+    polls_all: bool,
+    /// Watched folders that are looked through every few seconds.
+    polled: BTreeSet<PathBuf>,
+    problems: BTreeMap<PathBuf, WatchProblem>,
+    published: Published,
+    next_rescan: Instant,
+    next_poll: Instant,
+    next_away: Instant,
+    /// After a failure nothing is done until then.
+    stalled_until: Option<Instant>,
+    is_told: bool,
+}
+
+impl Follower {
+    pub(super) fn new(
+        engine: Engine,
+        cancel: Cancel,
+        wake: Sender<Wake>,
+        progress: Box<dyn FnMut(&IndexProgress) + Send>,
+    ) -> Self {
+        let now = Instant::now();
+        let settle = Duration::from_millis(engine.settings().settle_ms);
+        Self {
+            published: Published::new(engine.data_dir()),
+            engine,
+            cancel,
+            wake,
+            progress,
+            hints: Hints::new(settle),
+            notifier: None,
+            roots: Vec::new(),
+            polls_all: false,
+            polled: BTreeSet::new(),
+            problems: BTreeMap::new(),
+            next_rescan: now,
+            next_poll: now,
+            next_away: now,
+            stalled_until: None,
+            is_told: false,
+        }
+    }
+
+    pub(super) fn run(&mut self, woken: &Receiver<Wake>) {
+        crate::neighbour::background();
+        self.engine.wait_for_embedder(&self.cancel);
+        let mut session = self.engine.session();
+        session.is_polite = true;
+        while !self.cancel.is_cancelled() {
+            if woken.try_iter().any(|why| !self.hear(why, &mut session)) {
+                break;
+            }
+            let data_dir = self.engine.data_dir().to_owned();
+            match guarded(&data_dir, || self.round(&mut session)) {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(EngineError::Cancelled | EngineError::Model(ModelError::Cancelled)) => continue,
+                Err(error) => self.fail(&error, &mut session),
+            }
+            self.published.tell(self.status());
+            self.engine.check_in_background(&self.cancel);
+            let goes_on = match self.wait(woken, &mut session) {
+                Ok(why) => self.hear(why, &mut session),
+                Err(RecvTimeoutError::Timeout) => true,
+                Err(RecvTimeoutError::Disconnected) => false,
+            };
+            if !goes_on {
+                break;
+            }
+        }
+        self.engine.show_live(None);
+        if let Err(error) = session.close() {
+            tracing::warn!(%error, "the index did not close cleanly");
+        }
+    }
+
+    /// Waits for something to happen or to be due. Where nothing does for a while, the writer is closed meanwhile.
+    fn wait(&mut self, woken: &Receiver<Wake>, session: &mut Session) -> Result<Wake, RecvTimeoutError> {
+        let rest = self.rest(session);
+        let short = rest.min(QUIET);
+        match woken.recv_timeout(short) {
+            Err(RecvTimeoutError::Timeout) if rest > short => {}
+            other => return other,
+        }
+        if let Err(error) = session.rest() {
+            self.fail(&error, session);
+        }
+        self.engine.neighbour().threads.end();
+        crate::neighbour::release_memory();
+        woken.recv_timeout(rest - short)
+    }
+
+    /// `false`: the end.
+    fn hear(&mut self, why: Wake, session: &mut Session) -> bool {
+        let now = Instant::now();
+        match why {
+            Wake::Stop => return false,
+            Wake::Paths(paths) => paths.into_iter().for_each(|path| self.hints.add(path, now)),
+            Wake::Everything => self.hints.add_everything(),
+            Wake::Trouble { paths, trouble } => {
+                let roots: BTreeSet<PathBuf> = match paths.is_empty() {
+                    true => self.roots.iter().cloned().collect(),
+                    false => paths.iter().filter_map(|path| root_of(&self.roots, path)).collect(),
+                };
+                roots.into_iter().for_each(|root| self.trouble(root, trouble.clone()));
+                self.hints.add_everything();
+            }
+            Wake::Setup => {
+                session.skips_vectors = false;
+                self.stalled_until = None;
+                self.hints.add_everything();
+            }
+        }
+        true
+    }
+
+    /// Does the next thing that is due. `false` where there is nothing to do now.
+    fn round(&mut self, session: &mut Session) -> Result<bool, EngineError> {
+        let now = Instant::now();
+        if self.stalled_until.is_some_and(|until| now < until) {
+            return Ok(false);
+        }
+        if self.hints.take_everything() || now >= self.next_rescan || session.generation().is_none() {
+            self.look_at_everything(session)?;
+            return Ok(true);
+        }
+        let mut paths = self.hints.take_due(now);
+        paths.extend(session.due(now));
+        if !paths.is_empty() {
+            self.look(session, &Scope::Paths(&paths))?;
+            self.is_told = false;
+            return Ok(true);
+        }
+        let quietly = self.unasked(session, now);
+        if !quietly.is_empty() {
+            let start = Instant::now();
+            self.look(session, &Scope::Paths(&quietly))?;
+            self.next_poll = Instant::now() + POLL_EVERY.max(10 * start.elapsed());
+            return Ok(true);
+        }
+        if self.engine.step(session, &mut self.progress, &self.cancel)? != Step::Idle {
+            self.is_told = false;
+            return Ok(true);
+        }
+        if !self.is_told {
+            self.is_told = true;
+            // Before the news that it is done: whoever hears it may ask.
+            self.published.tell(self.status());
+            let n = session.ledger().entries.len();
+            (self.progress)(&IndexProgress { phase: Phase::Done, done: n, total: n, current: None });
+        }
+        Ok(false)
+    }
+
+    fn look_at_everything(&mut self, session: &mut Session) -> Result<(), EngineError> {
+        let settings = self.engine.settings();
+        (self.progress)(&IndexProgress { phase: Phase::Scanning, done: 0, total: 0, current: None });
+        self.hints.set_settle(Duration::from_millis(settings.settle_ms));
+        session.skips_vectors = false;
+        // First the notifier, then the look: a change in between is a hint for the next round, never lost.
+        self.follow(&settings);
+        self.look(session, &Scope::Everything)?;
+        self.problems.remove(self.engine.data_dir());
+        self.stalled_until = None;
+        self.is_told = false;
+        self.next_rescan = Instant::now() + Duration::from_secs(60 * settings.rescan_minutes);
+        self.engine.show_live(Some(session.shared_ledger()));
+        Ok(())
+    }
+
+    /// Folders that nobody hinted at: those without events, and those that were away and may be back.
+    fn unasked(&mut self, session: &Session, now: Instant) -> Vec<PathBuf> {
+        let mut paths = Vec::new();
+        if now >= self.next_poll {
+            paths.extend(self.polled.iter().cloned());
+            self.next_poll = now + POLL_EVERY;
+        }
+        if now >= self.next_away {
+            let ledger = session.ledger();
+            let away = ledger.away.iter().map(|away| &away.path);
+            paths.extend(away.filter(|path| path.symlink_metadata().is_ok()).cloned());
+            self.next_away = now + AWAY_POLL;
+        }
+        paths
+    }
+
+    fn look(&mut self, session: &mut Session, scope: &Scope<'_>) -> Result<(), EngineError> {
+        let mut troubles: BTreeMap<PathBuf, Trouble> = BTreeMap::new();
+        let (notifier, roots, polled) = (&mut self.notifier, &self.roots, &self.polled);
+        let mut entered = |folder: &Path| {
+            let Some(notifier) = notifier else { return };
+            let Some(root) = root_of(roots, folder) else { return };
+            if troubles.contains_key(&root) || polled.contains(&root) {
+                return;
+            }
+            if let Err(trouble) = notifier.entered(folder) {
+                troubles.insert(root, trouble);
+            }
+        };
+        let looked = self.engine.look(session, scope, &mut self.progress, &self.cancel, &mut entered);
+        troubles.into_iter().for_each(|(root, trouble)| self.trouble(root, trouble));
+        looked
+    }
+
+    /// Brings the notifier in line with the settings.
+    fn follow(&mut self, settings: &Settings) {
+        if self.roots != settings.folders || self.polls_all != settings.poll || !self.polled.is_empty() {
+            // Begun anew, so that folders no longer watched are not followed, and a limit that was raised is noticed.
+            self.notifier = None;
+            self.problems.clear();
+            self.polled.clear();
+            self.roots.clone_from(&settings.folders);
+            self.polls_all = settings.poll;
+        }
+        if settings.poll {
+            self.polled = self.roots.iter().cloned().collect();
+            return;
+        }
+        if self.notifier.is_none() {
+            match Notifier::new(self.wake.clone(), self.engine.data_dir().to_owned()) {
+                Ok(notifier) => self.notifier = Some(notifier),
+                Err(trouble) => {
+                    self.roots.clone().into_iter().for_each(|root| self.trouble(root, trouble.clone()));
+                    return;
+                }
+            }
+        }
+        for root in self.roots.clone() {
+            let Some(notifier) = &mut self.notifier else { break };
+            if let Err(trouble) = notifier.follow(&root) {
+                self.trouble(root, trouble);
+            }
+        }
+    }
+
+    /// From now on `root` is looked through every few seconds.
+    fn trouble(&mut self, root: PathBuf, trouble: Trouble) {
+        let message = format!("{}; this folder is looked through every few seconds instead", trouble.message);
+        tracing::warn!(folder = %root.display(), "{message}: {}", trouble.advice);
+        let problem = WatchProblem { folder: root.clone(), message, advice: trouble.advice, at: seconds_now() };
+        self.problems.entry(root.clone()).or_insert(problem);
+        self.polled.insert(root);
+    }
+
+    /// Nothing is lost: everything is looked at again.
+    fn fail(&mut self, error: &EngineError, session: &mut Session) {
+        tracing::warn!(%error, "indexing stopped; it is tried again");
+        let advice = match error {
+            EngineError::Model(_) => {
+                // Words go on without; vectors are tried again when everything is next looked at.
+                session.skips_vectors = true;
+                "notes are found by their words; vectors are tried again at the next look at everything".to_owned()
+            }
+            _ => {
+                session.forget();
+                self.engine.show_live(None);
+                self.hints.add_everything();
+                if self.engine.is_damage(error) {
+                    // Known now: the next look makes a new index beside this one.
+                    return;
+                }
+                self.stalled_until = Some(Instant::now() + RETRY_AFTER);
+                format!("it is tried again every {} seconds", RETRY_AFTER.as_secs())
+            }
+        };
+        let folder = self.engine.data_dir().to_owned();
+        let problem = WatchProblem { folder: folder.clone(), message: error.to_string(), advice, at: seconds_now() };
+        self.problems.entry(folder).or_insert(problem);
+    }
+
+    fn status(&self) -> WatchStatus {
+        WatchStatus {
+            process: std::process::id(),
+            following: if self.polled.is_empty() { Following::Events } else { Following::Polling },
+            problems: self.problems.values().cloned().collect(),
+        }
+    }
+
+    /// How long there is nothing to do, unless something happens.
+    fn rest(&self, session: &Session) -> Duration {
+        let now = Instant::now();
+        if let Some(until) = self.stalled_until.filter(|until| now < *until) {
+            return until - now;
+        }
+        let mut next = [Some(self.next_rescan), self.hints.next_due(), session.next_due()].to_vec();
+        if self.engine.neighbour().has_put_off() {
+            next.push(Some(now + RETRY_AFTER));
+        }
+        if !self.polled.is_empty() {
+            next.push(Some(self.next_poll));
+        }
+        if !session.ledger().away.is_empty() {
+            next.push(Some(self.next_away));
+        }
+        next.into_iter().flatten().min().map_or(Duration::ZERO, |next| next.saturating_duration_since(now))
+    }
+}
+
+fn root_of(roots: &[PathBuf], path: &Path) -> Option<PathBuf> {
+    let holding = roots.iter().filter(|root| path.starts_with(root));
+    holding.max_by_key(|root| root.components().count()).cloned()
+}
+
+fn seconds_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
+}

@@ -1,0 +1,112 @@
+//! The system's own word that something changed. Whatever goes wrong with it, the folders concerned are looked through
+//! every few seconds instead.
+
+use std::io::ErrorKind::PermissionDenied;
+use std::path::{Path, PathBuf};
+
+use crossbeam_channel::Sender;
+use notify::event::EventKind;
+use notify::{Error, ErrorKind, RecommendedWatcher, RecursiveMode, Watcher};
+
+use crate::engine::Wake;
+
+/// inotify watches single folders: so only those that are looked into take one of a limited number. The other systems
+/// watch whole trees.
+const PER_FOLDER: bool = cfg!(any(target_os = "linux", target_os = "android"));
+
+pub(super) struct Notifier {
+    watcher: RecommendedWatcher,
+}
+
+/// Why a folder is not followed by events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Trouble {
+    pub message: String,
+    pub advice: String,
+}
+
+impl Notifier {
+    /// What happens outside `data_dir` is sent to `wake`.
+    pub(super) fn new(wake: Sender<Wake>, data_dir: PathBuf) -> Result<Self, Trouble> {
+        let on_event = move |event: notify::Result<notify::Event>| {
+            // The receiver is gone when the watch ends: then nobody needs to know.
+            let _ = match event {
+                Ok(event) if event.need_rescan() => wake.send(Wake::Everything),
+                Ok(event) if matches!(event.kind, EventKind::Access(_)) => return,
+                Ok(event) => {
+                    let paths: Vec<PathBuf> =
+                        event.paths.into_iter().filter(|path| !path.starts_with(&data_dir)).collect();
+                    if paths.is_empty() {
+                        return;
+                    }
+                    wake.send(Wake::Paths(paths))
+                }
+                Err(error) => {
+                    let trouble = Trouble::of(&error);
+                    wake.send(Wake::Trouble { paths: error.paths, trouble })
+                }
+            };
+        };
+        let watcher = notify::recommended_watcher(on_event).map_err(|error| Trouble::of(&error))?;
+        Ok(Self { watcher })
+    }
+
+    /// Follows a watched folder with all below it, where the system can; elsewhere [`Notifier::entered`] does.
+    pub(super) fn follow(&mut self, root: &Path) -> Result<(), Trouble> {
+        if PER_FOLDER { Ok(()) } else { self.add(root, RecursiveMode::Recursive) }
+    }
+
+    /// Called for every folder before it is listed, so that nothing is missed in between.
+    pub(super) fn entered(&mut self, folder: &Path) -> Result<(), Trouble> {
+        if PER_FOLDER { self.add(folder, RecursiveMode::NonRecursive) } else { Ok(()) }
+    }
+
+    fn add(&mut self, folder: &Path, mode: RecursiveMode) -> Result<(), Trouble> {
+        match self.watcher.watch(folder, mode) {
+            Ok(()) => Ok(()),
+            // It went away meanwhile, which the look that follows sees.
+            Err(error) if matches!(error.kind, ErrorKind::PathNotFound) => Ok(()),
+            // It cannot be listed either, and has a row that says so; the folder above tells when that changes.
+            Err(Error { kind: ErrorKind::Io(io), .. }) if io.kind() == PermissionDenied => Ok(()),
+            Err(error) => Err(Trouble::of(&error)),
+        }
+    }
+}
+
+impl Trouble {
+    fn of(error: &notify::Error) -> Self {
+        // Too many open files is what the limit on the number of instances looks like.
+        let is_limit = match &error.kind {
+            ErrorKind::MaxFilesWatch => Some("fs.inotify.max_user_watches"),
+            ErrorKind::Io(io) if PER_FOLDER && io.raw_os_error() == Some(24) => Some("fs.inotify.max_user_instances"),
+            _ => None,
+        };
+        match is_limit {
+            Some(setting) => Self {
+                message: format!("the system's limit on followed folders is reached ({setting})"),
+                advice: format!(
+                    "raise it, e.g. `sudo sysctl {setting}={}` (and a line in /etc/sysctl.d to keep it), then restart",
+                    if setting.ends_with("watches") { 1_048_576 } else { 1024 }
+                ),
+            },
+            None => Self {
+                message: format!("the system does not tell of changes ({error})"),
+                advice: "nothing, if the delay of a few seconds does no harm: changes are found by looking".to_owned(),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_told_with_what_to_raise() {
+        let trouble = Trouble::of(&notify::Error::new(ErrorKind::MaxFilesWatch));
+        assert!(trouble.message.contains("limit"), "{trouble:?}");
+        assert!(trouble.advice.contains("sudo sysctl fs.inotify.max_user_watches="), "{trouble:?}");
+        let other = Trouble::of(&notify::Error::generic("no such device"));
+        assert!(other.message.contains("no such device"), "{other:?}");
+    }
+}

@@ -1,0 +1,198 @@
+//! Integer products for x86 without VNNI: `vpmaddwd` multiplies 16-bit numbers and adds them in pairs, exactly, in 32 bits.
+//!
+//! The 8-bit instruction of these machines (`vpmaddubsw`) adds its pairs in 16 bits, so weights would have to do with 7
+//! bits. Sixteen cost no more: both ways take two multiplications for 32 products, and both factors may be as fine as a
+//! 32-bit sum allows (about 12 bits for 384 inputs, 11 for 1536), so that hardly anything is lost against f32.
+
+use std::arch::x86_64::{
+    __m256i, _mm256_add_epi32, _mm256_cvtepi32_ps, _mm256_fmadd_ps, _mm256_load_si256, _mm256_loadu_ps,
+    _mm256_madd_epi16, _mm256_mul_ps, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_si256, _mm256_storeu_ps,
+};
+
+use super::Activation;
+use super::elementwise::{gelu, levels16};
+
+/// Outputs of a tile: two registers of eight sums.
+const COLUMNS: usize = 16;
+
+/// Rows of a tile. With two columns of registers that makes 12 sums, which leaves 4 of the 16 registers for factors.
+const ROWS: usize = 6;
+
+/// Bytes of activations that go through all weights before the next do: half of a small second-level cache.
+const BLOCK_BYTES: usize = 256 << 10;
+
+/// Two inputs of 16 outputs: a cache line.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([[i16; 2]; COLUMNS]);
+
+/// The weights of a linear layer, laid out for [`Pairs::apply`].
+pub struct Pairs {
+    inputs: usize,
+    outputs: usize,
+    /// Greatest magnitude of a level, of weights as of activations.
+    highest: f32,
+    /// For every 16 outputs all pairs of inputs.
+    lines: Vec<Line>,
+    /// One a column of the last tile too: steps of the weights, and the bias.
+    steps: Vec<f32>,
+    bias: Vec<f32>,
+}
+
+/// Room reused from call to call: the activations' levels, each row padded to a whole pair, and a step for each row.
+#[derive(Default)]
+pub struct PairsRoom {
+    levels: Vec<i16>,
+    steps: Vec<f32>,
+}
+
+impl Pairs {
+    /// Whether this machine has the instructions.
+    pub fn fit() -> bool {
+        is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
+    }
+
+    /// `weights` is `outputs x inputs`, row by row.
+    pub fn new(weights: &[f32], bias: &[f32]) -> Self {
+        let (outputs, inputs) = (bias.len(), weights.len() / bias.len());
+        let highest = highest_level(inputs);
+        let tiles = outputs.div_ceil(COLUMNS);
+        let pairs = inputs.div_ceil(2);
+        let mut lines = vec![Line([[0; 2]; COLUMNS]); tiles * pairs];
+        let mut steps = vec![1.0; tiles * COLUMNS];
+        let mut row = Vec::with_capacity(inputs + 1);
+        for (output, weights) in weights.chunks_exact(inputs).enumerate() {
+            row.clear();
+            row.resize(inputs.next_multiple_of(2), 0);
+            steps[output] = levels16(weights, highest, &mut row);
+            let tile = &mut lines[output / COLUMNS * pairs..][..pairs];
+            let (row_pairs, _) = row.as_chunks::<2>();
+            for (line, pair) in tile.iter_mut().zip(row_pairs) {
+                line.0[output % COLUMNS] = *pair;
+            }
+        }
+        let mut bias = bias.to_vec();
+        bias.resize(tiles * COLUMNS, 0.0);
+        Self { inputs, outputs, highest, lines, steps, bias }
+    }
+
+    /// `x` holds rows of `inputs` numbers; `out` gets as many rows of `outputs`, through `activation`.
+    pub fn apply(&self, x: &[f32], activation: Activation, out: &mut [f32], room: &mut PairsRoom) {
+        let n_rows = x.len() / self.inputs;
+        let stride = self.inputs.next_multiple_of(2);
+        room.levels.resize(n_rows * stride, 0);
+        room.steps.clear();
+        let rows = x.chunks_exact(self.inputs).zip(room.levels.chunks_exact_mut(stride));
+        room.steps.extend(rows.map(|(x, levels)| levels16(x, self.highest, levels)));
+        assert!(out.len() == n_rows * self.outputs, "one row of outputs for each of inputs");
+        let block = (BLOCK_BYTES / (2 * stride) / ROWS).max(1) * ROWS;
+        for first in (0..n_rows).step_by(block) {
+            let rows = first..n_rows.min(first + block);
+            // SAFETY: a `Pairs` is only made where `fit` has seen the instructions.
+            unsafe { self.block(rows, room, activation, out) };
+        }
+    }
+
+    /// # Safety
+    /// The machine has AVX2 and FMA.
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn block(&self, rows: std::ops::Range<usize>, room: &PairsRoom, activation: Activation, out: &mut [f32]) {
+        let stride = self.inputs.next_multiple_of(2);
+        let pairs = stride / 2;
+        for (tile, lines) in self.lines.chunks_exact(pairs).enumerate() {
+            let column = tile * COLUMNS;
+            let columns = COLUMNS.min(self.outputs - column);
+            let (steps, bias) = (&self.steps[column..][..COLUMNS], &self.bias[column..][..COLUMNS]);
+            let mut first = rows.start;
+            while first < rows.end {
+                let n = ROWS.min(rows.end - first);
+                let levels = &room.levels[first * stride..(first + n) * stride];
+                let mut sums = [[_mm256_setzero_si256(); 2]; ROWS];
+                match n {
+                    ROWS => multiply::<ROWS>(levels, lines, &mut sums),
+                    5 => multiply::<5>(levels, lines, &mut sums),
+                    4 => multiply::<4>(levels, lines, &mut sums),
+                    3 => multiply::<3>(levels, lines, &mut sums),
+                    2 => multiply::<2>(levels, lines, &mut sums),
+                    _ => multiply::<1>(levels, lines, &mut sums),
+                }
+                for (sums, row) in sums.iter().zip(first..first + n) {
+                    let mut values = [0.0; COLUMNS];
+                    let row_step = _mm256_set1_ps(room.steps[row]);
+                    for (half, sum) in sums.iter().enumerate() {
+                        let at = half * 8;
+                        // SAFETY: `steps`, `bias` and `values` hold 16 numbers each.
+                        unsafe {
+                            let step = _mm256_mul_ps(row_step, _mm256_loadu_ps(steps.as_ptr().add(at)));
+                            let bias = _mm256_loadu_ps(bias.as_ptr().add(at));
+                            let value = _mm256_fmadd_ps(_mm256_cvtepi32_ps(*sum), step, bias);
+                            _mm256_storeu_ps(values.as_mut_ptr().add(at), value);
+                        }
+                    }
+                    if activation == Activation::Gelu {
+                        for value in &mut values {
+                            *value = gelu::<true>(*value);
+                        }
+                    }
+                    let at = row * self.outputs + column;
+                    out[at..at + columns].copy_from_slice(&values[..columns]);
+                }
+                first += n;
+            }
+        }
+    }
+}
+
+/// The finest levels whose products cannot overflow a sum over `inputs`.
+fn highest_level(inputs: usize) -> f32 {
+    let pairs = inputs.next_multiple_of(2);
+    (i32::MAX as usize / pairs).isqrt().min(i16::MAX as usize) as f32
+}
+
+/// Sums of `R` rows of levels against 16 columns.
+#[target_feature(enable = "avx2,fma")]
+#[inline]
+fn multiply<const R: usize>(levels: &[i16], lines: &[Line], out: &mut [[__m256i; 2]; ROWS]) {
+    let stride = levels.len() / R;
+    assert!(stride == 2 * lines.len(), "a pair of levels for each line");
+    let mut sums = [[_mm256_setzero_si256(); 2]; R];
+    for (pair, line) in lines.iter().enumerate() {
+        let line: *const __m256i = std::ptr::from_ref(line).cast();
+        // SAFETY: a line is 64 bytes, aligned to 64.
+        let (low, high) = unsafe { (_mm256_load_si256(line), _mm256_load_si256(line.add(1))) };
+        for (row, sums) in sums.iter_mut().enumerate() {
+            // SAFETY: `row < R` and `pair < stride / 2`, so both numbers lie in `levels`.
+            let factors = unsafe { levels.as_ptr().add(row * stride + 2 * pair).cast::<i32>().read_unaligned() };
+            let factors = _mm256_set1_epi32(factors);
+            sums[0] = _mm256_add_epi32(sums[0], _mm256_madd_epi16(factors, low));
+            sums[1] = _mm256_add_epi32(sums[1], _mm256_madd_epi16(factors, high));
+        }
+    }
+    out[..R].copy_from_slice(&sums);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Against sums in `i64`, at the greatest magnitudes that the layout allows: nothing overflows.
+    #[test]
+    fn sums_are_exact_up_to_the_greatest_levels() {
+        if !Pairs::fit() {
+            return;
+        }
+        for inputs in [1, 2, 31, 384, 1536, 4096] {
+            let ends: Vec<f32> = (0..inputs).map(|i| if i % 7 == 3 { -1.0 } else { 1.0 }).collect();
+            let layer = Pairs::new(&ends, &[0.5]);
+            for rows in 1..=13 {
+                let x: Vec<f32> = ends.iter().cycle().take(rows * inputs).map(|e| e * 3.0).collect();
+                let mut out = vec![0.0; rows];
+                layer.apply(&x, Activation::None, &mut out, &mut PairsRoom::default());
+                for y in out {
+                    let exact = 3.0 * inputs as f32 + 0.5;
+                    assert!((y - exact).abs() <= exact * 1e-5, "{inputs} inputs, {rows} rows: {y} against {exact}");
+                }
+            }
+        }
+    }
+}

@@ -61,7 +61,9 @@ impl Engine {
         let (engine, cancel) = (self.clone(), cancel.clone());
         std::thread::spawn(move || {
             crate::neighbour::background();
-            let turn = || drop(engine.inner.neighbour.give_way(HOLD_VECTORS, &cancel));
+            let turn = || {
+                engine.inner.neighbour.give_way(HOLD_VECTORS, &cancel);
+            };
             if let Ok(true) = guarded(serving.folder(), || serving.examine(&cancel, &turn)) {
                 engine.wake(Wake::Setup);
             }

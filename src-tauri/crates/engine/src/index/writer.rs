@@ -66,7 +66,14 @@ impl Writer {
         }
         if self.open.is_none() {
             match self.index.writer_with_options(self.options.clone()) {
-                Ok(writer) => self.open = Some(writer),
+                Ok(writer) => {
+                    // What a commit that came to nothing left behind must go first: the next one may number its list
+                    // of deletions alike, and a file of that name would stop it, each time.
+                    if let Err(error) = writer.garbage_collect_files().wait() {
+                        tracing::debug!(%error, "left-over files stay until the next commit");
+                    }
+                    self.open = Some(writer);
+                }
                 Err(TantivyError::LockFailure(tantivy::directory::error::LockError::LockBusy, _)) => {
                     let holder = "a process that left no note".to_owned();
                     return Err(EngineError::Locked { path: self.path.clone(), holder });

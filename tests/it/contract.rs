@@ -59,6 +59,7 @@ fn a_search() {
     .hits[].score: number
     .hits[].snippet: string
     .hits[].span[]: number
+    .hits[].stale: bool
     .hits[].title: string
     .hits[].vector_rank: number
     .model: string
@@ -95,6 +96,7 @@ fn a_search_by_words_alone() {
     .hits[].score: number
     .hits[].snippet: string
     .hits[].span[]: number
+    .hits[].stale: bool
     .hits[].title: string
     .hits[].vector_rank: null
     .model: null
@@ -106,6 +108,49 @@ fn a_search_by_words_alone() {
     .took_ms.total: number
     .took_ms.vector: number
     ");
+}
+
+#[test]
+fn a_status() {
+    let nuthatch = Nuthatch::without_models();
+    let folder = note();
+    write(folder.path(), &[("picture.png", b"\x89PNG")]);
+    nuthatch.index(folder.path());
+    let json = nuthatch.run(&["status", "--json", "--files"]).json();
+    insta::assert_snapshot!(shape(&json), @r"
+    .files[].at: number
+    .files[].path: string
+    .files[].reason: string
+    .files[].state: string
+    .generation: number
+    .n_chunks: number
+    .n_vectors: number
+    .reasons[].files: number
+    .reasons[].reason: string
+    .reasons[].state: string
+    .roots[].away: null
+    .roots[].failed: number
+    .roots[].files: number
+    .roots[].indexed: number
+    .roots[].offline: number
+    .roots[].path: string
+    .roots[].skipped: number
+    .roots[].waiting: number
+    .size_bytes: number
+    .watch: null
+    ");
+    let without = nuthatch.run(&["status", "--json"]).json();
+    assert!(without.get("files").is_none(), "a row a file only where it is asked for");
+}
+
+#[test]
+fn a_why() {
+    let nuthatch = Nuthatch::with_tiny_models();
+    let folder = note();
+    nuthatch.index(folder.path());
+    let file = folder.path().join("coffee.md");
+    let json = nuthatch.run(&["why", "--json", "grind coffee finer", file.to_str().unwrap()]).json();
+    insta::assert_snapshot!(shape(&json), @"");
 }
 
 /// A collection whose lexical measures can be worked out by hand.

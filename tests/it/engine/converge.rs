@@ -1,85 +1,200 @@
 //! Whatever happened to the files, one pass brings the index in line with the disk.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
 
 use nuthatch_engine::{Cancel, EngineError, FileState, Phase};
 use proptest::prelude::*;
 
 use super::Bench;
+use super::behaviours::wait_until;
+use super::model::Disk;
 use crate::support::BagOfWords;
 
 /// Each is in a note, or not; no two share a stem.
 const WORDS: [&str; 5] = ["heron", "kingfisher", "owl", "红叶", "押金"];
 
+const FOLDERS: [&str; 5] = ["", "deep/", "deep/er/", "side/", "n1.md/"];
+
+const RULES: [&str; 8] = ["n0.md", "!n0.md", "n1.md", "er/", "!er/", "deep", "!deep/", "side/"];
+
+/// Steps of each of the two tests below; `NUTHATCH_STEPS=100000` for a long run.
+fn n_steps() -> usize {
+    std::env::var("NUTHATCH_STEPS").ok().and_then(|n| n.parse().ok()).unwrap_or(1500)
+}
+
+/// Steps of one case: long, because what goes wrong needs a history.
+const STEPS_A_CASE: usize = 100;
+
 #[derive(Clone, Debug)]
 enum Step {
-    Write { file: usize, word: usize },
-    Delete { file: usize },
-    Rename { from: usize, to: usize },
-    Index,
+    Write {
+        path: String,
+        word: usize,
+    },
+    Delete {
+        path: String,
+    },
+    Rename {
+        from: String,
+        to: String,
+    },
+    Rules {
+        path: String,
+        lines: Vec<&'static str>,
+    },
+    Link {
+        path: String,
+        target: String,
+    },
+    /// Permissions away and back: the entry changes, the content does not.
+    Chmod {
+        path: String,
+    },
+    Look,
+}
+
+fn file() -> impl Strategy<Value = String> {
+    (0..FOLDERS.len(), 0..3_usize).prop_map(|(folder, n)| format!("{}n{n}.md", FOLDERS[folder]))
+}
+
+fn folder() -> impl Strategy<Value = String> {
+    (1..FOLDERS.len()).prop_map(|folder| FOLDERS[folder].trim_end_matches('/').to_owned())
+}
+
+fn rules() -> impl Strategy<Value = (String, Vec<&'static str>)> {
+    let name = prop_oneof![Just(".gitignore"), Just(".nuthatchignore")];
+    (0..FOLDERS.len(), name, prop::collection::vec(prop::sample::select(RULES.to_vec()), 0..4))
+        .prop_map(|(folder, name, lines)| (format!("{}{name}", FOLDERS[folder]), lines))
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        4 => (0..6_usize, 0..WORDS.len()).prop_map(|(file, word)| Step::Write { file, word }),
-        1 => (0..6_usize).prop_map(|file| Step::Delete { file }),
-        2 => (0..6_usize, 0..6_usize).prop_map(|(from, to)| Step::Rename { from, to }),
-        2 => Just(Step::Index),
+        8 => (file(), 0..WORDS.len()).prop_map(|(path, word)| Step::Write { path, word }),
+        2 => prop_oneof![file(), folder()].prop_map(|path| Step::Delete { path }),
+        3 => (file(), file()).prop_map(|(from, to)| Step::Rename { from, to }),
+        2 => (folder(), folder()).prop_map(|(from, to)| Step::Rename { from, to }),
+        2 => rules().prop_map(|(path, lines)| Step::Rules { path, lines }),
+        1 => rules().prop_map(|(path, _)| Step::Delete { path }),
+        1 => (file(), prop_oneof![file(), folder()]).prop_map(|(path, target)| Step::Link { path, target }),
+        1 => file().prop_map(|path| Step::Chmod { path }),
+        4 => Just(Step::Look),
     ]
 }
 
-/// Two of them in a folder, so that folders come and go as well.
-fn name(file: usize) -> String {
-    if file < 2 { format!("deep/n{file}.md") } else { format!("n{file}.md") }
-}
-
-proptest! {
-    // Each case writes and commits real files: few, but long.
-    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn any_order_of_changes_ends_in_what_is_on_disk(steps in prop::collection::vec(step(), 1..24)) {
-        let bench = Bench::new();
-        bench.engine.set_embedder(Arc::new(BagOfWords::new("bag-of-words@1")));
-        let mut disk: BTreeMap<String, &str> = BTreeMap::new();
-        for (at, step) in steps.into_iter().enumerate() {
-            match step {
-                Step::Write { file, word } => {
-                    // Of a length of its own: two writes within one tick of the file system's clock differ in size.
-                    bench.write(&name(file), &format!("# Note\n\n{} {}", WORDS[word], "x".repeat(at + 1)));
-                    disk.insert(name(file), WORDS[word]);
-                }
-                Step::Delete { file } => {
-                    if disk.remove(&name(file)).is_some() {
-                        fs::remove_file(bench.path(&name(file))).unwrap();
-                    }
-                }
-                Step::Rename { from, to } => {
-                    if let Some(word) = disk.remove(&name(from)) {
-                        fs::create_dir_all(bench.path(&name(to)).parent().unwrap()).unwrap();
-                        fs::rename(bench.path(&name(from)), bench.path(&name(to))).unwrap();
-                        disk.insert(name(to), word);
-                    }
-                }
-                Step::Index => drop(bench.index()),
+fn happen(disk: &mut Disk, at: &Path, step: &Step) {
+    match step {
+        Step::Write { path, word } => disk.write(at, path, WORDS[*word]),
+        Step::Delete { path } => disk.remove(at, path),
+        Step::Rename { from, to } => disk.rename(at, from, to),
+        Step::Rules { path, lines } => disk.rules(at, path, lines.clone()),
+        #[cfg(unix)]
+        Step::Link { path, target } => disk.link(at, path, target),
+        #[cfg(unix)]
+        Step::Chmod { path } => {
+            use std::os::unix::fs::PermissionsExt;
+            if at.join(path).symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
+                fs::set_permissions(at.join(path), fs::Permissions::from_mode(0o000)).unwrap();
+                fs::set_permissions(at.join(path), fs::Permissions::from_mode(0o640)).unwrap();
             }
         }
-        bench.index();
-        for word in WORDS {
-            let holders = disk.iter().filter(|(_, held)| **held == word);
-            let mut expected: Vec<String> =
-                holders.map(|(name, _)| name.rsplit('/').next().unwrap().to_owned()).collect();
-            expected.sort();
-            prop_assert_eq!(bench.find_words(word), expected, "{}", word);
-        }
-        let status = bench.engine.status(true).unwrap();
-        prop_assert_eq!(status.roots[0].indexed, disk.len());
-        prop_assert_eq!(status.n_chunks, status.n_vectors);
-        prop_assert_eq!(bench.index().files_unchanged, disk.len());
+        #[cfg(not(unix))]
+        Step::Link { .. } | Step::Chmod { .. } => {}
+        Step::Look => {}
     }
+}
+
+/// Where the index and the model disagree.
+fn differences(bench: &Bench, disk: &Disk) -> Vec<String> {
+    let at = bench.notes.path().canonicalize().unwrap();
+    let status = bench.engine.status(true).unwrap();
+    let (mut indexed, mut skipped, mut differences) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+    for file in status.files.unwrap() {
+        let path = file.path.strip_prefix(&at).unwrap().to_str().unwrap().to_owned();
+        let is_new = match file.state {
+            FileState::Indexed => indexed.insert(path.clone()),
+            FileState::Skipped => skipped.insert(path.clone()) && file.reason.is_some(),
+            _ => false,
+        };
+        if !is_new {
+            differences.push(format!("{path}: {:?} {:?}", file.state, file.reason));
+        }
+    }
+    let found = disk.found();
+    let mut compare = |what: &str, is: BTreeSet<String>, ought: BTreeSet<String>| {
+        differences.extend(ought.difference(&is).map(|path| format!("{path} is not {what}")));
+        differences.extend(is.difference(&ought).map(|path| format!("{path} is {what}")));
+    };
+    compare("indexed", indexed, found.keys().map(|path| (*path).to_owned()).collect());
+    compare("skipped", skipped, disk.skipped().into_iter().map(str::to_owned).collect());
+    for word in WORDS {
+        let ought = found.iter().filter(|(_, held)| **held == word).map(|(path, _)| (*path).to_owned());
+        compare(&format!("found by {word}"), bench.find_paths(word), ought.collect());
+    }
+    if status.n_chunks != status.n_vectors || status.n_chunks != found.len() as u64 {
+        differences.push(format!("{} passages, {} vectors, {} notes", status.n_chunks, status.n_vectors, found.len()));
+    }
+    differences
+}
+
+fn cases() -> ProptestConfig {
+    let cases = (n_steps() / STEPS_A_CASE).max(1) as u32;
+    // Each step writes real files: a failure is shrunk a little, not to the last.
+    ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 30, ..ProptestConfig::default() }
+}
+
+static STEPS: AtomicUsize = AtomicUsize::new(0);
+static PASSES: AtomicUsize = AtomicUsize::new(0);
+
+#[test]
+#[allow(clippy::print_stdout, reason = "the counts are what is asked for")]
+fn any_order_of_changes_ends_in_what_is_on_disk() {
+    proptest!(cases(), |(steps in prop::collection::vec(step(), STEPS_A_CASE))| {
+        let bench = Bench::with_embedder(Arc::new(BagOfWords::new("bag-of-words@1")));
+        let mut disk = Disk::default();
+        for step in steps.iter().chain([&Step::Look]) {
+            happen(&mut disk, bench.notes.path(), step);
+            STEPS.fetch_add(1, Ordering::Relaxed);
+            if matches!(step, Step::Look) {
+                bench.index();
+                PASSES.fetch_add(1, Ordering::Relaxed);
+                let differences = differences(&bench, &disk);
+                prop_assert!(differences.is_empty(), "{:#?}\n{:#?}", differences, disk);
+            }
+        }
+        prop_assert_eq!(bench.index().files_unchanged, disk.found().len());
+    });
+    let count = |n: &AtomicUsize| n.load(Ordering::Relaxed);
+    println!("{} steps, {} passes, each compared with the disk: 0 losses", count(&STEPS), count(&PASSES));
+}
+
+#[test]
+#[allow(clippy::print_stdout, reason = "the counts are what is asked for")]
+fn events_alone_end_in_what_is_on_disk() {
+    let n = AtomicUsize::new(0);
+    proptest!(cases(), |(steps in prop::collection::vec(step(), STEPS_A_CASE))| {
+        let bench = Bench::with_embedder(Arc::new(BagOfWords::new("bag-of-words@1")));
+        let (sender, done) = channel();
+        let watch = bench.engine.watch(Box::new(move |progress| {
+            if progress.phase == Phase::Done {
+                let _ = sender.send(());
+            }
+        })).unwrap();
+        let mut disk = Disk::default();
+        // Everything is looked at but once, before the first step: the next time is minutes away.
+        prop_assert!(done.recv().is_ok());
+        for step in &steps {
+            happen(&mut disk, bench.notes.path(), step);
+            n.fetch_add(1, Ordering::Relaxed);
+        }
+        wait_until(&done, || differences(&bench, &disk), "the index does not come to what is on disk");
+        drop(watch);
+    });
+    println!("{} steps followed by events alone: 0 losses", n.load(Ordering::Relaxed));
 }
 
 #[test]

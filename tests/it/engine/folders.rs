@@ -24,7 +24,8 @@ fn a_folder_that_is_away_keeps_its_notes_until_it_is_back() {
     fs::rename(&folder, &elsewhere).unwrap();
     assert_eq!(bench.index().files_removed, 0);
     assert_eq!(bench.find_words("heron"), ["a.md", "b.md"]);
-    assert!(bench.engine.status(false).unwrap().roots[0].offline > 0);
+    let root = bench.engine.status(false).unwrap().roots.remove(0);
+    assert_eq!((root.files, root.offline, root.away.is_some()), (2, 2, true));
 
     fs::remove_file(elsewhere.join("a.md")).unwrap();
     fs::rename(&elsewhere, &folder).unwrap();

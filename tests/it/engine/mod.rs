@@ -1,9 +1,14 @@
 //! The engine through its handle, with models made of arithmetic.
 
+mod behaviours;
 mod converge;
 mod degraded;
 mod folders;
+mod model;
+mod peers;
 mod ranking;
+mod watching;
+mod why;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,6 +33,8 @@ impl Bench {
     fn new() -> Self {
         let (notes, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let engine = Engine::open(EngineOptions { data_dir: data.path().to_owned() }).unwrap();
+        // As short as may be: tests write whole files.
+        engine.update_settings(|settings| settings.settle_ms = 20).unwrap();
         engine.add_folder(notes.path()).unwrap();
         Self { notes, data, engine }
     }
@@ -70,6 +77,14 @@ impl Bench {
     /// File names found for a question through all stages.
     fn find(&self, query: &str) -> Vec<String> {
         names(&self.search(&SearchRequest { top: 100, ..SearchRequest::new(query) }))
+    }
+
+    /// Paths inside the folder that words find, of files as they were read.
+    fn find_paths(&self, query: &str) -> std::collections::BTreeSet<String> {
+        let at = self.notes.path().canonicalize().unwrap();
+        let request = SearchRequest { top: 100, stage: Stage::Lexical, ..SearchRequest::new(query) };
+        let hits = self.search(&request).hits.into_iter().filter(|hit| !hit.stale);
+        hits.map(|hit| hit.path.strip_prefix(&at).unwrap().to_str().unwrap().to_owned()).collect()
     }
 
     /// File names found by words, in alphabetical order.

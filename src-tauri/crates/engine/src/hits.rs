@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::index::Snapshot;
-use crate::pipeline::Answer;
+use crate::pipeline::{Answer, Scored};
 use crate::scan::Stamp;
 use crate::snippet::snippet;
 use crate::{EngineError, Hit, SearchRequest};
@@ -48,7 +48,7 @@ pub(crate) fn hits(
 ) -> Result<Shown, EngineError> {
     let Shown { mut hits, mut outdated } = Shown::default();
     let mut files = HashSet::new();
-    for scored in &answer.scored {
+    for scored in by_name_first(answer, snapshot)? {
         if hits.len() == request.top {
             break;
         }
@@ -84,6 +84,20 @@ pub(crate) fn hits(
         });
     }
     Ok(Shown { hits, outdated })
+}
+
+/// In the answer's order, files that were asked for by name first.
+fn by_name_first<'a>(answer: &'a Answer, snapshot: &Snapshot) -> Result<Vec<&'a Scored>, EngineError> {
+    if answer.named.is_empty() {
+        return Ok(answer.scored.iter().collect());
+    }
+    let (mut first, mut rest) = (Vec::new(), Vec::new());
+    for scored in &answer.scored {
+        let path = snapshot.passage(scored.candidate.address).map_err(|e| snapshot.failed(e))?.path;
+        if answer.named.iter().any(|named| named.path == path) { first.push(scored) } else { rest.push(scored) }
+    }
+    first.extend(rest);
+    Ok(first)
 }
 
 impl Wall<'_> {

@@ -23,7 +23,11 @@ pub mod index;
 mod indexer;
 mod kept;
 pub mod model;
+<<<<<<< HEAD
 pub mod neighbour;
+=======
+mod names;
+>>>>>>> watch
 pub mod notes;
 mod pipeline;
 pub mod preview;

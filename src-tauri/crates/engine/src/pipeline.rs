@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::blend::{self, Known};
 use crate::fuse;
 use crate::index::{Passage, Snapshot};
+use crate::names::{Named, named};
 use crate::recall::{self, Candidate, Ranked, Words, ms};
 use crate::search::{Counts, Stage, TookMs};
 use crate::{Cancel, Embedder, EngineError, ModelError, Reranker};
@@ -38,6 +39,8 @@ pub(crate) struct Answer {
     pub scored: Vec<Scored>,
     pub took_ms: TookMs,
     pub counts: Counts,
+    /// Files that were asked for by name.
+    pub named: Vec<Named>,
 }
 
 pub(crate) struct Question<'a> {
@@ -57,41 +60,52 @@ pub(crate) fn run(
     let start = Instant::now();
     let go_on = || if cancel.is_cancelled() { Err(EngineError::Cancelled) } else { Ok(()) };
     let words = Words::of(question.text, snapshot);
+    let named = named(question.text, snapshot).map_err(|e| snapshot.failed(e))?;
+    let by_words = |depth: usize| {
+        let mut ranked = recall::lexical(snapshot, &words, depth)?;
+        recall::add_named(snapshot, &words, &named, &mut ranked.candidates)?;
+        Ok(ranked)
+    };
+    let first_stage = |stage, candidates, took_ms| {
+        let answer = first_stage(stage, candidates, &words, question, took_ms, start);
+        Answer { named: named.clone(), ..answer }
+    };
+    let best = |candidates| recall::best(question.candidates, &named, candidates);
     let depth = recall::depth(question.candidates);
     let mut took_ms = TookMs::default();
 
     if question.stage == Stage::Lexical {
-        let ranked = recall::lexical(snapshot, &words, question.candidates).map_err(|e| snapshot.failed(e))?;
+        let ranked: Ranked = by_words(question.candidates).map_err(|e| snapshot.failed(e))?;
         took_ms.lexical = ranked.took_ms;
-        return Ok(first_stage(Stage::Lexical, ranked.candidates, &words, question, took_ms, start));
+        return Ok(first_stage(Stage::Lexical, best(ranked.candidates), took_ms));
     }
 
     let (lexical, vector) = std::thread::scope(|scope| {
         let by_meaning = scope.spawn(|| by_meaning(snapshot, models, question.text, depth));
-        let by_words = if question.stage == Stage::Vector {
+        let ranked = if question.stage == Stage::Vector {
             Ok(Ranked { candidates: Vec::new(), took_ms: 0.0 })
         } else {
-            recall::lexical(snapshot, &words, depth)
+            by_words(depth)
         };
-        if let (Ok(ranked), false) = (&by_words, question.stage == Stage::Vector) {
-            let mut best = ranked.candidates.clone();
-            best.truncate(question.candidates);
+        if let (Ok(ranked), false) = (&ranked, question.stage == Stage::Vector) {
             let took_ms = TookMs { lexical: ranked.took_ms, ..took_ms };
-            landed(&first_stage(Stage::Lexical, best, &words, question, took_ms, start));
+            landed(&first_stage(Stage::Lexical, best(ranked.candidates.clone()), took_ms));
         }
-        (by_words, by_meaning.join())
+        (ranked, by_meaning.join())
     });
     let lexical = lexical.map_err(|e| snapshot.failed(e))?;
     let vector = vector.map_err(|_| ModelError::Failed { message: "the embedder stopped unexpectedly".into() })??;
     took_ms.lexical = lexical.took_ms;
     let Some((meaning, mut by_meaning)) = vector else {
-        return words_alone(snapshot, models, question, &words, lexical, took_ms, start, cancel);
+        // The cross-encoder reads what the words found.
+        let answer = first_stage(Stage::Lexical, best(lexical.candidates), took_ms);
+        return rerank(snapshot, models, question, answer, start, cancel, &mut |_| {});
     };
     took_ms.vector = by_meaning.took_ms;
     go_on()?;
     if question.stage == Stage::Vector {
         by_meaning.candidates.truncate(question.candidates);
-        return Ok(first_stage(Stage::Vector, by_meaning.candidates, &words, question, took_ms, start));
+        return Ok(first_stage(Stage::Vector, by_meaning.candidates, took_ms));
     }
 
     let fused = recall::fused(
@@ -100,31 +114,14 @@ pub(crate) fn run(
         Some(&meaning),
         &lexical.candidates,
         &by_meaning.candidates,
-        question.candidates,
+        lexical.candidates.len() + by_meaning.candidates.len(),
         fuse::COSINE_WEIGHT,
     )
     .map_err(|e| snapshot.failed(e))?;
     took_ms.fuse = fused.took_ms;
-    let hybrid = first_stage(Stage::Hybrid, fused.candidates, &words, question, took_ms, start);
+    let hybrid = first_stage(Stage::Hybrid, best(fused.candidates), took_ms);
     go_on()?;
     rerank(snapshot, models, question, hybrid, start, cancel, landed)
-}
-
-/// The way on where no vectors are to be had: the cross-encoder reads what the words found.
-#[allow(clippy::too_many_arguments)]
-fn words_alone(
-    snapshot: &Snapshot,
-    models: &Models,
-    question: &Question<'_>,
-    words: &Words,
-    mut lexical: Ranked,
-    took_ms: TookMs,
-    start: Instant,
-    cancel: &Cancel,
-) -> Result<Answer, EngineError> {
-    lexical.candidates.truncate(question.candidates);
-    let answer = first_stage(Stage::Lexical, lexical.candidates, words, question, took_ms, start);
-    rerank(snapshot, models, question, answer, start, cancel, &mut |_| {})
 }
 
 /// The question's vector and its nearest passages; `None` without an embedder or without vectors.
@@ -171,7 +168,7 @@ fn first_stage(
         })
         .collect();
     took_ms.total = ms(start);
-    Answer { stage, scored, took_ms, counts }
+    Answer { stage, scored, took_ms, counts, named: Vec::new() }
 }
 
 /// Lets the cross-encoder read every candidate in one call. Without one, or for an earlier stage, `answer` is final.

@@ -10,6 +10,7 @@ use tantivy::{DocAddress, Searcher, TERMINATED, Term};
 
 use crate::fuse::{Evidence, fuse};
 use crate::index::{Fields, Snapshot};
+use crate::names::Named;
 use crate::text::{QueryTerms, query_terms};
 
 /// How deep each side looks, at least. A passage that is good on both sides can be past the hundredth on either.
@@ -90,6 +91,31 @@ pub(crate) fn vector(snapshot: &Snapshot, question: &[f32], n: usize) -> tantivy
         candidate.evidence.vector_rank = Some(i + 1);
     }
     Ok(Ranked { candidates, took_ms: ms(start) })
+}
+
+/// Adds files that are asked for by name where their words do not bring them in.
+pub(crate) fn add_named(
+    snapshot: &Snapshot,
+    words: &Words,
+    named: &[Named],
+    candidates: &mut Vec<Candidate>,
+) -> tantivy::Result<()> {
+    let is_in = |address: &DocAddress| candidates.iter().any(|c| c.address == *address);
+    let missing: Vec<DocAddress> = named.iter().map(|n| n.address).filter(|address| !is_in(address)).collect();
+    for (address, bm25) in bm25_of(snapshot.searcher(), &words.query, missing)? {
+        let evidence = Evidence { bm25, cosine: None, lexical_rank: None, vector_rank: None };
+        candidates.push(Candidate { address, evidence, score: bm25 });
+    }
+    Ok(())
+}
+
+/// The best `n`, and those asked for by name in place of the last of them.
+pub(crate) fn best(n: usize, named: &[Named], mut candidates: Vec<Candidate>) -> Vec<Candidate> {
+    let is_named = |c: &Candidate| named.iter().any(|named| named.address == c.address);
+    let beyond: Vec<Candidate> = candidates.iter().skip(n).copied().filter(is_named).collect();
+    candidates.truncate(n.saturating_sub(beyond.len()));
+    candidates.extend(beyond.into_iter().take(n));
+    candidates
 }
 
 /// How deep each side must look for `n` fused candidates.

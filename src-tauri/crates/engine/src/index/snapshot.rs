@@ -98,6 +98,11 @@ impl Snapshot {
         Ok(with_passages + self.searcher.search(&self.row_query(ROW_ALONE), &Count)?)
     }
 
+    /// Finds the first passage of every file.
+    pub(crate) fn first_passages(&self) -> TermQuery {
+        self.row_query(ROW_WITH_PASSAGE)
+    }
+
     /// The vector of a passage with this text, whichever file it stands in.
     pub fn vector_of(&self, text_hash: u64) -> tantivy::Result<Option<Quantized>> {
         let term = Term::from_field_u64(self.fields.text_hash, text_hash);

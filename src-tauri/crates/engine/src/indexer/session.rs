@@ -34,8 +34,8 @@ pub(crate) struct Session {
     pub(super) n_read: usize,
     /// Somebody waits for what stands first in `text`.
     pub(super) is_urgent: bool,
-    /// Files that are being written, since when, and when they are to be looked at again.
-    unsettled: BTreeMap<PathBuf, (Instant, Instant)>,
+    /// Files that are being written, since when, and when they are to be looked at again; `None` once they have been.
+    unsettled: BTreeMap<PathBuf, (Instant, Option<Instant>)>,
     pub(super) batch: Option<Batch>,
     pub(super) n_embedded: usize,
     /// Files that are passed over when vectors are made, until they have been looked at again.
@@ -205,7 +205,8 @@ impl Session {
     /// Has `path` looked at again once it has been at rest.
     pub(super) fn wait_for(&mut self, path: PathBuf, settle: Duration) {
         let now = Instant::now();
-        self.unsettled.entry(path).and_modify(|(_, next)| *next = now + settle).or_insert((now, now + settle));
+        let next = Some(now + settle);
+        self.unsettled.entry(path).and_modify(|(_, again)| *again = next).or_insert((now, next));
     }
 
     pub(super) fn is_settled(&mut self, path: &Path) {
@@ -217,14 +218,19 @@ impl Session {
         self.unsettled.get(path).is_some_and(|(since, _)| since.elapsed() >= PATIENCE)
     }
 
-    /// Files that were being written and are to be looked at again by now.
-    pub(crate) fn due(&self, now: Instant) -> Vec<PathBuf> {
-        self.unsettled.iter().filter(|(_, (_, next))| *next <= now).map(|(path, _)| path.clone()).collect()
+    /// Files that were being written and are to be looked at again by now: each once, until it is found unsettled again.
+    pub(crate) fn due(&mut self, now: Instant) -> Vec<PathBuf> {
+        let due = self.unsettled.iter_mut().filter(|(_, (_, next))| next.is_some_and(|next| next <= now));
+        due.map(|(path, (_, next))| {
+            *next = None;
+            path.clone()
+        })
+        .collect()
     }
 
     /// When the next of them is due.
     pub(crate) fn next_due(&self) -> Option<Instant> {
-        self.unsettled.values().map(|(_, next)| *next).min()
+        self.unsettled.values().filter_map(|(_, next)| *next).min()
     }
 
     /// Keeps the vectors of what is about to leave the index at hand.

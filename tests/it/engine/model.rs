@@ -1,0 +1,153 @@
+//! A model of a disk: what a person would say is to be indexed, worked out without the engine.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+/// What lies at a path. Folders are there when something is in them.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Node {
+    /// A note that holds one word.
+    Note(&'static str),
+    Link,
+    /// An ignore file: lines that are a name, `name/` for folders, or either after `!`.
+    Rules(Vec<&'static str>),
+}
+
+#[derive(Debug, Default)]
+pub struct Disk {
+    pub nodes: BTreeMap<String, Node>,
+    /// So that two writes within one tick of the file system's clock differ in size.
+    n_writes: usize,
+}
+
+impl Disk {
+    pub fn write(&mut self, at: &Path, path: &str, word: &'static str) {
+        self.make_way(at, path);
+        self.n_writes += 1;
+        fs::write(at.join(path), format!("# Note\n\n{word} {}", "x".repeat(self.n_writes % 97 + 1))).unwrap();
+        self.nodes.insert(path.to_owned(), Node::Note(word));
+    }
+
+    pub fn rules(&mut self, at: &Path, path: &str, lines: Vec<&'static str>) {
+        self.make_way(at, path);
+        fs::write(at.join(path), lines.join("\n")).unwrap();
+        self.nodes.insert(path.to_owned(), Node::Rules(lines));
+    }
+
+    #[cfg(unix)]
+    pub fn link(&mut self, at: &Path, path: &str, target: &str) {
+        self.remove(at, path);
+        self.make_way(at, path);
+        std::os::unix::fs::symlink(at.join(target), at.join(path)).unwrap();
+        self.nodes.insert(path.to_owned(), Node::Link);
+    }
+
+    /// A file, or a folder with all that is in it.
+    pub fn remove(&mut self, at: &Path, path: &str) {
+        let full = at.join(path);
+        match full.symlink_metadata() {
+            Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(full).unwrap(),
+            Ok(_) => fs::remove_file(full).unwrap(),
+            Err(_) => {}
+        }
+        self.nodes.retain(|node, _| !is_in(node, path));
+        prune(at, path);
+    }
+
+    pub fn rename(&mut self, at: &Path, from: &str, to: &str) {
+        if is_in(to, from) || is_in(from, to) || at.join(from).symlink_metadata().is_err() {
+            return;
+        }
+        self.remove(at, to);
+        self.make_way(at, to);
+        // Making way can have taken it, where `to` lies in what was a file.
+        if at.join(from).symlink_metadata().is_err() {
+            return;
+        }
+        fs::rename(at.join(from), at.join(to)).unwrap();
+        let moved: Vec<String> = self.nodes.keys().filter(|node| is_in(node, from)).cloned().collect();
+        for node in moved {
+            let value = self.nodes.remove(&node).unwrap();
+            self.nodes.insert(format!("{to}{}", &node[from.len()..]), value);
+        }
+        prune(at, from);
+    }
+
+    /// Folders above `path`, in place of files there; and no folder at `path`.
+    fn make_way(&mut self, at: &Path, path: &str) {
+        for (i, _) in path.match_indices('/') {
+            let above = &path[..i];
+            if self.nodes.contains_key(above) {
+                self.remove(at, above);
+            }
+        }
+        // Nor is anything written through a link.
+        if at.join(path).symlink_metadata().is_ok_and(|metadata| !metadata.is_file()) {
+            self.remove(at, path);
+        }
+        fs::create_dir_all(at.join(path).parent().unwrap()).unwrap();
+    }
+
+    /// Notes that are to be found, by path, with their word.
+    pub fn found(&self) -> BTreeMap<&str, &'static str> {
+        let notes = self.nodes.iter().filter(|(path, _)| self.left_out(path).is_none());
+        let notes = notes.filter_map(|(path, node)| match node {
+            Node::Note(word) if path.ends_with(".md") => Some((path.as_str(), *word)),
+            _ => None,
+        });
+        notes.collect()
+    }
+
+    /// Paths that are to be listed as left out: files, and folders that are left out as a whole.
+    pub fn skipped(&self) -> BTreeSet<&str> {
+        let skipped = self.nodes.iter().filter_map(|(path, node)| match (self.left_out(path), node) {
+            (Some(at), _) => Some(at),
+            (None, Node::Note(_)) if path.ends_with(".md") => None,
+            (None, _) => Some(path.as_str()),
+        });
+        skipped.collect()
+    }
+
+    /// The first of `path` and the folders above it, from the top, that a rule leaves out.
+    fn left_out<'p>(&self, path: &'p str) -> Option<&'p str> {
+        let ends = path.match_indices('/').map(|(i, _)| (&path[..i], true)).chain([(path, false)]);
+        ends.into_iter().find(|(part, is_folder)| self.is_named(part, *is_folder)).map(|(part, _)| part)
+    }
+
+    /// Whether the last line that names it, in the deepest ignore file that does, leaves it out; our own files first.
+    fn is_named(&self, path: &str, is_folder: bool) -> bool {
+        let name = path.rsplit('/').next().unwrap();
+        for file in [".nuthatchignore", ".gitignore"] {
+            let mut folder = path;
+            while let Some(i) = folder.rfind('/').or((!folder.is_empty()).then_some(0)) {
+                folder = &folder[..i];
+                let rules = if folder.is_empty() { file.to_owned() } else { format!("{folder}/{file}") };
+                let Some(Node::Rules(lines)) = self.nodes.get(&rules) else { continue };
+                for line in lines.iter().rev() {
+                    let (pattern, leaves_out) = line.strip_prefix('!').map_or((*line, true), |rest| (rest, false));
+                    let (pattern, folders_only) = pattern.strip_suffix('/').map_or((pattern, false), |p| (p, true));
+                    if pattern == name && (is_folder || !folders_only) {
+                        return leaves_out;
+                    }
+                }
+            }
+            if file == ".nuthatchignore" && name.starts_with('.') {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// Folders that hold nothing any more: the model knows of none.
+fn prune(at: &Path, path: &str) {
+    for (i, _) in path.rmatch_indices('/') {
+        // Fails where something is left in it.
+        let _ = fs::remove_dir(at.join(&path[..i]));
+    }
+}
+
+fn is_in(path: &str, folder: &str) -> bool {
+    path == folder || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+}

@@ -1,0 +1,128 @@
+//! What users of other search programs complain of, each as a test.
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use nuthatch_engine::{Engine, EngineError, EngineOptions, FolderError, SearchRequest, Stage};
+
+use super::Bench;
+use crate::support::BagOfWords;
+
+#[test]
+fn nothing_is_embedded_again_at_the_next_start() {
+    let embedder = Arc::new(BagOfWords::new("bag-of-words@1"));
+    let bench = Bench::with_embedder(embedder.clone());
+    for i in 0..20 {
+        bench.write(&format!("n{i}.md"), &format!("# Note {i}\n\nheron {i}"));
+    }
+    bench.index();
+    let n = embedder.n_embedded.load(Ordering::Relaxed);
+    let again = Engine::open(EngineOptions { data_dir: bench.data.path().to_owned() }).unwrap();
+    again.set_embedder(embedder.clone());
+    let report = again.index(&mut |_| {}, &nuthatch_engine::Cancel::new()).unwrap();
+    assert_eq!((report.files_unchanged, report.chunks_embedded), (20, 0));
+    assert_eq!(embedder.n_embedded.load(Ordering::Relaxed), n);
+}
+
+#[test]
+fn one_bad_file_stops_nothing() {
+    let bench = Bench::with_models();
+    bench.write("a.md", "# A\n\nA heron.");
+    fs::write(bench.path("b.md"), b"\x00\xff\x00\xfe\x00\x00\x01").unwrap();
+    bench.write("c.md", &format!("# C\n\n{} heron", "[".repeat(200_000)));
+    bench.write("d.md", "# D\n\nA heron.");
+    let report = bench.index();
+    assert_eq!((report.files_indexed, report.files_failed), (3, 1));
+    assert_eq!(bench.find_words("heron"), ["a.md", "c.md", "d.md"]);
+}
+
+#[test]
+fn no_vector_is_left_of_a_deleted_file() {
+    let bench = Bench::with_models();
+    for name in ["a.md", "b.md"] {
+        bench.write(name, &format!("# {name}\n\nThe heron of {name}."));
+    }
+    bench.index();
+    fs::remove_file(bench.path("a.md")).unwrap();
+    bench.index();
+    let status = bench.engine.status(false).unwrap();
+    assert_eq!((status.n_chunks, status.n_vectors), (1, 1));
+    let request = SearchRequest { stage: Stage::Vector, ..SearchRequest::new("heron of a.md") };
+    assert!(bench.search(&request).hits.iter().all(|hit| hit.path.ends_with("b.md")));
+}
+
+#[test]
+fn the_exact_file_name_comes_first() {
+    let bench = Bench::with_models();
+    for i in 0..30 {
+        bench.write(&format!("n{i}.md"), &format!("# Heron {i}\n\nHeron, heron and heron again: number {i}."));
+    }
+    bench.write("heron.md", "# A bird\n\nIt stands by the water.");
+    bench.write("meeting-notes.md", "# 12 May\n\nWho was there.");
+    bench.index();
+    for query in ["heron", "Heron", "heron.md"] {
+        assert_eq!(bench.find(query)[0], "heron.md", "{query}");
+    }
+    assert_eq!(bench.find("meeting notes")[0], "meeting-notes.md");
+}
+
+#[test]
+fn frontmatter_tags_and_aliases_are_found() {
+    let bench = Bench::with_models();
+    bench.write("a.md", "---\ntags: [ornithology]\naliases: [Ardea]\n---\n# A bird\n\nIt stands.");
+    bench.write("b.md", "# B\n\nSomething else #zoology");
+    bench.index();
+    for (query, expected) in [("ornithology", "a.md"), ("Ardea", "a.md"), ("zoology", "b.md")] {
+        assert_eq!(bench.find_words(query), [expected], "{query}");
+    }
+}
+
+#[test]
+fn one_and_two_chinese_characters_are_found() {
+    let bench = Bench::with_models();
+    bench.write("a.md", "# 合同\n\n退租时房东应退还押金。");
+    bench.write("b.md", "# 腌萝卜\n\n加一勺醋。");
+    bench.index();
+    for (query, expected) in [("押金", "a.md"), ("押", "a.md"), ("醋", "b.md"), ("萝卜", "b.md")] {
+        assert_eq!(bench.find_words(query), [expected], "{query}");
+    }
+}
+
+#[test]
+fn paths_outside_the_watched_folders_are_not_readable() {
+    let bench = Bench::with_models();
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("secret.md"), "# Secret\n\nheron").unwrap();
+    bench.write("a.md", "# A\n\nA heron.");
+    bench.index();
+    let mut ways = vec![outside.path().join("secret.md"), bench.path("../secret.md"), "/etc/passwd".into()];
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(outside.path().join("secret.md"), bench.path("way-out.md")).unwrap();
+        std::os::unix::fs::symlink(outside.path(), bench.path("way")).unwrap();
+        ways.extend([bench.path("way-out.md"), bench.path("way/secret.md")]);
+    }
+    bench.index();
+    assert_eq!(bench.find_words("heron"), ["a.md"], "nor are they indexed through a link");
+    for path in ways {
+        match bench.engine.preview(&path, [0, 5], "heron") {
+            Err(EngineError::Folder(FolderError::NotWatched { .. }) | EngineError::Io { .. }) => {}
+            other => panic!("{}: {other:?}", path.display()),
+        }
+    }
+}
+
+#[test]
+fn configuration_inside_a_searched_folder_is_not_trusted() {
+    let bench = Bench::with_models();
+    let before = bench.engine.settings();
+    for name in ["settings.toml", "nuthatch.toml", ".nuthatch/settings.toml", "watch.toml", "places.toml"] {
+        bench.write(name, "folders = [\"/\"]\nhidden = true\nmax_text_mb = 0\n");
+    }
+    bench.write(".hidden.md", "# H\n\nA heron.");
+    bench.write("a.md", "# A\n\nA heron.");
+    bench.index();
+    assert_eq!(bench.engine.settings(), before);
+    assert_eq!(bench.find_words("heron"), ["a.md"]);
+}

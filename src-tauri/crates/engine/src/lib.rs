@@ -23,11 +23,8 @@ pub mod index;
 mod indexer;
 mod kept;
 pub mod model;
-<<<<<<< HEAD
-pub mod neighbour;
-=======
 mod names;
->>>>>>> watch
+pub mod neighbour;
 pub mod notes;
 mod pipeline;
 pub mod preview;

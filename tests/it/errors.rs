@@ -158,8 +158,15 @@ fn an_index_of_another_version_is_made_anew() {
 }
 
 #[test]
-fn settings_that_cannot_be_read_are_named() {
+fn settings_that_cannot_be_read_are_named_and_kept_aside() {
     let nuthatch = Nuthatch::without_models();
-    fs::write(nuthatch.data_dir().join("settings.toml"), "folders = 7").unwrap();
-    check(&nuthatch, &["folders", "list"], 3, "settings", "settings.toml");
+    nuthatch.index(&notes());
+    let path = nuthatch.data_dir().join("settings.toml");
+    fs::write(&path, "folders = 7").unwrap();
+    let listed = nuthatch.run(&["folders", "list"]);
+    assert_eq!(listed.code, 0, "{listed:?}");
+    assert!(listed.err.contains("settings.toml cannot be understood"), "{listed:?}");
+    assert!(listed.out.contains(notes().to_str().unwrap()), "what was last saved serves: {listed:?}");
+    assert_eq!(fs::read_to_string(path.with_file_name("settings.damaged.toml")).unwrap(), "folders = 7");
+    assert_eq!(nuthatch.run(&["folders", "list"]).err, "", "it is whole again");
 }

@@ -5,6 +5,7 @@
 
 mod cli;
 mod contract;
+mod durability;
 mod engine;
 mod errors;
 mod eval;

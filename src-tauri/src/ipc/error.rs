@@ -55,10 +55,12 @@ impl From<EngineError> for AppError {
             EngineError::Folder(_) => ErrorKind::Folder,
             EngineError::Model(_) => ErrorKind::Model,
             EngineError::Index { .. } => ErrorKind::Index,
-            // Mended by the watching thread, which sets such an index aside.
+            // Mended by the watching thread, which builds another beside it.
             EngineError::OtherVersion { .. } | EngineError::Damaged { .. } => {
                 return Self::new(ErrorKind::Index, "the index cannot be read: it is being built anew from your files");
             }
+            EngineError::Unexpected { .. } => ErrorKind::Internal,
+            EngineError::DiskFull { .. } | EngineError::ReadOnly { .. } => ErrorKind::File,
             EngineError::Io { .. } | EngineError::BadInput { .. } => ErrorKind::File,
         };
         Self::new(kind, error.to_string())

@@ -75,6 +75,10 @@ pub struct Counts {
 #[derive(Clone, Debug, PartialEq, Serialize, Type)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Degraded {
+    Damaged {
+        file: String,
+        reason: String,
+    },
     NoEmbedder {
         reason: String,
     },
@@ -186,6 +190,7 @@ impl From<&engine::SearchResults> for SearchResults {
 impl From<engine::Degraded> for Degraded {
     fn from(from: engine::Degraded) -> Self {
         match from {
+            engine::Degraded::Damaged { file, reason } => Self::Damaged { file: file.display().to_string(), reason },
             engine::Degraded::NoEmbedder { reason } => Self::NoEmbedder { reason },
             engine::Degraded::NoReranker { reason } => Self::NoReranker { reason },
             engine::Degraded::VectorsPending { embedded, chunks } => Self::VectorsPending { embedded, chunks },

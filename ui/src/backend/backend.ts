@@ -58,6 +58,7 @@ export interface Counts {
 
 /** What an answer had to do without. */
 export type Degraded =
+  | { kind: "damaged"; file: string; reason: string }
   | { kind: "no_embedder"; reason: string }
   | { kind: "no_reranker"; reason: string }
   | { kind: "vectors_pending"; embedded: number; chunks: number };

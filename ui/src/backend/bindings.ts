@@ -48,7 +48,7 @@ export type Counts = {
 };
 
 /**  What this answer had to do without. */
-export type Degraded = { kind: "no_embedder"; reason: string } | { kind: "no_reranker"; reason: string } | { kind: "vectors_pending"; embedded: number; chunks: number };
+export type Degraded = { kind: "damaged"; file: string; reason: string } | { kind: "no_embedder"; reason: string } | { kind: "no_reranker"; reason: string } | { kind: "vectors_pending"; embedded: number; chunks: number };
 
 export type ErrorKind = 
 /**  A newer question took its place, or the window closed. */

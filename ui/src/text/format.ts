@@ -86,6 +86,8 @@ export function progressText({ phase, done, total }: IndexProgress): string | nu
 
 export function degradedText(degraded: Degraded): string {
   switch (degraded.kind) {
+    case "damaged":
+      return `Part of the index is damaged and is being made anew: ${degraded.reason}`;
     case "no_embedder":
       return `Found by words only: ${degraded.reason}`;
     case "no_reranker":

@@ -122,10 +122,13 @@ impl From<EngineError> for Failure {
             EngineError::Model(inner) => return inner.into(),
             EngineError::Io { .. } => "io",
             EngineError::Settings { .. } => "settings",
+            EngineError::DiskFull { .. } => "disk_full",
+            EngineError::ReadOnly { .. } => "read_only",
             EngineError::Locked { .. } => "locked",
             EngineError::NoIndex { .. } => "no_index",
             EngineError::OtherVersion { .. } => "other_version",
             EngineError::Damaged { .. } => "damaged",
+            EngineError::Unexpected { .. } => "unexpected",
             EngineError::BadInput { .. } => "bad_input",
             EngineError::Index { .. } => "index",
         };

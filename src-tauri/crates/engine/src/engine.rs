@@ -6,6 +6,7 @@ mod status;
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -16,8 +17,9 @@ use crate::blend;
 use crate::catalog::Ledger;
 use crate::extract::worker::{Urgency, WorkerCommand, WorkerLimits, Workers};
 use crate::hits::Wall;
-use crate::index::{Generation, Generations, Snapshot};
+use crate::index::{Damage, Generation, Generations, Snapshot};
 use crate::indexer::Session;
+use crate::neighbour::Neighbour;
 use crate::pipeline::{self, Answer, Models, Question};
 use crate::scan::{Places, Rules};
 use crate::watch::Trouble;
@@ -117,6 +119,11 @@ struct Inner {
     /// What serves searches; `None` before the first indexing.
     serving: RwLock<Option<Arc<Generation>>>,
     workers: Workers,
+    /// What was wrong with the settings when they were read.
+    settings_damage: Mutex<Option<Damage>>,
+    neighbour: Neighbour,
+    /// Whether a thread checks the index now.
+    checking: AtomicBool,
     /// Wakes a running watch: folders or models have changed.
     wake: Mutex<Vec<Sender<Wake>>>,
     /// The catalog of a running watch, which knows the disk without looking.
@@ -170,7 +177,10 @@ impl Engine {
         let io = |action, source| EngineError::Io { action, path: options.data_dir.clone(), source };
         std::fs::create_dir_all(&options.data_dir).map_err(|e| io("make the folder", e))?;
         let data_dir = options.data_dir.canonicalize().map_err(|e| io("open the folder", e))?;
-        let settings = Settings::load(&data_dir)?;
+        let (settings, settings_damage) = Settings::load(&data_dir)?;
+        if let Some(damage) = &settings_damage {
+            tracing::warn!("{}", damage.message);
+        }
         // So that the first question does not wait for the dictionary.
         std::thread::spawn(crate::text::warm_up);
         Ok(Self {
@@ -183,6 +193,9 @@ impl Engine {
                 reranker: Mutex::new(Slot::Undecided),
                 serving: RwLock::new(None),
                 workers: Workers::new(options.worker, options.worker_limits),
+                settings_damage: Mutex::new(settings_damage),
+                neighbour: Neighbour::default(),
+                checking: AtomicBool::new(false),
                 wake: Mutex::new(Vec::new()),
                 live: Mutex::new(None),
                 wishes: Mutex::new(Wishes::default()),
@@ -207,7 +220,7 @@ impl Engine {
     pub fn update_settings(&self, change: impl FnOnce(&mut Settings)) -> Result<Settings, EngineError> {
         let mut settings = lock(&self.inner.settings);
         // Another process may have written since: its change must not be lost.
-        let mut new = Settings::load(&self.inner.data_dir)?;
+        let (mut new, _) = Settings::load(&self.inner.data_dir)?;
         change(&mut new);
         new.save(&self.inner.data_dir)?;
         *settings = new.clone();
@@ -282,35 +295,41 @@ impl Engine {
         embedder: Option<&dyn Embedder>,
         session: &mut Session,
     ) -> Result<Arc<Generation>, EngineError> {
-        let serving = match self.serving() {
-            Err(EngineError::OtherVersion { .. } | EngineError::Damaged { .. } | EngineError::Index { .. }) => {
-                tracing::warn!("the index cannot be read and is made anew from the files");
-                session.forget();
-                self.inner.generations.set_aside()?;
-                None
-            }
-            other => other?,
-        };
-        match (serving, embedder) {
-            (Some(generation), None) => Ok(generation),
-            (Some(generation), Some(e)) if generation.embedder() == Some(e.id()) => Ok(generation),
-            (_, embedder) => {
-                let label = embedder.map(|e| (e.id(), e.dimensions()));
-                self.inner.generations.open_or_create(label).map(Arc::new)
-            }
-        }
+        session.hold(&self.inner.generations)?;
+        let serving = self.serving().unwrap_or_else(|error| {
+            tracing::warn!(%error, "the index is made anew from the files");
+            None
+        });
+        self.inner.generations.to_write(serving.as_ref(), embedder.map(|e| (e.id(), e.dimensions())))
     }
 
-    /// What answers searches, opened at the first use.
+    /// What answers searches, opened at the first use and when another process has replaced it.
     fn serving(&self) -> Result<Option<Arc<Generation>>, EngineError> {
-        if let Some(generation) = read(&self.inner.serving).as_ref() {
+        if let Some(generation) = read(&self.inner.serving).as_ref()
+            && self.inner.generations.is_current(generation)
+        {
             return Ok(Some(generation.clone()));
         }
         let mut serving = write(&self.inner.serving);
-        if serving.is_none() {
-            *serving = self.inner.generations.current()?.map(Arc::new);
+        match self.inner.generations.current() {
+            Ok(Some(generation)) => *serving = Some(Arc::new(generation)),
+            // What could be read until now goes on serving.
+            Err(error) if serving.is_none() => return Err(error),
+            _ => {}
         }
         Ok(serving.clone())
+    }
+
+    /// Every file of the data folder that is known to be damaged.
+    fn damage(&self, serving: Option<&Generation>) -> Vec<Damage> {
+        let mut all: Vec<Damage> = lock(&self.inner.settings_damage).iter().cloned().collect();
+        all.extend(self.inner.generations.damage());
+        all.extend(serving.into_iter().flat_map(Generation::damage));
+        all
+    }
+
+    pub(crate) fn neighbour(&self) -> &Neighbour {
+        &self.inner.neighbour
     }
 
     /// Blocks until an embedder is set or said to be missing, or `stop` says so.
@@ -342,13 +361,34 @@ impl Engine {
         if request.query.trim().is_empty() {
             return Err(EngineError::EmptyQuery);
         }
+        let _searching = self.inner.neighbour.search();
+        let serving = self.serving()?.ok_or_else(|| EngineError::NoIndex { path: self.inner.data_dir.clone() })?;
+        let n_known = serving.spoilt().len();
+        let answer = serving.reading(|_| self.answer(request, cancel, stages));
+        if serving.spoilt().len() > n_known {
+            // Found just now: a watch mends it at once.
+            self.wake(Wake::Setup);
+        }
+        answer
+    }
+
+    fn answer(
+        &self,
+        request: &SearchRequest,
+        cancel: &Cancel,
+        stages: &mut dyn FnMut(Stage, &SearchResults),
+    ) -> Result<SearchResults, EngineError> {
         let asked = self.asked()?.ok_or_else(|| EngineError::NoIndex { path: self.inner.data_dir.clone() })?;
+        let damage = self.serving()?.map(|serving| serving.spoilt()).unwrap_or_default();
         let Asked { snapshot, models, embedder_fits: fits, .. } = &asked;
         let model = models.reranker.as_ref().map(|r| r.id().to_owned());
 
         let folders = self.settings().folders;
         let wall = Wall { folders: &folders, is_away: &|path| self.is_away(path, &folders) };
         let degraded = |stage: Stage| -> Result<Option<Degraded>, EngineError> {
+            if let Some(first) = damage.first() {
+                return Ok(Some(Degraded::Damaged { file: first.file.clone(), reason: first.message.clone() }));
+            }
             let asks = |needed: Stage| request.stage >= needed && stage >= Stage::Lexical;
             if !asks(Stage::Vector) {
                 return Ok(None);

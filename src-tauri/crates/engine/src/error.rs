@@ -39,7 +39,19 @@ pub enum EngineError {
     Io { action: &'static str, path: PathBuf, source: std::io::Error },
     #[error("{} is not a valid settings file ({message}): mend it, or delete it to start afresh", path.display())]
     Settings { path: PathBuf, message: String },
-    #[error("the index in {} is held by another Nuthatch (process {holder}): close it, or use another --data-dir", path.display())]
+    /// The disk has no room left, or a limit on the size of files was reached.
+    #[error(
+        "the disk that holds {} is full ({source}): make room. Searches go on with what is indexed, and indexing goes on by itself",
+        path.display()
+    )]
+    DiskFull { path: PathBuf, source: std::io::Error },
+    #[error(
+        "nothing can be written to {} ({source}): give yourself permission to write there, or use another --data-dir. Searches go on with what is indexed",
+        path.display()
+    )]
+    ReadOnly { path: PathBuf, source: std::io::Error },
+    /// `holder` says which process, where and for how long.
+    #[error("the index in {} is held by another Nuthatch ({holder}): close it, or use another --data-dir", path.display())]
     Locked { path: PathBuf, holder: String },
     #[error("there is no index in {} yet: run `nuthatch index FOLDER` first", path.display())]
     NoIndex { path: PathBuf },
@@ -50,6 +62,9 @@ pub enum EngineError {
     OtherVersion { path: PathBuf, found: i64, ours: u32 },
     #[error("the index in {} is damaged ({message}): `nuthatch index` builds it anew from your files", path.display())]
     Damaged { path: PathBuf, message: String },
+    /// A defect: work on the index in `path` ended in a panic.
+    #[error("work on {} ended unexpectedly ({message}): try again, and report it if it happens twice", path.display())]
+    Unexpected { path: PathBuf, message: String },
     #[error("{}: {message}", path.display())]
     BadInput { path: PathBuf, message: String },
     #[error(transparent)]
@@ -58,4 +73,16 @@ pub enum EngineError {
     Model(#[from] ModelError),
     #[error("the index in {} failed ({source}): delete that folder to build it anew from your files", path.display())]
     Index { path: PathBuf, source: tantivy::TantivyError },
+}
+
+impl EngineError {
+    /// What a failed write to `path` means to the user.
+    pub(crate) fn writing(action: &'static str, path: PathBuf, source: std::io::Error) -> Self {
+        use std::io::ErrorKind::{FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        match source.kind() {
+            StorageFull | QuotaExceeded | FileTooLarge => Self::DiskFull { path, source },
+            PermissionDenied | ReadOnlyFilesystem => Self::ReadOnly { path, source },
+            _ => Self::Io { action, path, source },
+        }
+    }
 }

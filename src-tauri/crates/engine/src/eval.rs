@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::chunk::Chunk;
 use crate::index::vectors::Quantized;
 use crate::index::{Generations, Passage, Row, RowState, Snapshot};
+use crate::neighbour::Limits;
 use crate::notes::IndexedNotes;
 use crate::pipeline::{self, Models, Question};
 use crate::search::{Stage, TookMs};
@@ -85,7 +86,7 @@ impl Collection {
         let snapshot = generation.snapshot()?;
         let files: Vec<&[EvalDoc]> = docs.chunk_by(|a, b| a.id == b.id).collect();
         if snapshot.n_files().map_err(|e| snapshot.failed(e))? != files.len() {
-            let mut writer = generation.writer()?;
+            let mut writer = generation.writer(&Limits::default())?;
             let (mut done, mut rest) = (0, &files[..]);
             while !rest.is_empty() {
                 if cancel.is_cancelled() {

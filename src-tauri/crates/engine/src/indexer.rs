@@ -16,6 +16,7 @@ pub(crate) use session::Session;
 use crate::catalog::Ledger;
 use crate::engine::{IndexProgress, Phase};
 use crate::extract::worker::Workers;
+use crate::neighbour::{Limits, Neighbour};
 use crate::scan::{Look, under};
 use crate::{Cancel, Embedder, EngineError};
 
@@ -38,6 +39,8 @@ pub(crate) struct Indexer<'a> {
     pub embedder: Option<&'a dyn Embedder>,
     pub settle: Duration,
     pub workers: &'a Workers,
+    pub neighbour: &'a Neighbour,
+    pub limits: Limits,
     pub cancel: &'a Cancel,
     pub progress: &'a mut dyn FnMut(&IndexProgress),
 }

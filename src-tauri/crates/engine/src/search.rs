@@ -76,6 +76,8 @@ pub struct Counts {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Degraded {
+    /// Part of the index is damaged: answers come from what is left. `file` is the first, `reason` says the rest.
+    Damaged { file: PathBuf, reason: String },
     /// No bi-encoder: found by words alone.
     NoEmbedder { reason: String },
     /// No cross-encoder: in the first stage's order.

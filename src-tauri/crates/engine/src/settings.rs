@@ -1,12 +1,17 @@
 //! What the user chose, in `settings.toml` in the data folder: readable, editable, kept across versions.
 
 use std::fs;
-use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::EngineError;
+use crate::index::Damage;
+use crate::{EngineError, kept};
+
+const FILE: &str = "settings.toml";
+
+/// Where damaged settings are kept, for whoever wants to look.
+const ASIDE: &str = "settings.damaged.toml";
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -37,6 +42,12 @@ pub struct Settings {
     pub rescan_minutes: u64,
     /// Look for changes every few seconds instead of asking the system to tell: for drives that send no events.
     pub poll: bool,
+    /// Memory that indexing keeps to, models not counted; 100 to 100,000 MB.
+    pub memory_mb: usize,
+    /// Threads that indexing uses; `None` is all, at background priority.
+    pub threads: Option<usize>,
+    /// Whether a running watch puts off what takes much power (vectors) while the machine is on battery.
+    pub pause_on_battery: bool,
 }
 
 impl Default for Settings {
@@ -55,36 +66,74 @@ impl Default for Settings {
             settle_ms: 400,
             rescan_minutes: 5,
             poll: false,
+            memory_mb: 600,
+            threads: None,
+            pause_on_battery: true,
         }
     }
 }
 
 impl Settings {
-    /// Reads `settings.toml` of a data folder; defaults where there is none.
-    pub(crate) fn load(data_dir: &Path) -> Result<Self, EngineError> {
-        let path = data_dir.join("settings.toml");
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Self::default()),
-            Err(source) => return Err(EngineError::Io { action: "read", path, source }),
+    /// Reads `settings.toml` of a data folder; defaults where there is none. Damaged ones are kept aside, and their copy
+    /// or the defaults serve: what was wrong is returned with them.
+    ///
+    /// # Errors
+    /// Where the file may not be read.
+    pub(crate) fn load(data_dir: &Path) -> Result<(Self, Option<Damage>), EngineError> {
+        let path = data_dir.join(FILE);
+        let read = kept::read(&path, |bytes| {
+            let text = std::str::from_utf8(bytes).map_err(|e| e.to_string())?;
+            let settings: Self = toml::from_str(text).map_err(|e| e.to_string())?;
+            settings.check()?;
+            Ok(settings)
+        });
+        let read = read.map_err(|source| EngineError::Io { action: "read", path: path.clone(), source })?;
+        let Some(found) = read.damage else {
+            let settings = read.value.unwrap_or_default();
+            settings.keep_copy(&path);
+            return Ok((settings, None));
         };
-        let settings: Self =
-            toml::from_str(&text).map_err(|e| EngineError::Settings { path: path.clone(), message: e.to_string() })?;
-        settings.check().map_err(|message| EngineError::Settings { path, message })?;
-        Ok(settings)
+        // One that was emptied or deleted is not worth keeping.
+        let aside = data_dir.join(ASIDE);
+        let is_kept = fs::metadata(&path).is_ok_and(|m| m.len() > 0) && fs::copy(&path, &aside).is_ok();
+        let kept = if is_kept { format!("It is kept as {ASIDE}. ") } else { String::new() };
+        let serves = if read.value.is_some() { "what was last saved" } else { "the defaults, without folders," };
+        let message = format!("{FILE} {found}. {kept}In its place {serves} serves; mend it, or change any setting");
+        let settings = read.value.unwrap_or_default();
+        // From here on there is a sound one again, unless nothing can be written here.
+        if settings != Self::default() && settings.save(data_dir).is_err() {
+            tracing::debug!("the settings cannot be written anew now");
+        }
+        Ok((settings, Some(Damage { file: path, message })))
+    }
+
+    /// Settings that a person wrote, or that an earlier version saved, have no copy yet, or an old one.
+    fn keep_copy(&self, path: &Path) {
+        if let Ok(bytes) = fs::read(path)
+            && fs::read(kept::copy_of(path)).ok().as_ref() != Some(&bytes)
+            && let Err(error) = kept::write_atomically(&kept::copy_of(path), &bytes)
+        {
+            tracing::debug!(%error, "no copy of the settings is kept");
+        }
     }
 
     pub(crate) fn save(&self, data_dir: &Path) -> Result<(), EngineError> {
-        let path = data_dir.join("settings.toml");
+        let path = data_dir.join(FILE);
         let wrong = |message| EngineError::Settings { path: path.clone(), message };
         self.check().map_err(wrong)?;
         let text = toml::to_string_pretty(self).map_err(|e| wrong(e.to_string()))?;
-        write_atomically(&path, text.as_bytes())
+        kept::write(&path, text.as_bytes())
     }
 
     fn check(&self) -> Result<(), String> {
         if !(1..=1000).contains(&self.candidates) {
             return Err(format!("candidates = {}: give a number from 1 to 1000", self.candidates));
+        }
+        if !(100..=100_000).contains(&self.memory_mb) {
+            return Err(format!("memory_mb = {}: give a number from 100 to 100000", self.memory_mb));
+        }
+        if self.threads == Some(0) {
+            return Err("threads = 0: give at least one, or leave it out for all".to_owned());
         }
         if !(20..=60_000).contains(&self.settle_ms) {
             // Below, two writes can fall into one tick of the file system's clock.
@@ -98,19 +147,4 @@ impl Settings {
             _ => Ok(()),
         }
     }
-}
-
-/// Writes beside and renames, so that a crash leaves the old content or the new, never half.
-pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), EngineError> {
-    let beside = path.with_extension(format!("tmp{}", std::process::id()));
-    let write = || {
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        let mut file = fs::File::create(&beside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, path)
-    };
-    write().map_err(|source| EngineError::Io { action: "write", path: path.to_owned(), source })
 }

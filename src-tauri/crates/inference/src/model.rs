@@ -40,6 +40,8 @@ pub struct Model {
     /// What it runs on and in which numbers, e.g. `cpu, int8`.
     pub placed: String,
     threads: ThreadPool,
+    /// For many texts of a bi-encoder: those are passages to index, which give way to questions.
+    background: Option<ThreadPool>,
 }
 
 enum Backend {
@@ -92,11 +94,16 @@ impl Model {
             Kind::CrossEncoder => Some(Head::load(folder, &weights, &config, &modules)?),
             Kind::BiEncoder => None,
         };
-        let threads = rayon::ThreadPoolBuilder::new()
-            .num_threads(options.threads.unwrap_or(0))
-            .thread_name(|i| format!("model-{i}"))
-            .build()
-            .map_err(|source| LoadError::Threads { source })?;
+        let pool = |name: &'static str, start: fn(usize)| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads.unwrap_or(0));
+            let pool = pool.thread_name(move |i| format!("{name}-{i}")).start_handler(start);
+            pool.build().map_err(|source| LoadError::Threads { source })
+        };
+        let threads = pool("model", |_| {})?;
+        let background = match kind {
+            Kind::BiEncoder => Some(pool("embed", |_| nuthatch_engine::neighbour::background())?),
+            Kind::CrossEncoder => None,
+        };
         // `format` goes into the model's identity and so says what was asked for: an index may move between machines.
         let (device, computes_in) = match placement {
             Placement::Cpu => ("cpu", kernels::numbers(precision)),
@@ -111,7 +118,13 @@ impl Model {
             content: content(folder, &files, &modules, format)?,
             placed: format!("{device}, {computes_in}"),
             threads,
+            background,
         })
+    }
+
+    /// The threads for so many texts.
+    fn threads(&self, n_texts: usize) -> &ThreadPool {
+        self.background.as_ref().filter(|_| n_texts > 1).unwrap_or(&self.threads)
     }
 
     /// Tokenizes texts side by side.
@@ -123,7 +136,7 @@ impl Model {
         if let [text] = texts {
             return Ok(vec![one(text).map_err(|e| self.failed(&e))?]);
         }
-        self.threads
+        self.threads(texts.len())
             .install(|| texts.par_iter().map(one).collect::<Result<_, _>>())
             .map_err(|e: tokenizers::Error| self.failed(&e))
     }
@@ -139,7 +152,8 @@ impl Model {
         match &self.backend {
             Backend::Cpu { encoder, rooms } => {
                 let tokens: usize = texts.iter().map(|t| t.ids.len()).sum();
-                let share = tokens / (self.threads.current_num_threads() * BATCHES_A_THREAD);
+                let threads = self.threads(texts.len());
+                let share = tokens / (threads.current_num_threads() * BATCHES_A_THREAD);
                 let batches = batch::cut(texts, share.clamp(*CPU_BATCH.start(), *CPU_BATCH.end()));
                 let one = |batch: &Batch| {
                     if cancel.is_cancelled() {
@@ -150,7 +164,7 @@ impl Model {
                     lock(rooms).push(room);
                     rows
                 };
-                let all: Vec<_> = self.threads.install(|| batches.par_iter().map(one).collect::<Result<_, _>>())?;
+                let all: Vec<_> = threads.install(|| batches.par_iter().map(one).collect::<Result<_, _>>())?;
                 batches.iter().zip(all).for_each(|(batch, rows): (_, Vec<f32>)| place(batch, &rows));
             }
             Backend::Gpu(encoder) => {

@@ -85,6 +85,9 @@ fn place(place: &Place) -> String {
 
 fn without(degraded: &Degraded) -> String {
     match degraded {
+        Degraded::Damaged { reason, .. } => {
+            format!("part of the index is damaged, `nuthatch index` mends it: {reason}")
+        }
         Degraded::NoEmbedder { reason } => format!("found by words alone, no vectors: {reason}"),
         Degraded::NoReranker { reason } => format!("in the first stage's order, not reranked: {reason}"),
         Degraded::VectorsPending { embedded, chunks } => {

@@ -20,6 +20,7 @@ pub(crate) fn run(files: bool, session: &mut Session<'_, '_>) -> Result<(), Fail
         write_roots(out, &status, style)?;
         write_reasons(out, &status, style)?;
         write_watch(out, status.watch.as_ref(), style)?;
+        status.damage.iter().try_for_each(|damage| writeln!(out, "{}", style.warning(&printable(&damage.message))))?;
         write_index(out, &status)
     })
 }

@@ -99,6 +99,9 @@ pub struct Status {
     pub n_chunks: u64,
     pub n_vectors: u64,
     pub size_bytes: u64,
+    /// What is damaged in the data folder.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub damage: Vec<crate::Damage>,
     /// Why the files that are not indexed are not: most files first.
     pub reasons: Vec<ReasonCount>,
     /// `None` where nobody watches.

@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::{Engine, IndexProgress, IndexReport, Phase, Wake, lock, write};
 use crate::catalog::{FileState, Ledger};
-use crate::index::{Generation, RowState};
+use crate::index::{Generation, RowState, guarded};
 use crate::indexer::{Indexer, Session, Step};
+use crate::neighbour::{HOLD_VECTORS, Limits};
 use crate::scan::{self, Look, Places, Rules};
 use crate::{Cancel, EngineError, FolderError, Settings, Watch};
 
@@ -24,13 +26,49 @@ pub(crate) enum Scope<'a> {
 impl Engine {
     /// Brings the index in line with what is on disk, then returns. Text of all files first, then vectors.
     ///
-    /// A file that is being written is waited for, up to ten seconds. An index that is damaged or of another version is
-    /// set aside and made anew.
+    /// A file that is being written is waited for, up to ten seconds. An index that is damaged or of another version goes
+    /// on serving as far as it can be read, while one is made anew beside it. After a crash, and once a day, every file of
+    /// it is held against its checksum first.
     pub fn index(&self, progress: &mut dyn FnMut(&IndexProgress), cancel: &Cancel) -> Result<IndexReport, EngineError> {
         let mut session = self.session();
-        let report = self.index_in(&mut session, progress, cancel);
+        session.hold(&self.inner.generations)?;
+        if let Ok(Some(serving)) = self.serving()
+            && serving.check_is_due()
+        {
+            // What it finds is named, and made anew by what follows.
+            let _ = guarded(serving.folder(), || serving.examine(cancel, &|| {}));
+        }
+        let mut report = guarded(self.data_dir(), || self.index_in(&mut session, progress, cancel));
+        if report.as_ref().is_err_and(|error| self.is_damage(error)) {
+            session.forget();
+            report = guarded(self.data_dir(), || self.index_in(&mut session, progress, cancel));
+        }
         session.close()?;
         report
+    }
+
+    /// Whether damage of the index explains an error; from now on it is known, and left out.
+    pub(crate) fn is_damage(&self, error: &EngineError) -> bool {
+        self.serving().ok().flatten().is_some_and(|serving| serving.explains(error))
+    }
+
+    /// Checks the files of the index where that is due, in a thread of its own; what it finds wakes the watch.
+    pub(crate) fn check_in_background(&self, cancel: &Cancel) {
+        let Ok(Some(serving)) = self.serving() else { return };
+        if !serving.check_is_due() || self.inner.checking.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (engine, cancel) = (self.clone(), cancel.clone());
+        std::thread::spawn(move || {
+            crate::neighbour::background();
+            let turn = || {
+                engine.inner.neighbour.give_way(HOLD_VECTORS, &cancel);
+            };
+            if let Ok(true) = guarded(serving.folder(), || serving.examine(&cancel, &turn)) {
+                engine.wake(Wake::Setup);
+            }
+            engine.inner.checking.store(false, Ordering::Relaxed);
+        });
     }
 
     /// Indexes now and then follows the folders in a thread of its own until the [`Watch`] is dropped.
@@ -126,7 +164,11 @@ impl Engine {
         if session.generation().is_none() || matches!(scope, Scope::Everything) {
             let embedder = lock(&self.inner.embedder).ready();
             let generation = self.generation_to_write(embedder.as_deref(), session)?;
-            session.attach(&generation)?;
+            session.attach(&generation, &Limits::of(&settings))?;
+            if self.serving().ok().flatten().is_none() {
+                // Nothing else can answer: it serves from its first commit.
+                self.let_serve(&generation)?;
+            }
         }
         let rules = Rules::new(&settings, &self.inner.data_dir);
         let wishes = std::mem::take(&mut *lock(&self.inner.wishes));
@@ -149,8 +191,9 @@ impl Engine {
             }
         };
         self.note_places(session, &look);
-        let (settle, workers) = (settle(&settings), &self.inner.workers);
-        let mut indexer = Indexer { session, embedder: None, settle, workers, cancel, progress };
+        let (neighbour, workers, limits) = (&self.inner.neighbour, &self.inner.workers, Limits::of(&settings));
+        let settle = settle(&settings);
+        let mut indexer = Indexer { session, embedder: None, settle, workers, neighbour, limits, cancel, progress };
         indexer.take(look, matches!(scope, Scope::Paths(_)))?;
         for folder in &wishes.forget {
             indexer.forget(folder)?;
@@ -170,20 +213,27 @@ impl Engine {
     ) -> Result<Step, EngineError> {
         let Some(generation) = session.generation().cloned() else { return Ok(Step::Idle) };
         // A generation that does not serve yet takes over once its text is in: until then the old one answers.
-        let serves = self.serving()?.is_some_and(|serving| serving.folder() == generation.folder());
+        let serves = self.serving().ok().flatten().is_some_and(|serving| serving.folder() == generation.folder());
         if !serves && session.has_all_text()? {
             self.let_serve(&generation)?;
         }
         let embedder = lock(&self.inner.embedder).ready();
-        let fits = embedder.as_deref().filter(|e| generation.embedder() == Some(e.id()) && !session.skips_vectors);
-        let (settle, workers) = (settle(&self.settings()), &self.inner.workers);
-        Indexer { session, embedder: fits, settle, workers, cancel, progress }.step()
+        let (settings, neighbour, workers) = (self.settings(), &self.inner.neighbour, &self.inner.workers);
+        let puts_off = session.is_polite && neighbour.puts_off_vectors(&settings);
+        let fits = embedder.as_deref().filter(|e| generation.embedder() == Some(e.id()));
+        let fits = fits.filter(|_| !session.skips_vectors && !puts_off);
+        let (settle, limits) = (settle(&settings), Limits::of(&settings));
+        let step = Indexer { session, embedder: fits, settle, workers, neighbour, limits, cancel, progress }.step()?;
+        if step == Step::Idle && session.is_swept && !session.is_complete {
+            self.inner.generations.complete(&generation)?;
+            session.is_complete = true;
+        }
+        Ok(step)
     }
 
     fn let_serve(&self, generation: &Arc<Generation>) -> Result<(), EngineError> {
         self.inner.generations.promote(generation)?;
         *write(&self.inner.serving) = Some(generation.clone());
-        self.inner.generations.remove_others(generation);
         Ok(())
     }
 

@@ -14,15 +14,23 @@ impl Engine {
     /// files not yet noticed count as waiting.
     pub fn status(&self, with_files: bool) -> Result<Status, EngineError> {
         let serving = self.serving()?;
-        let snapshot = serving.as_ref().map(|g| g.snapshot()).transpose()?;
-        let n_chunks = snapshot.as_ref().map(|s| s.n_passages().map_err(|e| s.failed(e))).transpose()?;
         let has_vectors = serving.as_ref().is_some_and(|generation| generation.embedder().is_some());
-        let (roots, files) = self.states(&self.settings(), snapshot.as_ref(), has_vectors)?;
+        let look = |snapshot: Option<&Snapshot>| {
+            let n_chunks = snapshot.map(|s| s.n_passages().map_err(|e| s.failed(e))).transpose()?;
+            let n_vectors = snapshot.map_or(0, |s| s.vectors().n_vectors() as u64);
+            Ok((n_chunks.unwrap_or_default(), n_vectors, self.states(&self.settings(), snapshot, has_vectors)?))
+        };
+        let (n_chunks, n_vectors, (roots, files)) = match &serving {
+            Some(serving) => serving.reading(|snapshot| look(Some(snapshot)))?,
+            None => look(None)?,
+        };
+        let damage = self.damage(serving.as_deref());
         Ok(Status {
             roots,
             generation: serving.as_ref().map(|g| g.number()).transpose()?.unwrap_or_default(),
-            n_chunks: n_chunks.unwrap_or_default(),
-            n_vectors: snapshot.as_ref().map_or(0, |s| s.vectors().n_vectors() as u64),
+            n_chunks,
+            n_vectors,
+            damage,
             size_bytes: serving.map_or(0, |g| g.size_bytes()),
             reasons: catalog::group(&files),
             watch: watch::status(&self.inner.data_dir),

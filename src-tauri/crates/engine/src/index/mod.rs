@@ -1,16 +1,30 @@
 //! The index: text and vectors of every passage, in one Tantivy index, published by one commit.
 //!
-//! A *generation* is a folder `index/<name>` bound to one embedding model; `index/CURRENT` names the one that serves.
-//! A new model makes a new generation beside the old one, which serves until the new one holds all text.
+//! A *generation* is a folder `index/<name>` bound to one embedding model and one way of cutting; `index/CURRENT` names
+//! the one that serves. A new model, new rules or damage make a new generation beside the old one, which serves until
+//! the new one holds all text, and is removed once that one is complete.
+//!
+//! Nothing is believed unseen: a segment that cannot be read, or whose file fails its checksum, is left out of
+//! every answer and named ([`Damage`]); small files that matter are kept twice.
 
+mod damage;
+mod directory;
 mod generation;
+mod generations;
+mod hold;
+mod label;
 mod passage;
 mod schema;
 mod snapshot;
 pub mod vectors;
 mod writer;
 
-pub use generation::{FORMAT, Generation, Generations};
+pub use damage::Damage;
+pub(crate) use damage::guarded;
+pub use generation::Generation;
+pub use generations::Generations;
+pub use hold::Hold;
+pub use label::FORMAT;
 pub use passage::{Passage, Row, RowState, text_hash};
 pub use schema::Fields;
 pub use snapshot::Snapshot;

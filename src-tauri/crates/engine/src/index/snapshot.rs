@@ -18,11 +18,17 @@ pub struct Snapshot {
     fields: Fields,
     vectors: Arc<VectorReader>,
     folder: Arc<Path>,
+    /// An older index of the same model, whose vectors are taken over.
+    donor: Option<Arc<Snapshot>>,
 }
 
 impl Snapshot {
     pub(super) fn new(searcher: Searcher, fields: Fields, vectors: VectorReader, folder: &Path) -> Self {
-        Self { searcher, fields, vectors: Arc::new(vectors), folder: folder.into() }
+        Self { searcher, fields, vectors: Arc::new(vectors), folder: folder.into(), donor: None }
+    }
+
+    pub(super) fn with_donor(self, donor: Option<Snapshot>) -> Self {
+        Self { donor: donor.map(Arc::new), ..self }
     }
 
     pub(crate) fn failed(&self, source: tantivy::TantivyError) -> crate::EngineError {
@@ -102,7 +108,15 @@ impl Snapshot {
         let term = Term::from_field_u64(self.fields.text_hash, text_hash);
         let query = TermQuery::new(term, IndexRecordOption::Basic);
         let found = self.searcher.search(&query, &DocSetCollector)?;
-        Ok(found.into_iter().find_map(|address| self.vectors.payload(address)))
+        match (found.into_iter().find_map(|address| self.vectors.payload(address)), &self.donor) {
+            (None, Some(donor)) => donor.vector_of(text_hash),
+            (own, _) => Ok(own),
+        }
+    }
+
+    /// Whether [`Snapshot::vector_of`] can find any.
+    pub(crate) fn has_vectors(&self) -> bool {
+        self.vectors.n_vectors() > 0 || self.donor.as_ref().is_some_and(|donor| donor.has_vectors())
     }
 
     fn row_query(&self, kind: u64) -> TermQuery {

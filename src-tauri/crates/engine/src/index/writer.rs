@@ -1,40 +1,90 @@
 //! The one writer: a file's old documents go and its new ones come in the same commit.
 
-use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
+use tantivy::indexer::IndexWriterOptions;
 use tantivy::{Index, IndexWriter, TantivyDocument, TantivyError, Term};
 
+use super::directory::{Fault, Folder};
 use super::passage::{Passage, ROW_WITH_PASSAGE, Row, add_row, passage_document, row_alone};
 use super::schema::Fields;
 use super::vectors::Quantized;
 use crate::EngineError;
+use crate::neighbour::Limits;
 
-/// Memory for documents not yet in a segment, of each writing thread. Larger makes fewer segments to merge.
-const HEAP_BYTES: usize = 64 << 20;
+/// What a writer's thread needs at the least; see Tantivy's `MEMORY_BUDGET_NUM_BYTES_MIN`.
+const MIN_HEAP_BYTES: usize = 15_000_000;
 
+/// After a fault everything since the last commit is dropped, the next [`Writer::commit`] says so, and from then on
+/// the writer works again: the fault may have gone.
 pub struct Writer {
-    writer: IndexWriter,
+    /// `None` after a fault, until the writer is used again.
+    open: Option<IndexWriter>,
+    index: Index,
+    folder: Folder,
     fields: Fields,
-    folder: PathBuf,
+    path: PathBuf,
+    options: IndexWriterOptions,
+    /// What went wrong since the last commit.
+    failed: Option<Failed>,
+    /// Whether there is anything to commit.
+    changed: bool,
+}
+
+#[derive(Clone)]
+struct Failed {
+    source: TantivyError,
+    fault: Option<Fault>,
 }
 
 impl Writer {
-    pub(super) fn open(index: &Index, fields: Fields, folder: &Path) -> Result<Self, EngineError> {
-        let holder_file = folder.join("HOLDER");
-        let threads = std::thread::available_parallelism().map_or(1, |n| n.get()).min(4);
-        let writer = index.writer_with_num_threads(threads, HEAP_BYTES * threads).map_err(|e| match e {
-            TantivyError::LockFailure(..) => EngineError::Locked {
-                path: folder.to_owned(),
-                holder: fs::read_to_string(&holder_file).unwrap_or_else(|_| "unknown".into()),
-            },
-            source => EngineError::Index { path: folder.to_owned(), source },
-        })?;
-        // Only for the message another process shows; the lock itself is the system's and ends with this process.
-        if let Err(error) = fs::write(&holder_file, std::process::id().to_string()) {
-            tracing::warn!(%error, "the index's holder could not be noted");
+    pub(super) fn open(
+        index: Index,
+        folder: Folder,
+        fields: Fields,
+        path: &Path,
+        limits: &Limits,
+    ) -> Result<Self, EngineError> {
+        let threads = limits.writer_threads();
+        let options = IndexWriterOptions::builder()
+            .num_worker_threads(threads)
+            .memory_budget_per_thread((limits.writer_bytes() / threads).max(MIN_HEAP_BYTES))
+            // Merging holds a segment's vectors in memory: one at a time.
+            .num_merge_threads(1)
+            .build();
+        let path = path.to_owned();
+        let mut writer = Self { open: None, index, folder, fields, path, options, failed: None, changed: false };
+        writer.ready()?;
+        Ok(writer)
+    }
+
+    /// The writer, opened again after a fault.
+    fn ready(&mut self) -> Result<&mut IndexWriter, EngineError> {
+        if let Some(failed) = &self.failed {
+            return Err(failed.error(&self.path));
         }
-        Ok(Self { writer, fields, folder: folder.to_owned() })
+        if self.open.is_none() {
+            match self.index.writer_with_options(self.options.clone()) {
+                Ok(writer) => {
+                    // What a commit that came to nothing left behind must go first: the next one may number its list
+                    // of deletions alike, and a file of that name would stop it, each time.
+                    if let Err(error) = writer.garbage_collect_files().wait() {
+                        tracing::debug!(%error, "left-over files stay until the next commit");
+                    }
+                    self.open = Some(writer);
+                }
+                Err(TantivyError::LockFailure(tantivy::directory::error::LockError::LockBusy, _)) => {
+                    let holder = "a process that left no note".to_owned();
+                    return Err(EngineError::Locked { path: self.path.clone(), holder });
+                }
+                Err(source) => return Err(self.fail(source)),
+            }
+        }
+        match &mut self.open {
+            Some(writer) => Ok(writer),
+            None => Err(EngineError::Cancelled),
+        }
     }
 
     /// Puts a file in, in place of what was there. `passages` and `vectors` are of the same length; `row` goes with
@@ -59,28 +109,82 @@ impl Writer {
         Ok(())
     }
 
-    /// Takes a file out.
+    /// Takes a file out. Where that is not possible, the next commit says so.
     pub fn remove(&mut self, path: &Path) {
-        self.writer.delete_term(Term::from_field_text(self.fields.path, &path.to_string_lossy()));
+        let term = Term::from_field_text(self.fields.path, &path.to_string_lossy());
+        if let Ok(writer) = self.ready() {
+            writer.delete_term(term);
+            self.changed = true;
+        }
     }
 
-    /// Publishes everything since the last commit, or nothing.
+    /// Publishes everything since the last commit, or nothing. Costs nothing where nothing was changed.
     pub fn commit(&mut self) -> Result<(), EngineError> {
-        self.writer.commit().map_err(|e| self.failed(e))?;
-        Ok(())
+        if let Some(failed) = self.failed.take() {
+            return Err(failed.error(&self.path));
+        }
+        if !self.changed {
+            return Ok(());
+        }
+        match self.ready()?.commit() {
+            Ok(_) => {
+                self.changed = false;
+                Ok(())
+            }
+            Err(source) => {
+                let error = self.fail(source);
+                // Said now; what comes next may succeed.
+                self.failed = None;
+                Err(error)
+            }
+        }
+    }
+
+    /// Waits for merges that still run, then closes until it is used again. Nothing must wait for a commit.
+    pub fn rest(&mut self) -> Result<(), EngineError> {
+        match self.open.take().map(IndexWriter::wait_merging_threads) {
+            Some(Err(source)) => Err(self.fail(source)),
+            _ => Ok(()),
+        }
     }
 
     /// Waits for merges that still run, then lets go of the index.
-    pub fn close(self) -> Result<(), EngineError> {
-        let folder = self.folder;
-        self.writer.wait_merging_threads().map_err(|source| EngineError::Index { path: folder.clone(), source })
+    pub fn close(mut self) -> Result<(), EngineError> {
+        self.rest()
     }
 
-    fn add(&self, doc: TantivyDocument) -> Result<(), EngineError> {
-        self.writer.add_document(doc).map(|_| ()).map_err(|e| self.failed(e))
+    fn add(&mut self, doc: TantivyDocument) -> Result<(), EngineError> {
+        self.changed = true;
+        match self.ready()?.add_document(doc) {
+            Ok(_) => Ok(()),
+            Err(source) => Err(self.fail(source)),
+        }
     }
 
-    fn failed(&self, source: TantivyError) -> EngineError {
-        EngineError::Index { path: self.folder.clone(), source }
+    /// Drops what was not committed, as Tantivy itself would go on with half of it.
+    fn fail(&mut self, source: TantivyError) -> EngineError {
+        // Its threads end here, so that their faults are known.
+        self.open = None;
+        self.changed = false;
+        let failed = Failed { source, fault: self.folder.fault() };
+        let error = failed.error(&self.path);
+        self.failed = Some(failed);
+        error
+    }
+}
+
+impl Failed {
+    fn error(&self, path: &Path) -> EngineError {
+        match (&self.fault, &self.source) {
+            (Some((kind, message)), _) => {
+                let source = io::Error::new(*kind, message.clone());
+                EngineError::writing("write the index in", path.to_owned(), source)
+            }
+            (None, TantivyError::IoError(e)) => {
+                let source = io::Error::new(e.kind(), e.to_string());
+                EngineError::writing("write the index in", path.to_owned(), source)
+            }
+            (None, source) => EngineError::Index { path: path.to_owned(), source: source.clone() },
+        }
     }
 }

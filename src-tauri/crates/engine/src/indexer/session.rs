@@ -10,7 +10,8 @@ use super::{COMMIT_EVERY, before_now};
 use crate::catalog::Ledger;
 use crate::engine::IndexReport;
 use crate::index::vectors::Quantized;
-use crate::index::{Generation, Row, Snapshot, Writer};
+use crate::index::{Generation, Generations, Hold, Row, Snapshot, Writer};
+use crate::neighbour::Limits;
 use crate::scan::Places;
 use crate::{EngineError, index::Passage};
 
@@ -27,6 +28,8 @@ const MAX_OLDER: usize = 8;
 /// A session holds the one writer of an index, so that a watch neither waits for its lock nor loses it.
 pub(crate) struct Session {
     open: Option<(Arc<Generation>, Writer)>,
+    /// The right to write; let go of after the writer.
+    hold: Option<Hold>,
     ledger: Arc<Mutex<Ledger>>,
     pub(super) report: IndexReport,
     /// Files to be read, and how many of them have been since there were none.
@@ -48,6 +51,12 @@ pub(crate) struct Session {
     older: VecDeque<(Instant, Snapshot)>,
     /// Everything was looked at since the writer was opened: once all text is in, the generation can serve.
     pub(crate) is_swept: bool,
+    /// All of it is done, and what it replaced is removed.
+    pub(crate) is_complete: bool,
+    /// It runs unasked, and puts off on battery what can wait.
+    pub(crate) is_polite: bool,
+    /// Since when vectors wait for searches.
+    pub(super) held_since: Option<Instant>,
     /// The embedder has failed: words go on without.
     pub(crate) skips_vectors: bool,
 }
@@ -56,6 +65,7 @@ impl Session {
     pub(crate) fn new(places: Places) -> Self {
         Self {
             open: None,
+            hold: None,
             ledger: Arc::new(Mutex::new(Ledger { places, ..Ledger::default() })),
             report: IndexReport::default(),
             text: VecDeque::new(),
@@ -70,6 +80,9 @@ impl Session {
             last_commit: before_now(COMMIT_EVERY),
             older: VecDeque::new(),
             is_swept: false,
+            is_complete: false,
+            is_polite: false,
+            held_since: None,
             skips_vectors: false,
         }
     }
@@ -92,13 +105,21 @@ impl Session {
         self.open.as_ref().map(|(generation, _)| generation)
     }
 
+    /// Takes the right to write, if this session does not have it.
+    pub(crate) fn hold(&mut self, generations: &Generations) -> Result<(), EngineError> {
+        if self.hold.is_none() {
+            self.hold = Some(generations.hold()?);
+        }
+        Ok(())
+    }
+
     /// Opens the writer of `generation` and reads its catalog, unless that is done.
-    pub(crate) fn attach(&mut self, generation: &Arc<Generation>) -> Result<(), EngineError> {
+    pub(crate) fn attach(&mut self, generation: &Arc<Generation>, limits: &Limits) -> Result<(), EngineError> {
         if self.generation().is_some_and(|open| open.folder() == generation.folder()) {
             return Ok(());
         }
         self.forget();
-        let writer = generation.writer()?;
+        let writer = generation.writer(limits)?;
         let snapshot = generation.snapshot()?;
         let rows = snapshot.rows().map_err(|e| snapshot.failed(e))?;
         let mut ledger = self.ledger();
@@ -121,6 +142,13 @@ impl Session {
         self.is_dirty = false;
         self.older.clear();
         self.is_swept = false;
+        self.is_complete = false;
+    }
+
+    /// Closes the writer until it is needed again, for its memory and threads.
+    pub(crate) fn rest(&mut self) -> Result<(), EngineError> {
+        self.commit()?;
+        self.open.as_mut().map_or(Ok(()), |(_, writer)| writer.rest())
     }
 
     /// Waits for running merges, then lets go.
@@ -222,7 +250,10 @@ impl Session {
     pub(super) fn keep_vectors(&mut self) -> Result<(), EngineError> {
         if let Some(generation) = self.generation() {
             let snapshot = generation.snapshot()?;
-            self.older.push_back((Instant::now(), snapshot));
+            let commit = |snapshot: &Snapshot| snapshot.searcher().generation().generation_id();
+            if self.older.back().is_none_or(|(_, last)| commit(last) != commit(&snapshot)) {
+                self.older.push_back((Instant::now(), snapshot));
+            }
         }
         let is_old = |(since, _): &(Instant, Snapshot)| since.elapsed() > KEEP_VECTORS;
         while self.older.len() > MAX_OLDER || self.older.front().is_some_and(is_old) {
@@ -235,7 +266,7 @@ impl Session {
     pub(super) fn snapshots(&self) -> Result<Vec<Snapshot>, EngineError> {
         let now = self.generation().map(|generation| generation.snapshot()).transpose()?;
         let older = self.older.iter().rev().map(|(_, snapshot)| snapshot.clone());
-        Ok(now.into_iter().chain(older).filter(|snapshot| snapshot.vectors().n_vectors() > 0).collect())
+        Ok(now.into_iter().chain(older).filter(Snapshot::has_vectors).collect())
     }
 
     fn writer(&mut self) -> Result<&mut Writer, EngineError> {

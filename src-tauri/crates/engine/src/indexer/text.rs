@@ -11,6 +11,7 @@ use super::session::vector_of;
 use crate::EngineError;
 use crate::engine::Phase;
 use crate::index::{RowState, Snapshot};
+use crate::neighbour::{HOLD_TEXT, fitting};
 use crate::scan::{Seen, Stamp, Verdict};
 
 /// Files read and cut at once; bounds memory and how long a cancel waits.
@@ -23,7 +24,12 @@ impl Indexer<'_> {
             self.session.n_read = 0;
             return Ok(false);
         }
-        let n = self.session.text.len().min(FILES_AT_ONCE);
+        self.neighbour.give_way(HOLD_TEXT, self.cancel);
+        let n = {
+            let ledger = self.session.ledger();
+            let size = |path| ledger.entries.get(path).map_or(0, |seen| seen.stamp.size);
+            fitting(self.session.text.iter().map(size), FILES_AT_ONCE, self.limits.batch_bytes())
+        };
         let (done, left) = (self.session.n_read, self.session.text.len());
         self.tell(Phase::Text, done, done + left, self.session.text.front().cloned());
         let batch: Vec<(PathBuf, Duration)> = self
@@ -39,7 +45,9 @@ impl Indexer<'_> {
             let outcome = prepare(&path, settle, workers, cancel);
             (path, outcome)
         };
-        let prepared: Vec<(PathBuf, Outcome)> = batch.into_par_iter().map(read).collect();
+        let all = || batch.into_par_iter().map(read).collect();
+        let prepared: Vec<(PathBuf, Outcome)> = self.neighbour.threads.run(self.limits.threads(), all);
+        self.session.keep_vectors()?;
         let snapshots = self.session.snapshots()?;
         for (path, outcome) in prepared {
             self.take_text(path, outcome, &snapshots)?;

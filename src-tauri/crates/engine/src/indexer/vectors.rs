@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
@@ -12,6 +12,7 @@ use super::session::vector_of;
 use crate::engine::Phase;
 use crate::index::vectors::Quantized;
 use crate::index::{Row, RowState};
+use crate::neighbour::{HOLD_TEXT, HOLD_VECTORS};
 use crate::{Embedder, EngineError};
 
 /// Passages of the files that are read and written together.
@@ -34,6 +35,9 @@ impl Indexer<'_> {
     /// Embeds the next passages. `false` where none is left, or nobody to embed them.
     pub(super) fn vectors(&mut self) -> Result<bool, EngineError> {
         let Some(embedder) = self.embedder else { return Ok(false) };
+        if self.gives_way() {
+            return Ok(true);
+        }
         let mut batch = match self.session.batch.take() {
             Some(batch) => batch,
             None => match self.next_batch()? {
@@ -54,6 +58,19 @@ impl Indexer<'_> {
         }
         self.commit_now_and_then()?;
         Ok(true)
+    }
+
+    /// Whether somebody searches and vectors have not waited long enough for them. It waits a little itself, and between
+    /// any two of these waits a change on disk is looked at.
+    fn gives_way(&mut self) -> bool {
+        if self.neighbour.give_way(HOLD_TEXT, self.cancel) {
+            let since = *self.session.held_since.get_or_insert_with(Instant::now);
+            if since.elapsed() < HOLD_VECTORS {
+                return true;
+            }
+        }
+        self.session.held_since = None;
+        false
     }
 
     fn embed(&mut self, embedder: &dyn Embedder, batch: &mut Batch) -> Result<(), EngineError> {
@@ -93,13 +110,12 @@ impl Indexer<'_> {
         self.session.n_embedded += rows.iter().map(|row| row.passages).sum::<usize>();
 
         let (workers, cancel) = (self.workers, self.cancel);
-        let read: Vec<(Row, Outcome)> = rows
-            .into_par_iter()
-            .map(|row| {
-                let outcome = prepare(&row.path, Duration::ZERO, workers, cancel);
-                (row, outcome)
-            })
-            .collect();
+        let read = |row: Row| {
+            let outcome = prepare(&row.path, Duration::ZERO, workers, cancel);
+            (row, outcome)
+        };
+        let all = || rows.into_par_iter().map(read).collect::<Vec<(Row, Outcome)>>();
+        let read = self.neighbour.threads.run(self.limits.threads(), all);
         let mut files = Vec::new();
         for (row, outcome) in read {
             match outcome {

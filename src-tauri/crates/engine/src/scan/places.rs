@@ -57,7 +57,7 @@ impl Places {
         let path = file(data_dir);
         let text = toml::to_string_pretty(self)
             .map_err(|e| EngineError::Settings { path: path.clone(), message: e.to_string() })?;
-        crate::settings::write_atomically(&path, text.as_bytes())
+        crate::kept::write_atomically(&path, text.as_bytes())
     }
 
     pub(super) fn device(&self, path: &Path) -> Option<u64> {

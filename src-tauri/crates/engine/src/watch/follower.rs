@@ -11,6 +11,7 @@ use super::notifier::{Notifier, Trouble};
 use super::state::Published;
 use crate::catalog::{Following, WatchProblem, WatchStatus};
 use crate::engine::{Phase, Scope, Wake};
+use crate::index::guarded;
 use crate::indexer::{Session, Step};
 use crate::{Cancel, Engine, EngineError, IndexProgress, ModelError, Settings};
 
@@ -22,6 +23,9 @@ const AWAY_POLL: Duration = Duration::from_secs(2);
 
 /// How long to wait after the index could not be written, on a full disk or while another process holds it.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
+
+/// After so long without a change the writer is closed; opening it again takes some 10 ms.
+const QUIET: Duration = Duration::from_secs(5);
 
 pub(super) struct Follower {
     engine: Engine,
@@ -75,20 +79,24 @@ impl Follower {
     }
 
     pub(super) fn run(&mut self, woken: &Receiver<Wake>) {
+        crate::neighbour::background();
         self.engine.wait_for_embedder(&self.cancel);
         let mut session = self.engine.session();
+        session.is_polite = true;
         while !self.cancel.is_cancelled() {
             if woken.try_iter().any(|why| !self.hear(why, &mut session)) {
                 break;
             }
-            match self.round(&mut session) {
+            let data_dir = self.engine.data_dir().to_owned();
+            match guarded(&data_dir, || self.round(&mut session)) {
                 Ok(true) => continue,
                 Ok(false) => {}
                 Err(EngineError::Cancelled | EngineError::Model(ModelError::Cancelled)) => continue,
                 Err(error) => self.fail(&error, &mut session),
             }
             self.published.tell(self.status());
-            let goes_on = match woken.recv_timeout(self.rest(&session)) {
+            self.engine.check_in_background(&self.cancel);
+            let goes_on = match self.wait(woken, &mut session) {
                 Ok(why) => self.hear(why, &mut session),
                 Err(RecvTimeoutError::Timeout) => true,
                 Err(RecvTimeoutError::Disconnected) => false,
@@ -101,6 +109,22 @@ impl Follower {
         if let Err(error) = session.close() {
             tracing::warn!(%error, "the index did not close cleanly");
         }
+    }
+
+    /// Waits for something to happen or to be due. Where nothing does for a while, the writer is closed meanwhile.
+    fn wait(&mut self, woken: &Receiver<Wake>, session: &mut Session) -> Result<Wake, RecvTimeoutError> {
+        let rest = self.rest(session);
+        let short = rest.min(QUIET);
+        match woken.recv_timeout(short) {
+            Err(RecvTimeoutError::Timeout) if rest > short => {}
+            other => return other,
+        }
+        if let Err(error) = session.rest() {
+            self.fail(&error, session);
+        }
+        self.engine.neighbour().threads.end();
+        crate::neighbour::release_memory();
+        woken.recv_timeout(rest - short)
     }
 
     /// `false`: the end.
@@ -268,6 +292,10 @@ impl Follower {
                 session.forget();
                 self.engine.show_live(None);
                 self.hints.add_everything();
+                if self.engine.is_damage(error) {
+                    // Known now: the next look makes a new index beside this one.
+                    return;
+                }
                 self.stalled_until = Some(Instant::now() + RETRY_AFTER);
                 format!("it is tried again every {} seconds", RETRY_AFTER.as_secs())
             }
@@ -292,6 +320,9 @@ impl Follower {
             return until - now;
         }
         let mut next = [Some(self.next_rescan), self.hints.next_due(), session.next_due()].to_vec();
+        if self.engine.neighbour().has_put_off() {
+            next.push(Some(now + RETRY_AFTER));
+        }
         if !self.polled.is_empty() {
             next.push(Some(self.next_poll));
         }

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use crate::catalog::WatchStatus;
-use crate::settings::write_atomically;
+use crate::kept::write_atomically;
 
 /// Held while a watch runs; the system lets go of it when the process ends, however it ends.
 pub(super) struct Published {

@@ -175,12 +175,8 @@ fn join(text: &mut String, line: &str) {
     let mut before = text.chars().rev();
     let (last, last_but_one) = (before.next(), before.next());
     let first = line.chars().next();
-    if last == Some('\u{AD}') {
-        text.pop();
-    } else if last == Some('-')
-        && last_but_one.is_some_and(char::is_alphabetic)
-        && first.is_some_and(char::is_lowercase)
-    {
+    let is_divided = last_but_one.is_some_and(char::is_alphabetic) && first.is_some_and(char::is_lowercase);
+    if last == Some('\u{AD}') || last == Some('-') && is_divided {
         text.pop();
     } else if !(last.is_some_and(joins_without_space) && first.is_some_and(joins_without_space)) {
         text.push(' ');

@@ -1,0 +1,194 @@
+//! Indexing as a good neighbour: it gives way to searches, to whatever else runs, and to an empty battery, and keeps
+//! to a share of memory and threads.
+
+mod power;
+mod priority;
+mod threads;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+pub use power::on_battery;
+pub use priority::{background, release_memory};
+pub use threads::Threads;
+
+use crate::{Cancel, Settings};
+
+/// Indexing waits so long after a search: the next keystroke, or reranking, is likely to follow.
+const QUIET_AFTER_SEARCH: Duration = Duration::from_secs(1);
+
+/// How long searches may hold up what makes text findable, a batch of files at a time: a note is to be found within a
+/// second of settling, however busily somebody searches.
+pub(crate) const HOLD_TEXT: Duration = Duration::from_millis(200);
+
+/// How long searches may hold up a batch of embeddings: somebody who types without a pause still gets their vectors.
+pub(crate) const HOLD_VECTORS: Duration = Duration::from_secs(5);
+
+/// What indexing may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    memory_bytes: usize,
+    threads: usize,
+}
+
+impl Limits {
+    pub fn of(settings: &Settings) -> Self {
+        let all = std::thread::available_parallelism().map_or(1, |n| n.get());
+        Self { memory_bytes: settings.memory_mb << 20, threads: settings.threads.unwrap_or(all).clamp(1, all) }
+    }
+
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// For documents that are not in a segment yet, of all writing threads together. A sixth: with what is being read,
+    /// merged and mapped, and some 50 MB that are always there, the process held 249 MB of 600 (README).
+    pub fn writer_bytes(&self) -> usize {
+        self.memory_bytes / 6
+    }
+
+    /// More than four only make more segments to merge; each needs the 15 MB that Tantivy asks for.
+    pub fn writer_threads(&self) -> usize {
+        self.threads.min(4).min(self.writer_bytes() / 15_000_000).max(1)
+    }
+
+    /// Bytes of files that are read and cut at once. A file of text takes about six times its size on its way into the
+    /// index: as read, decoded, in blocks, in passages, and twice in documents. So all in flight takes a sixth.
+    pub fn batch_bytes(&self) -> u64 {
+        self.memory_bytes as u64 / 36
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::of(&Settings::default())
+    }
+}
+
+/// How many of `sizes` (bytes), at least one and at most `most`, fit into `limit` bytes together.
+pub(crate) fn fitting(sizes: impl Iterator<Item = u64>, most: usize, limit: u64) -> usize {
+    let mut sum = 0_u64;
+    let fit = sizes.take(most).take_while(|size| {
+        sum = sum.saturating_add(*size);
+        sum <= limit
+    });
+    fit.count().max(1)
+}
+
+/// Knows who searches, and lets indexing wait for them.
+#[derive(Debug, Default)]
+pub struct Neighbour {
+    searches: Mutex<Searches>,
+    ended: Condvar,
+    put_off: AtomicBool,
+    pub(crate) threads: Threads,
+}
+
+#[derive(Debug, Default)]
+struct Searches {
+    running: usize,
+    last: Option<Instant>,
+}
+
+/// A search that runs until this is dropped.
+#[derive(Debug)]
+pub struct Searching<'a>(&'a Neighbour);
+
+impl Neighbour {
+    pub fn search(&self) -> Searching<'_> {
+        self.lock().running += 1;
+        Searching(self)
+    }
+
+    /// Waits until nobody searches or has just searched, for `at_most` so long, or until `cancel` is raised.
+    /// Returns at once where nobody does. `true` where somebody still does.
+    pub fn give_way(&self, at_most: Duration, cancel: &Cancel) -> bool {
+        let until = Instant::now() + at_most;
+        let mut searches = self.lock();
+        loop {
+            let now = Instant::now();
+            let quiet = match (searches.running, searches.last) {
+                (0, None) => return false,
+                (0, Some(last)) => last + QUIET_AFTER_SEARCH,
+                _ => until,
+            };
+            let left = quiet.min(until).saturating_duration_since(now);
+            if left.is_zero() || cancel.is_cancelled() {
+                return searches.running > 0 || quiet > now;
+            }
+            // Woken now and then to look at `cancel`.
+            let slice = left.min(Duration::from_millis(100));
+            searches = self.ended.wait_timeout(searches, slice).unwrap_or_else(|e| e.into_inner()).0;
+        }
+    }
+
+    /// Whether vectors are to be put off; remembered for [`Neighbour::has_put_off`].
+    pub(crate) fn puts_off_vectors(&self, settings: &Settings) -> bool {
+        let put_off = settings.pause_on_battery && on_battery();
+        if put_off != self.put_off.swap(put_off, Ordering::Relaxed) {
+            tracing::info!("{}", if put_off { "on battery: vectors are put off" } else { "vectors are made again" });
+        }
+        put_off
+    }
+
+    /// Whether something waits for the mains.
+    pub(crate) fn has_put_off(&self) -> bool {
+        self.put_off.load(Ordering::Relaxed)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Searches> {
+        self.searches.lock().unwrap_or_else(|e| e.into_inner())
+    }
+}
+
+impl Drop for Searching<'_> {
+    fn drop(&mut self) {
+        let mut searches = self.0.lock();
+        searches.running -= 1;
+        searches.last = Some(Instant::now());
+        drop(searches);
+        self.0.ended.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_follow_from_memory_and_threads() {
+        let limits = |memory_mb, threads| {
+            let limits = Limits::of(&Settings { memory_mb, threads, ..Settings::default() });
+            (limits.writer_bytes() >> 20, limits.batch_bytes() >> 20, limits.writer_threads())
+        };
+        assert_eq!(limits(600, Some(1)), (100, 16, 1));
+        assert_eq!(limits(100, None), (16, 2, 1), "too little for a second thread");
+    }
+
+    #[test]
+    fn a_batch_is_at_least_one_file_and_fits() {
+        let fit = |sizes: &[u64]| fitting(sizes.iter().copied(), 3, 100);
+        assert_eq!([fit(&[500, 1]), fit(&[60, 40, 1]), fit(&[1, 1, 1, 1]), fit(&[])], [1, 2, 3, 1]);
+    }
+
+    #[test]
+    fn indexing_gives_way_to_a_search_but_not_for_ever() {
+        let neighbour = Neighbour::default();
+        let waited = |at_most, cancel: &Cancel| {
+            let start = Instant::now();
+            neighbour.give_way(at_most, cancel);
+            start.elapsed()
+        };
+        let (short, cancel) = (Duration::from_millis(30), Cancel::new());
+        assert!(waited(Duration::from_secs(600), &cancel) < Duration::from_secs(600), "nobody searches");
+        let search = neighbour.search();
+        assert!(waited(short, &cancel) >= short, "a search holds it up");
+        drop(search);
+        assert!(waited(short, &cancel) >= short, "and so does one that has just ended");
+        assert!(waited(Duration::from_secs(600), &cancel) >= QUIET_AFTER_SEARCH - short * 2, "until it is quiet");
+        let _search = neighbour.search();
+        cancel.cancel();
+        assert!(waited(Duration::from_secs(600), &cancel) < Duration::from_secs(600), "a cancel ends the wait");
+    }
+}

@@ -314,7 +314,7 @@ def worker(rank: int, args: argparse.Namespace) -> None:
     counted, tokens, seen = 0, 0, {}
     progress = (time.time() - started) / (until - started)
     lengths_at = lambda: args.max_tokens or (EARLY_MAX_TOKENS if progress < EARLY else MAX_TOKENS)
-    for batch in batches(split.train, pairs, GROUPS_PER_PROCESS * args.processes, SEED + step, weights, lengths_at):
+    for batch in batches(split.train, pairs, GROUPS_PER_PROCESS * args.processes, args.seed + step, weights, lengths_at):
         while rank == 0 and args.pause_file and args.pause_file.exists():
             time.sleep(1)
         clock[0] = time.time()
@@ -372,6 +372,7 @@ def main() -> None:
     args.add_argument("--max-tokens", type=int, nargs="+", help="lengths of a pair to draw from all the time; long ones late without it")
     args.add_argument("--weights", nargs="*", default=[], metavar="SOURCE=WEIGHT", help="how often a source comes, over those of WEIGHTS")
     args.add_argument("--start", type=Path, help="state.pt of another run whose weights are taken at the beginning")
+    args.add_argument("--seed", type=int, default=SEED, help="of the order of the groups: runs of several seeds can be averaged")
     args.add_argument("--fp32", action="store_true")
     args.add_argument("--pause-file", type=Path)
     args.add_argument("--processes", type=int, default=2)

@@ -48,8 +48,9 @@ WARM_UP = 0.03  # share of the time
 WEIGHT_DECAY = 0.01
 # A part of the target is the embedder's own opinion of the passages: it says something about each negative.
 SOFT_START, SOFT_END, SOFT_TEMPERATURE = 0.4, 0.1, 0.05
+# Of the teacher's logits in `make_topics.py`'s groups; at the second a passage counts as relevant as not.
+TEACHER_TEMPERATURE, TEACHER_EVEN = 1.5, 4.5
 # Where `make_topics.py` says what a teacher thinks of every passage, this much of the target is the passage that the query was made from.
-TEACHER_TEMPERATURE, TEACHER_EVEN = 1.5, 4.5  # the logit at which a passage is as likely relevant as not
 HARD_SHARE = {"topic-question": 0.5, "topic-keywords": 0.4, "topic-title": 0.4, "topic-claim": 0.4, "topic-need": 0.25, "topic-topic": 0.15}
 BCE_WEIGHT = 0.3  # beside the listwise loss: makes the logit mean something on its own, not only within a list
 CHECKPOINT_S, LOG_S, VALIDATE_S = 240, 60, 1800

@@ -9,6 +9,7 @@ import data
 HARD, MIDDLE = 3, 6  # a group's negatives: [:3] hardest, [3:6] sampled, the rest farther
 TITLED = 0.5
 KEYWORDS = 0.3
+ABSENT = 0.4  # of a teacher's lists come without the passage that the query was made from: what is left differs by degrees only
 PLAIN_SOURCES = ("squad", "medquad", "covidqa", "pubmedqa")  # their English questions are sometimes cut down to keywords
 STOP_WORDS = frozenset(
     "a an and are as at be been being but by can could did do does for from had has have he her him his how i if in into is it its me my not of on or our"
@@ -22,6 +23,7 @@ class Group(NamedTuple):
     queries: list[str]
     passages: list[tuple[str, str]]  # (title or "", text), the positive first
     cosines: list[float]  # of the first query with each passage by the embedder that mined the group; empty where unknown
+    teacher: list[float] = []  # logits of the passages, in the groups of `make_topics.py`
 
 
 class Example(NamedTuple):
@@ -29,6 +31,8 @@ class Example(NamedTuple):
     query: str
     passages: list[str]
     cosines: list[float]
+    teacher: list[float]
+    has_positive: bool  # the first passage is what the query was made from
 
 
 class Split(NamedTuple):
@@ -36,10 +40,10 @@ class Split(NamedTuple):
     validation: list[Group]
 
 
-def load(path: Path) -> Split:
+def load(*paths: Path) -> Split:
     split = Split([], [])
-    for g in data.jsonl(path):
-        group = Group(g["s"], g["q"], [tuple(d) for d in g["d"]], g["cos"])
+    for g in (g for path in paths for g in data.jsonl(path)):
+        group = Group(g["s"], g["q"], [tuple(d) for d in g["d"]], g["cos"], g.get("t", []))
         (split.validation if g["v"] else split.train).append(group)
     random.Random(1).shuffle(split.validation)
     return split
@@ -59,13 +63,14 @@ def keywords(query: str, rng: random.Random) -> str:
 
 
 def draw(group: Group, negatives: int, rng: random.Random) -> Example:
-    """One training example: a query, the positive, then `negatives` others, harder ones preferred."""
+    """One training example: a query, the positive (mostly), then `negatives` others, harder ones preferred."""
     rest = list(range(1, len(group.passages)))
     hard, middle, far = rest[:HARD], rest[HARD:MIDDLE], rest[MIDDLE:]
     chosen = rng.sample(hard, min(2, len(hard))) + rng.sample(middle, min(2, len(middle))) + rng.sample(far, min(1, len(far)))
     spare = [i for i in rest if i not in chosen]
     rng.shuffle(spare)
-    chosen = [0] + (chosen + spare)[:negatives]
+    has_positive = not group.teacher or rng.random() >= ABSENT
+    chosen = [0] * has_positive + (chosen + spare)[: negatives + (not has_positive)]
     query = rng.choice(group.queries)
     cosines = [group.cosines[i] for i in chosen] if group.cosines and query == group.queries[0] else []
     if group.source in PLAIN_SOURCES and rng.random() < KEYWORDS:
@@ -73,7 +78,8 @@ def draw(group: Group, negatives: int, rng: random.Random) -> Example:
     elif data.is_chinese(query) and rng.random() < 0.3:
         query = query.rstrip("？?。")
     # The app's chunks begin with their note's title; a title that is the question itself would give the answer away.
-    titled = rng.random() < TITLED and query not in (group.passages[0][0], group.queries[0] if group.source.startswith("lctt") else None)
+    # Among a topic's candidates from several sources some have no title; one without it must not stand out.
+    titled = rng.random() < TITLED and (group.passages[0][0] or not group.teacher) and query not in (group.passages[0][0], group.queries[0] if group.source.startswith("lctt") else None)
     titles = [group.passages[i][0] if titled else "" for i in chosen]
     passages = [f"{title}\n{group.passages[i][1]}" if title else group.passages[i][1] for title, i in zip(titles, chosen)]
-    return Example(group.source, query, passages, cosines)
+    return Example(group.source, query, passages, cosines, [group.teacher[i] for i in chosen] if group.teacher else [], has_positive)

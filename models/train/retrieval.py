@@ -41,9 +41,19 @@ class Bm25:
                 counts.append(n)
         rows, columns, tf, lengths = np.array(rows), np.array(columns), np.array(counts, np.float32), np.array(lengths, np.float32)
         df = np.bincount(columns, minlength=len(self.vocabulary))
-        idf = np.log(1 + (len(docs) - df + 0.5) / (df + 0.5))
-        weights = idf[columns] * tf * (K1 + 1) / (tf + K1 * (1 - B + B * lengths[rows] / lengths.mean()))
+        self.idf = np.log(1 + (len(docs) - df + 0.5) / (df + 0.5))
+        self.mean_length = lengths.mean()
+        weights = self.idf[columns] * self.saturated(tf, lengths[rows])
         self.matrix = sparse.csr_matrix((weights.astype(np.float32), (columns, rows)), shape=(len(self.vocabulary), len(docs)))
+
+    def saturated(self, tf, length):
+        return tf * (K1 + 1) / (tf + K1 * (1 - B + B * length / self.mean_length))
+
+    def score(self, query: str, doc: str) -> float:
+        """A document that need not be one of the collection."""
+        found = Counter(terms(doc))
+        length = sum(found.values())
+        return float(sum(self.idf[self.vocabulary[t]] * self.saturated(found[t], length) for t in terms(query) if t in found and t in self.vocabulary))
 
     def scores(self, queries: list[str]) -> np.ndarray:
         """One row a query, one column a document."""

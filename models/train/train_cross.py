@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Train the built-in cross-encoder on a CPU, for a given time.
 
-usage: train_cross.py --groups GROUPS.jsonl.gz --base BI_ENCODER_DIR --out CHECKPOINT_DIR --until 2026-11-24T10:20
+usage: train_cross.py --groups GROUPS.jsonl.gz [TOPICS.jsonl.gz] --base BASE_DIR --out CHECKPOINT_DIR --until 2026-11-24T10:20
 
-A BertForSequenceClassification with one label: some layers of the trimmed multilingual-e5-small, a new pooler and classifier.
+A BertForSequenceClassification with one label: some layers of the trimmed multilingual-e5-small, a new pooler and classifier. Or a
+cross-encoder as BASE_DIR, to train it on.
 `--processes` processes of one thread each take their part of every batch and sum the gradients (gloo): on two cores that is faster
 than one process of two threads. Products are in bf16 over fp32 master weights (AVX-512 BF16 or AMX make that 2 to 4 times as fast as
 fp32; `--fp32` for processors without).
@@ -40,13 +41,17 @@ POOL_GROUPS = 512  # groups sorted by length together, so that a batch needs lit
 WEIGHTS = {"zhqa": 3.0, "zhmd": 1.0, "lctt": 0.6, "lctt-en": 1.5, "squad": 2.0, "pubmedqa": 1.5}
 # Tokens of a pair: one of these is drawn for each group. Short ones first: more pairs while it learns what matching is.
 EARLY, EARLY_MAX_TOKENS, MAX_TOKENS = 0.6, (64, 64, 80, 96, 128), (96, 96, 128, 160, 256)
-MAX_QUERY_TOKENS = 48
+MAX_QUERY_TOKENS, MIN_PASSAGE_TOKENS = 64, 40
 WINDOW_STEP = 16
 LEARNING_RATE, HEAD_LEARNING_RATE = 1.5e-4, 4e-4
 WARM_UP = 0.03  # share of the time
 WEIGHT_DECAY = 0.01
 # A part of the target is the embedder's own opinion of the passages: it says something about each negative.
 SOFT_START, SOFT_END, SOFT_TEMPERATURE = 0.4, 0.1, 0.05
+# Of the teacher's logits in `make_topics.py`'s groups; at the second a passage counts as relevant as not.
+TEACHER_TEMPERATURE, TEACHER_EVEN = 1.5, 4.5
+# Where `make_topics.py` says what a teacher thinks of every passage, this much of the target is the passage that the query was made from.
+HARD_SHARE = {"topic-question": 0.5, "topic-keywords": 0.4, "topic-title": 0.4, "topic-claim": 0.4, "topic-need": 0.25, "topic-topic": 0.15}
 BCE_WEIGHT = 0.3  # beside the listwise loss: makes the logit mean something on its own, not only within a list
 CHECKPOINT_S, LOG_S, VALIDATE_S = 240, 60, 1800
 VALIDATION_GROUPS = {False: 100, True: 60}  # Chinese?
@@ -89,15 +94,16 @@ ALL_ATTENTION_FUNCTIONS.register("batched", attend)
 ALL_MASK_ATTENTION_FUNCTIONS.register("batched", ALL_MASK_ATTENTION_FUNCTIONS["eager"])
 
 
-def build_model(base: Path, layers: list[int]) -> BertForSequenceClassification:
-    """The base's embeddings and those of its layers that are named, in that order."""
+def build_model(base: Path, layers: list[int], frozen_layers: int) -> BertForSequenceClassification:
+    """The base's embeddings and those of its layers that are named, in that order; the lowest `frozen_layers` do not learn."""
     torch.manual_seed(SEED)
     config = BertConfig.from_pretrained(base, num_labels=1, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
     model = BertForSequenceClassification.from_pretrained(base, config=config, dtype=torch.float32, attn_implementation="batched")
     model.bert.encoder.layer = torch.nn.ModuleList([model.bert.encoder.layer[i] for i in layers])
     model.config.num_hidden_layers = len(layers)
+    frozen = ("bert.embeddings.", *(f"bert.encoder.layer.{i}." for i in range(frozen_layers))) if frozen_layers else FROZEN
     for name, parameter in model.named_parameters():
-        parameter.requires_grad = not name.startswith(FROZEN)
+        parameter.requires_grad = not name.startswith(frozen)
     return model
 
 
@@ -118,7 +124,7 @@ class Pairs:
 
     def encode(self, query: str, passages: list[str], max_tokens: int) -> list[list[int]]:
         query_ids = self.ids([query])[0][:MAX_QUERY_TOKENS]
-        room = max_tokens - len(query_ids) - 4
+        room = max(max_tokens - len(query_ids) - 4, MIN_PASSAGE_TOKENS)
         return [[BOS, *query_ids, EOS, EOS, *window(query_ids, p, room), EOS] for p in self.ids(passages)]
 
 
@@ -165,21 +171,20 @@ def logits(model, sequences: list[list[int]]) -> torch.Tensor:
     return by_length(sequences, PAD, compute)
 
 
-def batches(train: list[groups.Group], pairs: Pairs, size: int, seed: int, progress):
+def batches(train: list[groups.Group], pairs: Pairs, size: int, seed: int, weights: dict[str, float], lengths_at):
     """Endless batches of `size` (example, encoded pairs), the sources mixed by weight; the groups in a batch are of like length."""
     rng = random.Random(seed)
     while True:
         order = []
         for group in train:
-            weight = WEIGHTS.get(group.source, 1.0)
+            weight = weights.get(group.source, 1.0)
             order += [group] * (int(weight) + (rng.random() < weight % 1))
         rng.shuffle(order)
         for start in range(0, len(order) - POOL_GROUPS + 1, POOL_GROUPS):
             pool = []
             for group in order[start : start + POOL_GROUPS]:
                 example = groups.draw(group, NEGATIVES, rng)
-                choice = rng.random()
-                lengths = EARLY_MAX_TOKENS if progress() < EARLY else MAX_TOKENS
+                choice, lengths = rng.random(), lengths_at()
                 pool.append((example, pairs.encode(example.query, example.passages, lengths[int(choice * len(lengths))])))
             pool.sort(key=lambda item: sum(map(len, item[1])))
             cut = [pool[i : i + size] for i in range(0, len(pool) - size + 1, size)]
@@ -187,16 +192,19 @@ def batches(train: list[groups.Group], pairs: Pairs, size: int, seed: int, progr
             yield from cut
 
 
-def group_loss(scores: torch.Tensor, cosines: list[float], progress: float) -> torch.Tensor:
-    """Listwise softmax towards the positive (the first) and, less and less, towards the cosines; plus a little binary cross-entropy."""
-    hard = torch.zeros_like(scores)
-    hard[0] = 1
-    target = hard
-    if cosines:
+def group_loss(scores: torch.Tensor, example: groups.Example, progress: float) -> torch.Tensor:
+    """Listwise softmax towards the positive (the first) and, less and less, towards the cosines, or towards the teacher; plus a little
+    binary cross-entropy."""
+    target = labels = hard = F.one_hot(torch.tensor(0), len(scores)).float()
+    if example.teacher:
+        share, told = HARD_SHARE[example.source] * example.has_positive, torch.tensor(example.teacher)
+        target = share * hard + (1 - share) * torch.softmax(told / TEACHER_TEMPERATURE, 0)
+        labels = share * hard + (1 - share) * torch.sigmoid(told - TEACHER_EVEN)
+    elif example.cosines:
         share = SOFT_START + (SOFT_END - SOFT_START) * progress
-        target = (1 - share) * hard + share * torch.softmax(torch.tensor(cosines) / SOFT_TEMPERATURE, 0)
+        target = (1 - share) * hard + share * torch.softmax(torch.tensor(example.cosines) / SOFT_TEMPERATURE, 0)
     listwise = F.cross_entropy(scores[None], target[None])
-    return listwise + BCE_WEIGHT * F.binary_cross_entropy_with_logits(scores, hard, weight=1 + hard)
+    return listwise + BCE_WEIGHT * F.binary_cross_entropy_with_logits(scores, labels, weight=1 + labels)
 
 
 def validate(model, split: list[groups.Group], pairs: Pairs) -> str:
@@ -269,9 +277,10 @@ class Master:
 def worker(rank: int, args: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     dist.init_process_group("gloo", rank=rank, world_size=args.processes, init_method=f"tcp://127.0.0.1:{args.port}")
-    split = groups.load(args.groups)
+    split = groups.load(*args.groups)
+    weights = WEIGHTS | {source: float(weight) for source, weight in (w.split("=") for w in args.weights)}
     pairs = Pairs(Tokenizer.from_file(str(args.base / "tokenizer.json")))
-    model = build_model(args.base, args.layers)
+    model = build_model(args.base, args.layers, args.frozen_layers)
     if args.start:
         model.load_state_dict(torch.load(args.start, weights_only=True)["model"], strict=False)
     master = Master(model, torch.float32 if args.fp32 else torch.bfloat16)
@@ -305,14 +314,15 @@ def worker(rank: int, args: argparse.Namespace) -> None:
     last = {"save": time.time(), "log": time.time(), "validate": time.time()}
     counted, tokens, seen = 0, 0, {}
     progress = (time.time() - started) / (until - started)
-    for batch in batches(split.train, pairs, GROUPS_PER_PROCESS * args.processes, SEED + step, lambda: progress):
+    lengths_at = lambda: args.max_tokens or (EARLY_MAX_TOKENS if progress < EARLY else MAX_TOKENS)
+    for batch in batches(split.train, pairs, GROUPS_PER_PROCESS * args.processes, args.seed + step, weights, lengths_at):
         while rank == 0 and args.pause_file and args.pause_file.exists():
             time.sleep(1)
         clock[0] = time.time()
         dist.broadcast(clock, 0)
         now = clock[0].item()
         progress = (now - started) / (until - started)
-        if progress >= 1:
+        if now >= until:
             break
         mine = batch[rank :: args.processes]
         z = logits(model, [s for _, encoded in mine for s in encoded])
@@ -320,12 +330,13 @@ def worker(rank: int, args: argparse.Namespace) -> None:
         for example, encoded in mine:
             scores = z[start : start + len(encoded)]
             start += len(encoded)
-            loss = loss + group_loss(scores, example.cosines, progress)
-            hit = seen.setdefault(example.source, [0, 0])
-            hit[0] += int(scores.argmax() == 0)
-            hit[1] += 1
+            loss = loss + group_loss(scores, example, progress)
+            if example.has_positive:
+                hit = seen.setdefault(example.source, [0, 0])
+                hit[0] += int(scores.argmax() == 0)
+                hit[1] += 1
         (loss / (len(mine) * args.processes)).backward()
-        master.step(learning_rate_factor(progress))
+        master.step(args.rate * learning_rate_factor(progress))
         step += 1
         n_pairs += sum(len(encoded) for _, encoded in batch)
         counted += sum(len(encoded) for _, encoded in batch)
@@ -352,12 +363,17 @@ def worker(rank: int, args: argparse.Namespace) -> None:
 
 def main() -> None:
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    args.add_argument("--groups", type=Path, required=True)
+    args.add_argument("--groups", type=Path, nargs="+", required=True)
     args.add_argument("--base", type=Path, required=True)
     args.add_argument("--out", type=Path, required=True)
     args.add_argument("--until", required=True, help="local time, ISO format")
     args.add_argument("--layers", type=int, nargs="+", default=[0, 1, 2, 3, 4, 5], help="which of the base's layers")
+    args.add_argument("--frozen-layers", type=int, default=0, help="the lowest layers that do not learn, the embeddings with them")
+    args.add_argument("--rate", type=float, default=1.0, help="factor of the learning rates")
+    args.add_argument("--max-tokens", type=int, nargs="+", help="lengths of a pair to draw from all the time; long ones late without it")
+    args.add_argument("--weights", nargs="*", default=[], metavar="SOURCE=WEIGHT", help="how often a source comes, over those of WEIGHTS")
     args.add_argument("--start", type=Path, help="state.pt of another run whose weights are taken at the beginning")
+    args.add_argument("--seed", type=int, default=SEED, help="of the order of the groups: runs of several seeds can be averaged")
     args.add_argument("--fp32", action="store_true")
     args.add_argument("--pause-file", type=Path)
     args.add_argument("--processes", type=int, default=2)

@@ -1,0 +1,70 @@
+#!/usr/bin/env python3
+"""Let another cross-encoder score the candidates of evidence files: quicker than asking again, and on exactly the same candidates.
+
+usage: rescore.py --model MODEL_DIR --out FOLDER [--processes 2] SET_DIR=EVIDENCE.jsonl [SET_DIR=EVIDENCE.jsonl ...]
+
+SET_DIR holds the collection (BEIR layout) that `nuthatch eval SET_DIR --stage rerank --evidence EVIDENCE.jsonl` measured. FOLDER gets a
+file a set, named as the set, whose "cross" is the plain sigmoid of the new logit: `calibrate.py --was 1 0 --rewrite` goes on from there.
+Files that are there already are kept.
+"""
+import argparse
+import json
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.special import expit
+from tokenizers import Tokenizer
+from transformers import AutoModelForSequenceClassification
+
+import data
+from train_cross import logits
+
+WINDOW = 256  # as the manifest says
+
+
+def shown(doc: dict) -> str:
+    """What the app gives its models of a document (`chunk::embedding_text`)."""
+    title, text = doc.get("title", ""), doc["text"]
+    return text if text.startswith(title) else f"{title}\n{text}" if text else title
+
+
+def rescore(model_dir: Path, folder: Path, evidence: Path, out: Path) -> str:
+    torch.set_num_threads(1)
+    model = AutoModelForSequenceClassification.from_pretrained(model_dir, dtype=torch.float32).eval()
+    tokenizer = Tokenizer.from_file(str(model_dir / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(WINDOW, strategy="only_second")
+    texts = {d["_id"]: shown(d) for d in data.jsonl(next(folder.glob("corpus.jsonl*")))}
+    questions = {q["_id"]: q["text"] for q in data.jsonl(folder / "queries.jsonl")}
+    rows = list(data.jsonl(evidence))
+    ids = [e.ids for e in tokenizer.encode_batch([(questions[r["query"]], texts[r["doc"]]) for r in rows])]
+    with torch.inference_mode():
+        scores = expit(logits(model, ids).numpy().astype(np.float64))
+    part = out.with_suffix(".part")
+    part.write_text("".join(json.dumps({**row, "cross": float(p)}) + "\n" for row, p in zip(rows, scores)), "utf8")
+    part.rename(out)
+    return f"{folder.name}: {len(rows)} candidates"
+
+
+def main() -> None:
+    args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    args.add_argument("--model", type=Path, required=True)
+    args.add_argument("--out", type=Path, required=True)
+    args.add_argument("--processes", type=int, default=2)
+    args.add_argument("sets", nargs="+")
+    args = args.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    with ProcessPoolExecutor(args.processes) as pool:
+        waiting = []
+        for folder, evidence in (map(Path, s.split("=", 1)) for s in args.sets):
+            out = args.out / f"{folder.name}.jsonl"
+            if not out.exists():
+                waiting.append(pool.submit(rescore, args.model, folder, evidence, out))
+        for done in waiting:
+            print(done.result(), flush=True)
+
+
+if __name__ == "__main__":
+    main()

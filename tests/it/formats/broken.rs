@@ -80,7 +80,7 @@ fn hostile() -> Vec<(&'static str, Vec<u8>, Option<&'static str>)> {
         ("locked.xlsx", encrypted, Some("password")),
         ("shop.epub", zip(&[("META-INF/encryption.xml", shop.as_bytes())]), Some("DRM")),
         ("scan.pdf", fixture("scan.pdf").to_vec(), Some("only pictures")),
-        ("bomb.docx", zip_bomb(300), Some("unfolds to more than")),
+        ("bomb.docx", zip_bomb(130), Some("unfolds to more than")),
         ("bomb.xlsx", zip_bomb(300), Some("unfolds to more than")),
         ("entities.docx", docx(&format!("{entities}<d><p><t>x&c;&c;</t></p></d>")), None),
         ("deep.docx", docx(&deep("tbl", 200_000)), Some("nested")),

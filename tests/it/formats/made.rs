@@ -50,7 +50,7 @@ pub fn unzip(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
         let mut part = archive.by_index(at).unwrap();
         let mut content = Vec::new();
         part.read_to_end(&mut content).unwrap();
-        parts.push((part.name().to_owned(), content));
+        parts.push((part.name().unwrap().into_owned(), content));
     }
     parts
 }

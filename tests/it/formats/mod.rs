@@ -62,7 +62,10 @@ impl Tally {
                 assert!(!reason.trim().is_empty() && !reason.ends_with('.'), "{name}: {reason:?}");
                 self.refused += 1;
             }
-            Err(ExtractError::Crashed { .. }) => self.crashed += 1,
+            Err(ExtractError::Crashed { .. }) => {
+                println!("the reader crashed on a broken {name}");
+                self.crashed += 1;
+            }
             Err(ExtractError::TimedOut { .. } | ExtractError::OutOfMemory { .. } | ExtractError::TooLong { .. }) => {
                 self.stopped += 1
             }

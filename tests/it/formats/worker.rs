@@ -17,7 +17,7 @@ fn with(limits: WorkerLimits) -> Workers {
 #[test]
 fn what_takes_too_long_is_stopped() {
     let workers = with(WorkerLimits { read_time: Duration::from_millis(1), ..WorkerLimits::default() });
-    let error = read(&workers, "long.pdf", &long_pdf(2000)).unwrap_err();
+    let error = read(&workers, "long.pdf", &long_pdf(500)).unwrap_err();
     assert!(error.to_string().contains("longer than 0.001 s and was stopped"), "{error}");
 }
 
@@ -109,7 +109,7 @@ mod processes {
     fn one_that_is_killed_while_it_reads_is_started_again() {
         const MARK: &str = "--to-be-killed";
         let workers = marked(MARK, WorkerLimits::default());
-        let pdf = long_pdf(3000);
+        let pdf = long_pdf(300);
         let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| {
@@ -124,7 +124,7 @@ mod processes {
             done.store(true, Ordering::Relaxed);
             assert_eq!(outcome, Err(ExtractError::Crashed { name: "long.pdf".to_owned() }));
         });
-        assert_eq!(read(&workers, "long.pdf", &pdf).unwrap().places.len(), 3000);
+        assert_eq!(read(&workers, "long.pdf", &pdf).unwrap().places.len(), 300);
     }
 
     #[test]

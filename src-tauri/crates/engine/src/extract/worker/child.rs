@@ -19,6 +19,10 @@ pub fn serve() -> ExitCode {
     let reading = std::thread::Builder::new().name("extract".to_owned()).stack_size(STACK_BYTES).spawn(read_files);
     match reading.map(std::thread::JoinHandle::join) {
         Ok(Ok(Ok(()))) => ExitCode::SUCCESS,
+        // Not even the file itself found room.
+        Ok(Ok(Err(FrameError::Io(error)))) if error.kind() == io::ErrorKind::OutOfMemory => {
+            ExitCode::from(limits::OVER_MEMORY)
+        }
         _ => ExitCode::FAILURE,
     }
 }

@@ -9,8 +9,8 @@
 use std::fs::File;
 use std::io;
 
-/// Exit code of a process that found itself above its allowance of memory, where the system does not enforce one.
-pub(super) const OVER_MEMORY: i32 = 86;
+/// Exit code of a process that found itself above its allowance of memory.
+pub(super) const OVER_MEMORY: u8 = 86;
 
 #[cfg(unix)]
 pub(super) use unix::{allow_cpu, apply, take_stdout, was_short_of_memory};
@@ -88,7 +88,7 @@ mod unix {
             while peak_bytes() <= allowed {
                 std::thread::sleep(std::time::Duration::from_millis(20));
             }
-            std::process::exit(super::OVER_MEMORY);
+            std::process::exit(super::OVER_MEMORY.into());
         };
         std::thread::Builder::new().name("memory".to_owned()).spawn(watch).map(drop)
     }

@@ -219,7 +219,7 @@ impl Talk {
 
 /// Rust's own words for what it cannot go on from; there is no other sign of them.
 fn death(status: Option<ExitStatus>, printed: &str) -> Death {
-    let over_memory = status.and_then(|status| status.code()) == Some(limits::OVER_MEMORY);
+    let over_memory = status.and_then(|status| status.code()) == Some(limits::OVER_MEMORY.into());
     if over_memory || printed.contains("memory allocation of ") {
         Death::Memory
     } else if printed.contains("has overflowed its stack") {

@@ -165,7 +165,7 @@ impl Generations {
     /// removed as far as the system lets go of their files.
     pub fn complete(&self, generation: &Generation) -> Result<(), EngineError> {
         generation.let_go();
-        if self.damage().is_some() || !self.pointer()?.is_some_and(|folder| folder == generation.folder()) {
+        if self.damage().is_some() || self.pointer()?.is_none_or(|folder| folder != generation.folder()) {
             self.promote(generation)?;
         }
         for path in self.folders().filter(|path| path != generation.folder()) {

@@ -4,10 +4,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use nuthatch_engine::Cancel;
 use tauri::ipc::Channel;
 use tauri::{AppHandle, Runtime, State};
 
-use crate::ipc::{self, AppError, ModelsState, Preview, SearchEvent, Settings, Status};
+use crate::ipc::{self, AppError, ModelsState, Preview, SearchEvent, Settings, Status, WhyQuestion, WhyReport};
 use crate::search::{self, Question};
 use crate::{Shell, paths, window};
 
@@ -53,6 +54,36 @@ pub async fn remove_folder(shell: Shared<'_>, path: PathBuf) -> Result<(), AppEr
 pub async fn status(shell: Shared<'_>, with_files: bool) -> Result<Status, AppError> {
     let indexing = shell.indexing();
     shell.on_engine(move |engine| engine.status(with_files)).await.map(|status| Status::new(status, indexing))
+}
+
+/// Reads failed files again: those at `paths` and below, all where `paths` is empty. Returns how many there are.
+#[tauri::command]
+#[specta::specta]
+pub async fn retry(shell: Shared<'_>, paths: Vec<PathBuf>) -> Result<u32, AppError> {
+    let retried = shell.on_engine(move |engine| engine.retry(&paths)).await?;
+    Ok(u32::try_from(retried).unwrap_or(u32::MAX))
+}
+
+/// Gives up the notes of a watched folder that is away; it stays watched.
+#[tauri::command]
+#[specta::specta]
+pub async fn forget_folder(shell: Shared<'_>, path: PathBuf) -> Result<(), AppError> {
+    shell.on_engine(move |engine| engine.forget(&path)).await
+}
+
+/// Why a file is shown for a question, or is not.
+#[tauri::command]
+#[specta::specta]
+pub async fn why(shell: Shared<'_>, question: WhyQuestion, path: PathBuf) -> Result<WhyReport, AppError> {
+    let request = question.into_request();
+    shell.on_engine(move |engine| engine.why(&request, &path, &Cancel::new())).await.map(WhyReport::from)
+}
+
+/// Opens the system's file picker; `null` when nothing was picked.
+#[tauri::command]
+#[specta::specta]
+pub async fn pick_file<R: Runtime>(app: AppHandle<R>) -> Result<Option<String>, AppError> {
+    Ok(window::pick_file(app).await?.map(|path| ipc::text(&path)))
 }
 
 /// `span` is the hit's, in bytes.

@@ -14,10 +14,12 @@ use specta_typescript::Number;
 mod error;
 mod search;
 mod status;
+mod why;
 
 pub use error::{AppError, ErrorKind};
 pub use search::{Degraded, Hit, SearchEvent, SearchResults, Stage};
 pub use status::{Health, IndexingState, ModelState, ModelsState, Status};
+pub use why::{WhyQuestion, WhyReport};
 
 /// A path as text; what is not Unicode in it is replaced, and such a file cannot be opened from the window.
 pub(crate) fn text(path: &Path) -> String {

@@ -3,12 +3,19 @@
 // Without this a console window opens beside the app on Windows.
 #![cfg_attr(all(windows, not(debug_assertions)), windows_subsystem = "windows")]
 
+use std::process::ExitCode;
+
 use clap::Parser;
 use nuthatch_app::Args;
+use nuthatch_engine::extract::worker;
 use tracing_subscriber::EnvFilter;
 
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
+    // Before anything else of ours: this process may be there to read one file after another.
+    if worker::is_worker() {
+        return Ok(worker::serve());
+    }
     let filter = EnvFilter::try_from_env("NUTHATCH_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    nuthatch_app::run(Args::parse())
+    nuthatch_app::run(Args::parse()).map(|()| ExitCode::SUCCESS)
 }

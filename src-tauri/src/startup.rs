@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
+use nuthatch_engine::extract::worker::WorkerCommand;
 use nuthatch_engine::{Cancel, Engine, EngineError, EngineOptions};
 use tauri::{AppHandle, Runtime};
 
@@ -46,7 +47,9 @@ fn add_folders(engine: &Engine, folders: &[PathBuf]) -> Option<String> {
 
 fn open(args: &Args) -> Result<Engine, AppError> {
     let data_dir = args.data_dir().map_err(|error| AppError::new(ErrorKind::Settings, error.to_string()))?;
-    Ok(Engine::open(EngineOptions { data_dir })?)
+    // Without one, risky formats fail with a reason.
+    let worker = WorkerCommand::own().ok();
+    Ok(Engine::open(EngineOptions { worker, ..EngineOptions::new(data_dir) })?)
 }
 
 /// Follows the folders until the window closes. While another Nuthatch holds the index, this one only searches, says
@@ -109,7 +112,7 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let notes = tempfile::tempdir().unwrap();
         std::fs::write(notes.path().join("a.md"), "a note").unwrap();
-        let open = || Engine::open(EngineOptions { data_dir: data.path().to_path_buf() }).unwrap();
+        let open = || Engine::open(EngineOptions::new(data.path())).unwrap();
         let holder = open();
         holder.add_folder(notes.path()).unwrap();
         holder.set_embedder_missing("none here".to_owned());

@@ -80,7 +80,7 @@ fn folders_settings_and_files() {
     let data = tempfile::tempdir().unwrap();
     let notes = tempfile::tempdir().unwrap();
     let shell = Arc::new(Shell::default());
-    let options = nuthatch_engine::EngineOptions { data_dir: data.path().to_path_buf() };
+    let options = nuthatch_engine::EngineOptions::new(data.path());
     shell.opened(nuthatch_engine::Engine::open(options).map_err(AppError::from));
     let (_app, window) = app(shell);
 

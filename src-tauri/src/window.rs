@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use tauri::{App, AppHandle, Runtime, WebviewUrl, WebviewWindowBuilder};
-use tauri_plugin_dialog::DialogExt;
+use tauri_plugin_dialog::{DialogExt, FilePath};
 
 use crate::ipc::{AppError, ErrorKind};
 
@@ -22,12 +22,25 @@ pub fn open_main<R: Runtime>(app: &App<R>) -> tauri::Result<()> {
 /// The system's folder picker; `None` when nothing was picked.
 pub async fn pick_folder<R: Runtime>(app: AppHandle<R>) -> Result<Option<PathBuf>, AppError> {
     let pick = move || app.dialog().file().set_title("Choose a folder of notes").blocking_pick_folder();
+    pick_with(pick, ErrorKind::Folder, "the folder picker failed", "drop the folder on the window").await
+}
+
+/// The system's file picker; `None` when nothing was picked.
+pub async fn pick_file<R: Runtime>(app: AppHandle<R>) -> Result<Option<PathBuf>, AppError> {
+    let pick = move || app.dialog().file().set_title("Choose the file you miss").blocking_pick_file();
+    pick_with(pick, ErrorKind::File, "the file picker failed", "ask `nuthatch why` in a terminal").await
+}
+
+async fn pick_with(
+    pick: impl FnOnce() -> Option<FilePath> + Send + 'static,
+    kind: ErrorKind,
+    failure: &str,
+    instead: &str,
+) -> Result<Option<PathBuf>, AppError> {
     let picked = tauri::async_runtime::spawn_blocking(pick).await;
-    let failed = |error: &dyn std::fmt::Display| {
-        AppError::new(ErrorKind::Folder, format!("the folder picker failed ({error}): drop the folder on the window"))
-    };
-    let Some(folder) = picked.map_err(|error| failed(&error))? else { return Ok(None) };
-    folder.into_path().map(Some).map_err(|error| failed(&error))
+    let failed = |error: &dyn std::fmt::Display| AppError::new(kind, format!("{failure} ({error}): {instead}"));
+    let Some(path) = picked.map_err(|error| failed(&error))? else { return Ok(None) };
+    path.into_path().map(Some).map_err(|error| failed(&error))
 }
 
 /// Opens a file in its default app.

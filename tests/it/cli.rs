@@ -90,7 +90,7 @@ fn people_read_lines_and_scripts_read_json() {
     assert_eq!((nothing.code, &nothing.json()["hits"]), (1, &json!([])));
 
     let status = nuthatch.run(&["status"]).out;
-    assert!(status.contains("failed") && status.contains("passages"), "{status}");
+    assert!(status.contains("26 of 26 indexed") && status.contains("passages"), "{status}");
     assert!(nuthatch.run(&["--help"]).out.contains("Exit codes"));
     assert_eq!(nuthatch.run(&["--version"]).code, 0);
 }
@@ -184,7 +184,7 @@ fn a_closed_pipe_ends_quietly() {
 #[test]
 fn two_at_once_do_not_harm_each_other() {
     let nuthatch = Nuthatch::without_models();
-    let engine = Engine::open(EngineOptions { data_dir: nuthatch.data_dir().to_owned() }).unwrap();
+    let engine = Engine::open(EngineOptions::new(nuthatch.data_dir())).unwrap();
     engine.set_embedder_missing("not wanted here".to_owned());
     engine.add_folder(&notes()).unwrap();
     let (sender, phases) = mpsc::channel();

@@ -150,7 +150,41 @@ fn a_why() {
     nuthatch.index(folder.path());
     let file = folder.path().join("coffee.md");
     let json = nuthatch.run(&["why", "--json", "grind coffee finer", file.to_str().unwrap()]).json();
-    insta::assert_snapshot!(shape(&json), @"");
+    insta::assert_snapshot!(shape(&json), @r"
+    .advice: empty
+    .candidates: number
+    .candidates_needed: null
+    .file.at: number
+    .file.path: string
+    .file.reason: null
+    .file.state: string
+    .last_shown: number
+    .looked_at: number
+    .n_passages: number
+    .n_vectors: number
+    .outcome: string
+    .passages[].bm25: number
+    .passages[].cosine: number
+    .passages[].cross: number
+    .passages[].lexical_rank: number
+    .passages[].place.kind: string
+    .passages[].place.number: number
+    .passages[].recall_rank: number
+    .passages[].score: number
+    .passages[].span[]: number
+    .passages[].text: string
+    .passages[].vector_rank: number
+    .path: string
+    .query: string
+    .rank: number
+    .roots[]: string
+    .steps[]: string
+    .threshold: null
+    .top: number
+    .words[].n_everywhere: number
+    .words[].n_in_file: number
+    .words[].word: string
+    ");
 }
 
 /// A collection whose lexical measures can be worked out by hand.

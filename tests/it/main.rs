@@ -10,6 +10,7 @@ mod engine;
 mod errors;
 mod eval;
 mod fetch;
+mod formats;
 mod manifest;
 mod support;
 mod walls;

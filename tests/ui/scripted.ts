@@ -9,6 +9,8 @@ import type {
   SearchEvent,
   Stage,
   Status,
+  WhyQuestion,
+  WhyReport,
 } from "$ui/backend/backend";
 
 export interface Asked {
@@ -23,6 +25,18 @@ export interface Asked {
   ): void;
   fail(kind: string, message: string): void;
 }
+
+/** A folder without a file. */
+export const NO_FILES = {
+  path: "",
+  files: 0,
+  indexed: 0,
+  waiting: 0,
+  skipped: 0,
+  failed: 0,
+  offline: 0,
+  away: null,
+};
 
 export class ScriptedBackend implements Backend {
   readonly searches: Asked[] = [];
@@ -97,7 +111,36 @@ export class ScriptedBackend implements Backend {
     n_chunks: 0,
     n_vectors: 0,
     size_bytes: 0,
+    reasons: [],
+    files: [],
+    problems: [],
+    indexing: { state: "ready", reason: null },
+    ...this.found,
   });
+  /** What the status says besides. */
+  found: Partial<Status> = {};
+  readonly retried: string[][] = [];
+  readonly forgotten: string[] = [];
+  /** What `why` was asked, newest last, and what it answers. */
+  readonly asked: [WhyQuestion, string][] = [];
+  answer: Omit<WhyReport, "path"> = { shown: true, steps: ["It is shown."], advice: [] };
+  picked: string | null = null;
+
+  async retry(paths: string[]): Promise<number> {
+    this.retried.push(paths);
+    return 1;
+  }
+
+  async forgetFolder(path: string): Promise<void> {
+    this.forgotten.push(path);
+  }
+
+  async why(question: WhyQuestion, path: string): Promise<WhyReport> {
+    this.asked.push([question, path]);
+    return { path, ...this.answer };
+  }
+
+  pickFile = async () => this.picked;
 
   async preview(path: string): Promise<Preview> {
     this.previewed.push(path);
@@ -158,5 +201,6 @@ export function hits(names: string, scores: number[] = []): Hit[] {
     place: null,
     lexical_rank: i + 1,
     vector_rank: null,
+    stale: false,
   }));
 }

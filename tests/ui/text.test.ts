@@ -1,6 +1,15 @@
 import { describe, expect, test } from "vitest";
 import type { Place, Range } from "$ui/backend/backend";
-import { duration, modelsText, notesText, placeText, progressText, score, shortfall } from "$ui/text/format";
+import {
+  duration,
+  folderText,
+  modelsText,
+  notesText,
+  placeText,
+  progressText,
+  score,
+  shortfall,
+} from "$ui/text/format";
 import { inlineMarks, markdownBlocks, plainBlocks } from "$ui/text/markdown";
 import { shownPath } from "$ui/text/path";
 import { codePoints, pieces } from "$ui/text/ranges";
@@ -198,13 +207,18 @@ test("the notes are counted with what was left out", () => {
     waiting: 21,
     skipped: 3,
     failed: 0,
-    offline: false,
+    offline: 1,
+    away: null,
   };
-  expect(notesText([root])).toBe("421 notes, 3 skipped");
+  expect(notesText([root])).toBe("422 notes, 3 skipped");
   expect(notesText([root, { ...root, indexed: 1200, failed: 2 }])).toBe(
-    "1,642 notes, 6 skipped, 2 unreadable",
+    "1,644 notes, 6 skipped, 2 unreadable",
   );
-  expect(notesText([{ ...root, indexed: 1, waiting: 0, skipped: 0 }])).toBe("1 note");
+  expect(notesText([{ ...root, indexed: 1, waiting: 0, skipped: 0, offline: 0 }])).toBe("1 note");
+  expect(folderText(root)).toBe("400 of 425 indexed, 21 waiting, 1 out of reach, 3 skipped");
+  expect(folderText({ ...root, files: 2, indexed: 1, waiting: 0, skipped: 0, offline: 0, failed: 1 })).toBe(
+    "1 of 2 indexed, 1 unreadable",
+  );
   expect(notesText([])).toBe("No folder yet");
 });
 

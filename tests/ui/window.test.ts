@@ -3,7 +3,7 @@ import { tick } from "svelte";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import App from "$ui/App.svelte";
 import { FakeBackend, scenarioOf } from "$ui/backend/fake";
-import { hits, ScriptedBackend } from "./scripted";
+import { hits, NO_FILES, ScriptedBackend } from "./scripted";
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -194,7 +194,7 @@ test("what fails in the panel is said in the panel, which covers the window", as
   const backend = new ScriptedBackend();
   backend.addFolder = () => Promise.reject({ kind: "is_data_dir", message: "choose another folder" });
   await open(backend);
-  await fireEvent.click(screen.getByTitle("Folders, and what was left out"));
+  await fireEvent.click(screen.getByTitle("Folders, and what is not indexed"));
   await fireEvent.click(screen.getByTestId("panel-add-folder"));
   await wait(0);
   expect(screen.getByRole("dialog").contains(screen.getByRole("alert"))).toBe(true);
@@ -340,7 +340,7 @@ test("what scores and candidates are, and are not, is said beside them", async (
 
 test("the panel lists folders, what was left out and why, and lets a folder go after asking", async () => {
   const backend = await open(new FakeBackend());
-  await fireEvent.click(screen.getByTitle("Folders, and what was left out"));
+  await fireEvent.click(screen.getByTitle("Folders, and what is not indexed"));
   await wait(0);
   const dialog = screen.getByRole("dialog");
   expect(dialog.textContent).toContain("/home/mei/Notes");
@@ -352,4 +352,100 @@ test("the panel lists folders, what was left out and why, and lets a folder go a
   await wait(0);
   expect(await backend.folders()).toHaveLength(0);
   expect(screen.getByTestId("empty-state")).toBeTruthy();
+});
+
+/** What the library panel says, opened. */
+async function openPanel(): Promise<HTMLElement> {
+  await fireEvent.click(screen.getByTitle("Folders, and what is not indexed"));
+  await wait(0);
+  return screen.getByRole("dialog");
+}
+
+test("the panel counts what is not indexed by reason, and reads the unreadable again", async () => {
+  const backend = new ScriptedBackend();
+  backend.found = {
+    roots: [{ ...NO_FILES, path: "/notes", files: 501, indexed: 423, failed: 8, skipped: 70 }],
+    reasons: [
+      { state: "skipped", reason: "left out by .gitignore: *.log", files: 70 },
+      { state: "failed", reason: "it is encrypted", files: 8 },
+    ],
+    files: [{ path: "/notes/a.pdf", state: "failed", reason: "it is encrypted", at: 0 }],
+  };
+  await open(backend);
+  const panel = await openPanel();
+  expect(panel.textContent).toContain("423 of 501 indexed, 70 skipped, 8 unreadable");
+  const reasons = [...panel.querySelectorAll("summary")].map((row) => row.textContent?.trim());
+  expect(reasons).toEqual(["Unreadable: it is encrypted 8", "Skipped: left out by .gitignore: *.log 70"]);
+  expect(panel.textContent).toContain("a.pdf");
+  expect(panel.textContent).toContain("and 7 more");
+  await fireEvent.click(screen.getByText("Read the unreadable again"));
+  await wait(0);
+  expect(backend.retried).toEqual([[]]);
+});
+
+test("a folder that is away keeps its notes until the user says otherwise", async () => {
+  const backend = new ScriptedBackend();
+  backend.found = {
+    roots: [{ ...NO_FILES, path: "/notes", files: 12, offline: 12, away: "the drive is not connected" }],
+  };
+  await open(backend);
+  const panel = await openPanel();
+  expect(panel.textContent).toContain("the drive is not connected: its notes are kept, and found");
+  await fireEvent.click(screen.getByText("Forget them"));
+  await wait(0);
+  expect(backend.forgotten).toEqual(["/notes"]);
+});
+
+test("what keeps a folder from being followed is said, with what to do", async () => {
+  const backend = new ScriptedBackend();
+  const problem = {
+    folder: "/notes",
+    message: "The system watches no more folders",
+    advice: "Raise fs.inotify.max_user_watches.",
+  };
+  backend.found = { problems: [problem] };
+  await open(backend);
+  const said = `${problem.message}. ${problem.advice}`;
+  expect(screen.getByTestId("status-line").textContent).toContain(said);
+  expect((await openPanel()).textContent).toContain(said);
+});
+
+test("a note that is missed is followed through the search, as the window asks it", async () => {
+  const backend = new ScriptedBackend();
+  backend.picked = "/notes/missed.md";
+  backend.answer = {
+    shown: false,
+    steps: ["It is indexed.", "Its rank is 130."],
+    advice: ["Raise the candidates."],
+  };
+  await open(backend);
+  await ask("tea");
+  backend.last.land("rerank", hits("ab"));
+  await tick();
+  await slide(0.4);
+  await fireEvent.click(screen.getByTestId("miss"));
+  await wait(0);
+  expect(backend.asked).toEqual([[{ query: "tea", candidates: 100, threshold: 0.4 }, "/notes/missed.md"]]);
+  const sheet = screen.getByRole("dialog");
+  expect(sheet.textContent).toContain("Why it is not shown");
+  expect(screen.getByTestId("why-steps").textContent).toBe("It is indexed.Its rank is 130.");
+  expect(screen.getByTestId("why-advice").textContent).toBe("Raise the candidates.");
+  await fireEvent.click(screen.getByLabelText("Close"));
+  await wait(0);
+  expect(screen.queryByRole("dialog")).toBeNull();
+});
+
+test("a card says at which page its passage stands, and when its file has changed since", async () => {
+  const backend = await open(new ScriptedBackend());
+  await ask("tea");
+  const [first, second] = hits("ab");
+  if (!first || !second) throw new Error("two hits");
+  backend.last.land("rerank", [
+    { ...first, place: { kind: "page", number: 3 } },
+    { ...second, stale: true },
+  ]);
+  await tick();
+  expect(
+    cards().map((card) => card.querySelector(".path")?.textContent?.replace(/\s+/g, " ").trim()),
+  ).toEqual(["notes/a.mdp. 3", "notes/b.md changed since it was read"]);
 });

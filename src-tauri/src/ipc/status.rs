@@ -21,9 +21,13 @@ pub struct Status {
     pub n_vectors: u64,
     #[specta(type = Number)]
     pub size_bytes: u64,
-    /// Failed files first, then skipped, then waiting; indexed ones are left out, and so is what exceeds 200. Empty
-    /// unless asked for.
+    /// Why the files that are not indexed are not: most files first. Complete, whatever `files` leaves out.
+    pub reasons: Vec<ReasonCount>,
+    /// Failed files first, then those out of reach, skipped, waiting; indexed ones are left out, and so is what exceeds
+    /// 200. Empty unless asked for.
     pub files: Vec<FileRow>,
+    /// What keeps folders from being followed as they should be.
+    pub problems: Vec<WatchProblem>,
     pub indexing: IndexingState,
 }
 
@@ -64,6 +68,23 @@ pub enum FileState {
     Skipped,
     Waiting,
     Indexed,
+}
+
+/// How many files are in a state other than indexed for one and the same reason.
+#[derive(Clone, Debug, PartialEq, Serialize, Type)]
+pub struct ReasonCount {
+    pub state: FileState,
+    pub reason: String,
+    #[specta(type = Number)]
+    pub files: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Type)]
+pub struct WatchProblem {
+    pub folder: String,
+    pub message: String,
+    /// What to do.
+    pub advice: String,
 }
 
 /// `missing` has a reason; searching goes on without.
@@ -109,7 +130,9 @@ impl Status {
             n_chunks: from.n_chunks,
             n_vectors: from.n_vectors,
             size_bytes: from.size_bytes,
+            reasons: from.reasons.into_iter().map(ReasonCount::from).collect(),
             files,
+            problems: from.watch.into_iter().flat_map(|watch| watch.problems).map(WatchProblem::from).collect(),
             indexing,
         }
     }
@@ -132,14 +155,31 @@ impl From<engine::RootStatus> for RootStatus {
 
 impl From<engine::FileRow> for FileRow {
     fn from(from: engine::FileRow) -> Self {
-        let state = match from.state {
-            engine::FileState::Failed => FileState::Failed,
-            engine::FileState::Offline => FileState::Offline,
-            engine::FileState::Skipped => FileState::Skipped,
-            engine::FileState::Waiting => FileState::Waiting,
-            engine::FileState::Indexed => FileState::Indexed,
-        };
-        Self { path: text(&from.path), state, reason: from.reason, at: from.at }
+        Self { path: text(&from.path), state: from.state.into(), reason: from.reason, at: from.at }
+    }
+}
+
+impl From<engine::FileState> for FileState {
+    fn from(from: engine::FileState) -> Self {
+        match from {
+            engine::FileState::Failed => Self::Failed,
+            engine::FileState::Offline => Self::Offline,
+            engine::FileState::Skipped => Self::Skipped,
+            engine::FileState::Waiting => Self::Waiting,
+            engine::FileState::Indexed => Self::Indexed,
+        }
+    }
+}
+
+impl From<engine::ReasonCount> for ReasonCount {
+    fn from(from: engine::ReasonCount) -> Self {
+        Self { state: from.state.into(), reason: from.reason, files: from.files }
+    }
+}
+
+impl From<engine::WatchProblem> for WatchProblem {
+    fn from(from: engine::WatchProblem) -> Self {
+        Self { folder: text(&from.folder), message: from.message, advice: from.advice }
     }
 }
 

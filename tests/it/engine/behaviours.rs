@@ -1,8 +1,8 @@
 //! What a watch makes of changes: one data file a behaviour (`tests/fixtures/watch`), each run twice, by passes over
 //! everything and by a watch that only hears of what happened.
 //!
-//! A step does `write`, `large` (name to megabytes), `link`, `pipe`, `remove` and `rename` in the order remove, rename,
-//! write unless it renames what it wrote, and then says what has to come of it: `files` are all rows of the catalog
+//! A step does `remove`, `rename`, `write`, `then_rename`, `large` (name to megabytes), `link` and `pipe`, in this order,
+//! and then says what has to come of it: `files` are all rows of the catalog
 //! with their state and a part of the reason, `finds` the files that a word finds, `counts` the files of each watched
 //! folder, `embeds` how many passages were embedded.
 
@@ -70,6 +70,8 @@ struct Step {
     remove: Vec<String>,
     #[serde(default)]
     rename: Vec<(String, String)>,
+    #[serde(default)]
+    then_rename: Vec<(String, String)>,
     files: BTreeMap<String, String>,
     #[serde(default)]
     finds: BTreeMap<String, Vec<String>>,
@@ -84,14 +86,12 @@ impl Step {
             let path = at.join(name);
             if path.is_dir() { fs::remove_dir_all(path).unwrap() } else { fs::remove_file(path).unwrap() }
         }
-        let (written, moved): (Vec<_>, Vec<_>) =
-            self.rename.iter().partition(|(from, _)| self.write.contains_key(from));
-        moved.into_iter().for_each(|names| rename(at, names));
+        self.rename.iter().for_each(|names| rename(at, names));
         for (name, text) in &self.write {
             fs::create_dir_all(at.join(name).parent().unwrap()).unwrap();
             fs::write(at.join(name), text).unwrap();
         }
-        written.into_iter().for_each(|names| rename(at, names));
+        self.then_rename.iter().for_each(|names| rename(at, names));
         for (name, megabytes) in &self.large {
             fs::File::create(at.join(name)).unwrap().set_len((megabytes << 20) + 1).unwrap();
         }

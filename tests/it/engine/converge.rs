@@ -154,7 +154,8 @@ static PASSES: AtomicUsize = AtomicUsize::new(0);
 #[allow(clippy::print_stdout, reason = "the counts are what is asked for")]
 fn any_order_of_changes_ends_in_what_is_on_disk() {
     proptest!(cases(), |(steps in prop::collection::vec(step(), STEPS_A_CASE))| {
-        let bench = Bench::with_embedder(Arc::new(BagOfWords::new("bag-of-words@1")));
+        let bench = Bench::in_memory();
+        bench.engine.set_embedder(Arc::new(BagOfWords::new("bag-of-words@1")));
         let mut disk = Disk::default();
         for step in steps.iter().chain([&Step::Look]) {
             happen(&mut disk, bench.notes.path(), step);
@@ -177,7 +178,8 @@ fn any_order_of_changes_ends_in_what_is_on_disk() {
 fn events_alone_end_in_what_is_on_disk() {
     let n = AtomicUsize::new(0);
     proptest!(cases(), |(steps in prop::collection::vec(step(), STEPS_A_CASE))| {
-        let bench = Bench::with_embedder(Arc::new(BagOfWords::new("bag-of-words@1")));
+        let bench = Bench::in_memory();
+        bench.engine.set_embedder(Arc::new(BagOfWords::new("bag-of-words@1")));
         let (sender, done) = channel();
         let watch = bench.engine.watch(Box::new(move |progress| {
             if progress.phase == Phase::Done {

@@ -56,7 +56,7 @@ fn a_broken_embedder_leaves_the_words() {
 #[test]
 fn nothing_indexed_yet_is_said() {
     let data = tempfile::tempdir().unwrap();
-    let engine = Engine::open(EngineOptions { data_dir: data.path().to_owned() }).unwrap();
+    let engine = Engine::open(EngineOptions::new(data.path())).unwrap();
     let search = |query: &str| engine.search(&SearchRequest::new(query), &Cancel::new(), &mut |_, _| {});
     assert!(matches!(search("heron"), Err(EngineError::NoIndex { .. })));
     assert!(matches!(search("  "), Err(EngineError::EmptyQuery)));

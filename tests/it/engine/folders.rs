@@ -49,7 +49,7 @@ fn a_removed_folder_is_not_searched_any_more() {
 fn folders_outlive_the_process_and_are_listed_once() {
     let bench = Bench::new();
     bench.engine.add_folder(bench.notes.path()).unwrap();
-    let again = Engine::open(EngineOptions { data_dir: bench.data.path().to_owned() }).unwrap();
+    let again = Engine::open(EngineOptions::new(bench.data.path())).unwrap();
     assert_eq!(again.settings().folders, [bench.notes.path().canonicalize().unwrap()]);
     assert!(matches!(again.add_folder(bench.data.path()), Err(FolderError::IsDataDir { .. })));
     assert!(matches!(again.add_folder(&bench.path("gone")), Err(FolderError::NotFound { .. })));

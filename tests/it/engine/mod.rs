@@ -19,7 +19,7 @@ use nuthatch_engine::{
 };
 use tempfile::TempDir;
 
-use crate::support::{BagOfWords, WordShare};
+use crate::support::{BagOfWords, WordShare, worker};
 
 /// An engine that watches one folder of its own.
 struct Bench {
@@ -31,12 +31,24 @@ struct Bench {
 impl Bench {
     /// Without models.
     fn new() -> Self {
-        let (notes, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let engine = Engine::open(EngineOptions { data_dir: data.path().to_owned() }).unwrap();
+        Self::at(tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap())
+    }
+
+    fn at(notes: TempDir, data: TempDir) -> Self {
+        let engine = Engine::open(EngineOptions { worker: Some(worker()), ..EngineOptions::new(data.path()) }).unwrap();
         // As short as may be: tests write whole files.
         engine.update_settings(|settings| settings.settle_ms = 20).unwrap();
         engine.add_folder(notes.path()).unwrap();
         Self { notes, data, engine }
+    }
+
+    /// Without models, in memory where the system has such a folder: each commit waits for the disk otherwise.
+    fn in_memory() -> Self {
+        let folder = || {
+            let memory = Path::new("/dev/shm");
+            if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
+        };
+        Self::at(folder(), folder())
     }
 
     fn with_models() -> Self {

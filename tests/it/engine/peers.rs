@@ -18,7 +18,7 @@ fn nothing_is_embedded_again_at_the_next_start() {
     }
     bench.index();
     let n = embedder.n_embedded.load(Ordering::Relaxed);
-    let again = Engine::open(EngineOptions { data_dir: bench.data.path().to_owned() }).unwrap();
+    let again = Engine::open(EngineOptions::new(bench.data.path())).unwrap();
     again.set_embedder(embedder.clone());
     let report = again.index(&mut |_| {}, &nuthatch_engine::Cancel::new()).unwrap();
     assert_eq!((report.files_unchanged, report.chunks_embedded), (20, 0));

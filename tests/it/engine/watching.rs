@@ -143,7 +143,7 @@ fn polling_follows_where_events_do_not() {
 fn another_process_sees_that_somebody_watches() {
     let bench = Bench::with_models();
     bench.write("a.md", "# A\n\nA heron.");
-    let other = Engine::open(EngineOptions { data_dir: bench.data.path().to_owned() }).unwrap();
+    let other = Engine::open(EngineOptions::new(bench.data.path())).unwrap();
     assert_eq!(other.status(false).unwrap().watch, None);
     let (watch, done) = watch(&bench);
     done.recv().unwrap();

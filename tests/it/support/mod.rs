@@ -6,6 +6,8 @@ mod fakes;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use nuthatch_engine::extract::worker::{WORKER_ARGUMENT, WorkerCommand};
+
 pub use command::Nuthatch;
 pub use fakes::{BagOfWords, WordShare};
 
@@ -17,6 +19,12 @@ pub fn root() -> PathBuf {
 /// The sample notes, English and Chinese.
 pub fn notes() -> PathBuf {
     root().join("tests/fixtures/notes")
+}
+
+/// The `nuthatch` command as the process that reads risky formats.
+pub fn worker() -> WorkerCommand {
+    let program = env!("CARGO_BIN_EXE_nuthatch-under-test").into();
+    WorkerCommand { program, args: vec![WORKER_ARGUMENT.into()] }
 }
 
 /// Writes files given by name and content into `folder`.

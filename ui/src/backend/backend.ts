@@ -24,6 +24,8 @@ export interface Hit {
   recall_rank: number;
   lexical_rank: number | null;
   vector_rank: number | null;
+  /** The file has changed since it was read. */
+  stale: boolean;
 }
 
 /** Numbers count from 1; `cells` as spreadsheets write them (`B2:D9`); `seconds` from the start of the film. */
@@ -83,7 +85,7 @@ export type SearchEvent =
   | { kind: "results"; query_id: number; stage: Stage; results: SearchResults; done: boolean }
   | { kind: "failed"; query_id: number; error: AppError };
 
-export type FileState = "indexed" | "waiting" | "skipped" | "failed";
+export type FileState = "indexed" | "waiting" | "skipped" | "failed" | "offline";
 
 export interface FileRow {
   path: string;
@@ -95,14 +97,31 @@ export interface FileRow {
 
 export interface RootStatus {
   path: string;
+  /** The sum of the others. */
   files: number;
   indexed: number;
-  /** Found by words; vectors still to come. */
+  /** Not read yet, or found by words while their vectors are still to come. */
   waiting: number;
   skipped: number;
   failed: number;
-  /** The folder is not there now; its notes are kept. */
-  offline: boolean;
+  /** Out of reach; their notes are kept. */
+  offline: number;
+  /** Why the folder itself is not there now. */
+  away: string | null;
+}
+
+/** How many files are in a state other than indexed for one and the same reason. */
+export interface ReasonCount {
+  state: FileState;
+  reason: string;
+  files: number;
+}
+
+/** Something that keeps a folder from being followed as it should be. */
+export interface WatchProblem {
+  folder: string;
+  message: string;
+  advice: string;
 }
 
 export interface Status {
@@ -112,10 +131,30 @@ export interface Status {
   n_chunks: number;
   n_vectors: number;
   size_bytes: number;
-  /** Unless asked for, empty or absent. */
-  files?: FileRow[];
+  /** Complete, most files first. */
+  reasons: ReasonCount[];
+  /** Those that are not indexed, the worst first, up to a limit; empty unless asked for. */
+  files: FileRow[];
+  problems: WatchProblem[];
   /** Whether the folders are being followed, and why not. */
-  indexing?: { state: "loading" | "ready" | "missing"; reason: string | null };
+  indexing: { state: "loading" | "ready" | "missing"; reason: string | null };
+}
+
+/** The search that is asked about. */
+export interface WhyQuestion {
+  query: string;
+  candidates: number;
+  /** In 0..=1. */
+  threshold: number | null;
+}
+
+/** A file followed through the pipeline, in plain words. */
+export interface WhyReport {
+  path: string;
+  shown: boolean;
+  steps: string[];
+  /** What to change; empty where nothing needs to be. */
+  advice: string[];
 }
 
 export type Phase = "scanning" | "text" | "vectors" | "done";
@@ -188,6 +227,13 @@ export interface Backend {
 
   /** `withFiles` adds a row a file. */
   status(withFiles: boolean): Promise<Status>;
+  /** Reads failed files again: those at `paths` and below, all for none. Resolves to how many there are. */
+  retry(paths: string[]): Promise<number>;
+  /** Gives up the notes of a watched folder that is away; it stays watched. */
+  forgetFolder(path: string): Promise<void>;
+  why(question: WhyQuestion, path: string): Promise<WhyReport>;
+  /** Opens the system's file picker; null when the user changed their mind. */
+  pickFile(): Promise<string | null>;
   preview(path: string, span: Range, query: string): Promise<Preview>;
   /** In the system's default app. */
   openFile(path: string): Promise<void>;

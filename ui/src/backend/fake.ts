@@ -5,6 +5,8 @@
 import type {
   Backend,
   Degraded,
+  FileRow,
+  FileState,
   FolderDrag,
   IndexProgress,
   ModelState,
@@ -16,6 +18,8 @@ import type {
   Stage,
   Status,
   Unlisten,
+  WhyQuestion,
+  WhyReport,
 } from "./backend";
 import { bestHits, highlights, pointsBefore, titleOf } from "./fake_ranking";
 import { FAKE_NOTES, FAKE_ROOT, type FakeNote } from "./fake_notes";
@@ -114,45 +118,71 @@ export class FakeBackend implements Backend {
 
   async status(withFiles: boolean): Promise<Status> {
     const waiting = this.#scenario.progress ? 214 : 0;
+    const away = (path: string) => (path.includes("Stick") ? "the drive is not connected" : null);
     const roots = this.#folders.map((path, i) => ({
       path,
       files: i === 0 ? 425 : 12,
-      indexed: i === 0 ? 421 - waiting : 12,
+      indexed: i === 0 ? 421 - waiting : away(path) ? 0 : 12,
       waiting: i === 0 ? waiting : 0,
       skipped: i === 0 ? 3 : 0,
       failed: i === 0 ? 1 : 0,
-      offline: path.includes("Stick"),
+      offline: i > 0 && away(path) ? 12 : 0,
+      away: away(path),
     }));
     const at = Date.UTC(2026, 10, 20) / 1000;
+    const row = (name: string, state: FileState, reason: string): FileRow => ({
+      path: `${FAKE_ROOT}/${name}`,
+      state,
+      reason,
+      at,
+    });
     const files = [
-      {
-        path: `${FAKE_ROOT}/money/tax 2024.pdf`,
-        state: "failed" as const,
-        reason: "the file is damaged: no page table",
-        at,
-      },
-      {
-        path: `${FAKE_ROOT}/inbox/scan-0031.png`,
-        state: "skipped" as const,
-        reason: "no reader for .png files",
-        at,
-      },
-      {
-        path: `${FAKE_ROOT}/inbox/scan-0032.png`,
-        state: "skipped" as const,
-        reason: "no reader for .png files",
-        at,
-      },
-      { path: `${FAKE_ROOT}/archive/mail.mbox`, state: "skipped" as const, reason: "larger than 20 MB", at },
+      row("money/tax 2024.pdf", "failed", "the file is damaged: no page table"),
+      row("inbox/scan-0031.png", "skipped", "no reader for .png files"),
+      row("inbox/scan-0032.png", "skipped", "no reader for .png files"),
+      row("archive/mail.mbox", "skipped", "larger than 20 MB"),
     ];
+    const isWatching = this.#folders.length > 0;
+    const reasons = [...new Set(files.map((file) => file.reason ?? ""))].map((reason) => {
+      const rows = files.filter((file) => file.reason === reason);
+      return { state: rows[0]?.state ?? "failed", reason, files: rows.length };
+    });
     return {
       roots,
       generation: 7,
       n_chunks: 8012,
       n_vectors: waiting > 0 ? 3120 : 8012,
       size_bytes: 24_300_000,
-      ...(withFiles && this.#folders.length > 0 ? { files } : {}),
+      reasons: isWatching ? reasons : [],
+      files: withFiles && isWatching ? files : [],
+      problems: [],
+      indexing: { state: "ready", reason: null },
     };
+  }
+
+  async retry(): Promise<number> {
+    return 1;
+  }
+
+  async forgetFolder(path: string): Promise<void> {
+    await this.removeFolder(path);
+  }
+
+  async why({ query, candidates }: WhyQuestion, path: string): Promise<WhyReport> {
+    const shown = bestHits(this.#scenario.notes, query, "rerank").some((hit) => hit.path === path);
+    const asked = `It lies in the watched folder ${FAKE_ROOT} and is indexed.`;
+    return shown
+      ? { path, shown, steps: [asked, "It is shown."], advice: [] }
+      : {
+          path,
+          shown,
+          steps: [asked, `It is not among the ${candidates} candidates.`],
+          advice: ["Raise the number of candidates."],
+        };
+  }
+
+  async pickFile(): Promise<string | null> {
+    return this.#scenario.notes[0]?.path ?? null;
   }
 
   async preview(path: string, span: Range, query: string): Promise<Preview> {

@@ -45,6 +45,7 @@ export function bestHits(notes: readonly FakeNote[], query: string, stage: Stage
           place: null,
           lexical_rank: lexical > 0 ? i + 1 : null,
           vector_rank: meaning > 0 ? i + 1 : null,
+          stale: false,
         };
       })
   );

@@ -18,6 +18,12 @@ export const tauriBackend: Backend = {
   },
 
   status: commands.status,
+  retry: commands.retry,
+  async forgetFolder(path) {
+    await commands.forgetFolder(path);
+  },
+  why: commands.why,
+  pickFile: commands.pickFile,
   preview: commands.preview,
   async openFile(path) {
     await commands.openFile(path);

@@ -82,6 +82,18 @@ export class Library {
     await this.reload();
   }
 
+  /** Reads failed files again: those named, or all. */
+  async retry(paths: readonly string[] = []): Promise<void> {
+    await this.#attempt(() => this.#backend.retry([...paths]));
+    await this.reload();
+  }
+
+  /** Gives up the notes of a folder that is away. */
+  async forget(path: string): Promise<void> {
+    await this.#attempt(() => this.#backend.forgetFolder(path));
+    await this.reload();
+  }
+
   async openFile(path: string): Promise<void> {
     await this.#attempt(() => this.#backend.openFile(path));
   }

@@ -45,17 +45,29 @@ export function size(bytes: number): string {
 export function notesText(roots: readonly RootStatus[]): string {
   if (roots.length === 0) return "No folder yet";
   const sum = (of: (root: RootStatus) => number) => roots.reduce((total, root) => total + of(root), 0);
-  const parts = [
-    counted(
-      sum((root) => root.indexed + root.waiting),
-      "note",
+  const found = sum((root) => root.indexed + root.waiting + root.offline);
+  return [
+    counted(found, "note"),
+    ...restText(
+      sum((root) => root.skipped),
+      sum((root) => root.failed),
     ),
-  ];
-  const skipped = sum((root) => root.skipped);
-  const failed = sum((root) => root.failed);
+  ].join(", ");
+}
+
+/** `421 of 425 indexed, 3 skipped, 1 unreadable`. */
+export function folderText({ files, indexed, waiting, skipped, failed, offline }: RootStatus): string {
+  const parts = [`${count(indexed)} of ${count(files)} indexed`];
+  if (waiting > 0) parts.push(`${count(waiting)} waiting`);
+  if (offline > 0) parts.push(`${count(offline)} out of reach`);
+  return [...parts, ...restText(skipped, failed)].join(", ");
+}
+
+function restText(skipped: number, failed: number): string[] {
+  const parts = [];
   if (skipped > 0) parts.push(`${count(skipped)} skipped`);
   if (failed > 0) parts.push(`${count(failed)} unreadable`);
-  return parts.join(", ");
+  return parts;
 }
 
 /** What the engine is doing with the notes now; null when it rests. */

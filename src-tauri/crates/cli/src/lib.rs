@@ -27,6 +27,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 use nuthatch_engine::Cancel;
+use nuthatch_engine::extract::worker;
 
 pub use crate::args::{Cli, Command};
 use crate::failure::Failure;
@@ -35,6 +36,10 @@ use crate::session::Session;
 
 /// The whole program: arguments from the command line, the process's own streams, Ctrl-C.
 pub fn main() -> ExitCode {
+    // Before anything else of ours: this process may be there to read one file after another.
+    if worker::is_worker() {
+        return worker::serve();
+    }
     let cancel = Cancel::new();
     interrupt(cancel.clone());
     let code = Io::with_process_streams(cancel, |io| run(std::env::args_os(), io));

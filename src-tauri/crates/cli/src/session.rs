@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use directories::ProjectDirs;
+use nuthatch_engine::extract::worker::WorkerCommand;
 use nuthatch_engine::{Cancel, Engine, EngineOptions};
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
@@ -37,7 +38,9 @@ impl<'run, 'io> Session<'run, 'io> {
     }
 
     pub(crate) fn engine(&self) -> Result<Engine, Failure> {
-        Ok(Engine::open(EngineOptions { data_dir: self.data_dir.clone() })?)
+        // Without one, risky formats fail with a reason.
+        let worker = WorkerCommand::own().ok();
+        Ok(Engine::open(EngineOptions { worker, ..EngineOptions::new(&self.data_dir) })?)
     }
 
     pub(crate) fn cancel(&self) -> Cancel {

@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use crate::blend;
 use crate::catalog::Ledger;
+use crate::extract::worker::{Urgency, WorkerCommand, WorkerLimits, Workers};
 use crate::hits::Wall;
 use crate::index::{Damage, Generation, Generations, Snapshot};
 use crate::indexer::Session;
@@ -34,6 +35,16 @@ pub(crate) use indexing::Scope;
 pub struct EngineOptions {
     /// Holds `settings.toml` and `index/`. Made if absent.
     pub data_dir: PathBuf,
+    /// How a process is started that reads risky formats; without one such files fail with that reason.
+    pub worker: Option<WorkerCommand>,
+    pub worker_limits: WorkerLimits,
+}
+
+impl EngineOptions {
+    /// Nothing but a data folder: risky formats are not read.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self { data_dir: data_dir.into(), worker: None, worker_limits: WorkerLimits::default() }
+    }
 }
 
 /// Where an indexing run stands.
@@ -112,6 +123,7 @@ struct Inner {
     neighbour: Neighbour,
     /// Whether a thread checks the index now.
     checking: AtomicBool,
+    workers: Workers,
     /// Wakes a running watch: folders or models have changed.
     wake: Mutex<Vec<Sender<Wake>>>,
     /// The catalog of a running watch, which knows the disk without looking.
@@ -135,6 +147,8 @@ pub(crate) struct Asked {
     /// There is an embedder, be its vectors those of this index or not.
     has_embedder: bool,
     embedder_fits: bool,
+    /// Whether the index is one of vectors, or of words alone.
+    pub has_vectors: bool,
     /// Why there is no bi-encoder, if there is none.
     pub no_embedder: String,
     pub no_reranker: String,
@@ -181,6 +195,7 @@ impl Engine {
                 settings_damage: Mutex::new(settings_damage),
                 neighbour: Neighbour::default(),
                 checking: AtomicBool::new(false),
+                workers: Workers::new(options.worker, options.worker_limits),
                 wake: Mutex::new(Vec::new()),
                 live: Mutex::new(None),
                 wishes: Mutex::new(Wishes::default()),
@@ -190,6 +205,11 @@ impl Engine {
 
     pub fn data_dir(&self) -> &Path {
         &self.inner.data_dir
+    }
+
+    /// Reads files as indexing does.
+    pub fn workers(&self) -> &Workers {
+        &self.inner.workers
     }
 
     pub fn settings(&self) -> Settings {
@@ -425,8 +445,9 @@ impl Engine {
             (slot.ready(), slot.why_missing())
         };
         let has_embedder = embedder.is_some();
+        let has_vectors = generation.embedder().is_some();
         let models = Models { embedder: embedder.filter(|_| embedder_fits), reranker };
-        Ok(Some(Asked { snapshot, models, has_embedder, embedder_fits, no_embedder, no_reranker }))
+        Ok(Some(Asked { snapshot, models, has_embedder, embedder_fits, has_vectors, no_embedder, no_reranker }))
     }
 
     /// Why a file is shown for a question, or is not: follows it through the pipeline as a search would go.
@@ -472,8 +493,12 @@ impl Engine {
         }
         let bytes =
             std::fs::read(&real).map_err(|source| EngineError::Io { action: "read", path: real.clone(), source })?;
-        crate::preview::preview(&real, &bytes, span, query)
-            .map_err(|e| EngineError::BadInput { path: real, message: e.to_string() })
+        let document = self
+            .inner
+            .workers
+            .extract(&real, &bytes, Urgency::Urgent, &Cancel::new())
+            .map_err(|e| EngineError::BadInput { path: real.clone(), message: e.to_string() })?;
+        Ok(crate::preview::preview(&real, document, span, query))
     }
 }
 

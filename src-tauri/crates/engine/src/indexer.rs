@@ -15,6 +15,7 @@ pub(crate) use session::Session;
 
 use crate::catalog::Ledger;
 use crate::engine::{IndexProgress, Phase};
+use crate::extract::worker::Workers;
 use crate::neighbour::{Limits, Neighbour};
 use crate::scan::{Look, under};
 use crate::{Cancel, Embedder, EngineError};
@@ -39,6 +40,7 @@ pub(crate) struct Indexer<'a> {
     pub settle: Duration,
     pub neighbour: &'a Neighbour,
     pub limits: Limits,
+    pub workers: &'a Workers,
     pub cancel: &'a Cancel,
     pub progress: &'a mut dyn FnMut(&IndexProgress),
 }
@@ -49,13 +51,18 @@ impl Indexer<'_> {
     pub(crate) fn take(&mut self, look: Look, first: bool) -> Result<(), EngineError> {
         // The catalog knows what is published: a file written and deleted since must not be forgotten.
         self.session.commit()?;
+        let scopes = look.scopes.clone();
         let taken = self.session.ledger().take(look);
+        self.session.wait_only_for(&taken.changed, scopes.as_deref());
         let report = &mut self.session.report;
         report.files_removed += taken.gone.len();
-        report.files_skipped += taken.n_skipped;
-        report.files_failed += taken.n_unreadable;
-        report.files_unchanged += taken.n_unchanged;
-        report.files_seen += taken.n_skipped + taken.n_unreadable + taken.n_unchanged + taken.changed.len();
+        if !first {
+            // A look at single files sees what has been counted.
+            report.files_skipped += taken.n_skipped;
+            report.files_failed += taken.n_unreadable;
+            report.files_unchanged += taken.n_unchanged;
+            report.files_seen += taken.n_skipped + taken.n_unreadable + taken.n_unchanged + taken.changed.len();
+        }
         if !taken.gone.is_empty() {
             self.session.keep_vectors()?;
         }

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use tantivy::collector::DocSetCollector;
 use tantivy::query::AllQuery;
 
-use crate::EngineError;
-use crate::extract::{BlockKind, extract};
+use crate::extract::BlockKind;
+use crate::extract::worker::{Urgency, Workers};
 use crate::index::vectors::Quantized;
 use crate::index::{Generations, Passage, Snapshot, text_hash};
+use crate::{Cancel, EngineError};
 
 /// One indexed file.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,7 +35,7 @@ impl IndexedNotes {
     ///
     /// # Errors
     /// [`EngineError::NoIndex`] where nothing was indexed yet.
-    pub fn open(data_dir: &Path, folders: &[PathBuf]) -> Result<Self, EngineError> {
+    pub fn open(data_dir: &Path, folders: &[PathBuf], workers: &Workers) -> Result<Self, EngineError> {
         let Some(generation) = Generations::new(data_dir).current()? else {
             return Err(EngineError::NoIndex { path: data_dir.to_owned() });
         };
@@ -54,7 +55,7 @@ impl IndexedNotes {
             .map(|(path, mut passages)| {
                 passages.sort_by_key(|passage| passage.chunk.ordinal);
                 let title = passages.first().map(|passage| passage.title.clone()).unwrap_or_default();
-                Note { headings: headings(&path), path, title, passages }
+                Note { headings: headings(&path, workers), path, title, passages }
             })
             .collect();
         Ok(Self { snapshot, embedder: generation.embedder().map(str::to_owned), notes })
@@ -74,8 +75,9 @@ impl IndexedNotes {
 }
 
 /// A passage names the headings above it, not those inside: the file has to be looked at again.
-fn headings(path: &Path) -> Vec<String> {
-    let document = std::fs::read(path).ok().and_then(|bytes| extract(path, &bytes).ok());
+fn headings(path: &Path, workers: &Workers) -> Vec<String> {
+    let read = |bytes: Vec<u8>| workers.extract(path, &bytes, Urgency::Background, &Cancel::new()).ok();
+    let document = std::fs::read(path).ok().and_then(read);
     let blocks = document.map(|document| document.blocks).unwrap_or_default();
     let headings = blocks.into_iter().filter(|block| matches!(block.kind, BlockKind::Heading { .. }));
     headings.map(|heading| heading.text).collect()

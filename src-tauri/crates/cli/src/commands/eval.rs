@@ -137,7 +137,7 @@ fn test_set(
         }
         return Ok((set, None, None));
     }
-    let notes = IndexedNotes::open(session.data_dir(), &engine.settings().folders)?;
+    let notes = IndexedNotes::open(session.data_dir(), &engine.settings().folders, engine.workers())?;
     let limit = args.limit_queries.map_or(known_item::LIMIT, |limit| limit as usize);
     let built = known_item::build(&notes, session.data_dir(), limit, args.seed);
     let (set, about) = built.map_err(|error| failed(error.to_string()))?;

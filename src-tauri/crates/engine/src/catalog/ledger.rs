@@ -15,6 +15,8 @@ pub(crate) struct Ledger {
     pub entries: BTreeMap<PathBuf, Seen>,
     pub away: Vec<Away>,
     pub places: Places,
+    /// Whether the index is one of vectors, or of words alone.
+    pub has_vectors: bool,
 }
 
 /// What a look changed.

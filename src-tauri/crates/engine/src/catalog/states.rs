@@ -13,6 +13,8 @@ pub(crate) struct Disk<'a> {
     pub entries: &'a BTreeMap<PathBuf, Seen>,
     pub away: &'a [Away],
     pub places: &'a Places,
+    /// Whether the index is one of vectors: in one of words alone nothing waits for them.
+    pub has_vectors: bool,
 }
 
 /// Every file under a root, in exactly one state, in the order of paths. A file under two nested roots counts in both,
@@ -27,7 +29,7 @@ pub(crate) fn states(
         .entries
         .iter()
         .filter(|(path, _)| is_watched(path))
-        .map(|(path, seen)| state(path, seen, rows.get(path)))
+        .map(|(path, seen)| state(path, seen, rows.get(path), disk.has_vectors))
         .collect();
     // What is out of reach is kept, and still found.
     files.extend(
@@ -40,13 +42,13 @@ pub(crate) fn states(
     (roots, files)
 }
 
-fn state(path: &Path, seen: &Seen, row: Option<&Row>) -> FileRow {
+fn state(path: &Path, seen: &Seen, row: Option<&Row>, has_vectors: bool) -> FileRow {
     let file =
         |state, reason: String| FileRow { path: path.to_owned(), state, reason: Some(reason), at: seen.stamp.at() };
     match (&seen.verdict, row) {
         (Verdict::Skip(reason), _) => file(FileState::Skipped, reason.clone()),
         (Verdict::Unreadable(reason), _) => file(FileState::Failed, reason.clone()),
-        (Verdict::Read, Some(row)) if seen.stamp.is_as_in(row) => known(row),
+        (Verdict::Read, Some(row)) if seen.stamp.is_as_in(row) => known(row, has_vectors),
         (Verdict::Read, None) => file(FileState::Waiting, "not read yet".to_owned()),
         // What was read before is only given up for something newer.
         (Verdict::Read, Some(_)) => match File::open(path) {
@@ -56,9 +58,9 @@ fn state(path: &Path, seen: &Seen, row: Option<&Row>) -> FileRow {
     }
 }
 
-fn known(row: &Row) -> FileRow {
+fn known(row: &Row, has_vectors: bool) -> FileRow {
     let (state, reason) = match row.state {
-        RowState::Indexed if row.embedded => (FileState::Indexed, None),
+        RowState::Indexed if row.embedded || !has_vectors => (FileState::Indexed, None),
         RowState::Indexed => (FileState::Waiting, Some("found by its words; its vectors are still to come".to_owned())),
         RowState::Skipped => (FileState::Skipped, row.reason.clone()),
         RowState::Failed => (FileState::Failed, row.reason.clone()),

@@ -90,6 +90,11 @@ impl Cutter<'_> {
                 Some(_) => self.close(),
                 // What is repeated gives way to what is new.
                 None if self.open.n_repeated > 0 => self.open = Passage::default(),
+                // An outline, headings and nothing else, is cut like any text.
+                None if self.open.tokens > room / 2 => {
+                    let passage = std::mem::take(&mut self.open);
+                    self.finish(passage);
+                }
                 None => {}
             }
         }

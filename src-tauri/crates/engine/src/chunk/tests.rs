@@ -74,6 +74,16 @@ fn code_is_kept_whole_while_it_fits() {
 }
 
 #[test]
+fn an_outline_of_headings_alone_is_cut() {
+    let source: String = (0..400).map(|at| format!("# Heading number {at}\n\n")).collect();
+    let document = read("a.md", &source);
+    let found = chunks(&document, &ChunkRules::default());
+    let largest = found.iter().map(|chunk| estimate_tokens(&chunk.text)).max();
+    assert!(largest.is_some_and(|tokens| tokens <= ChunkRules::default().max_tokens), "{largest:?}");
+    check_cover(&document, &ChunkRules::default()).expect("every heading is in a passage");
+}
+
+#[test]
 fn sentences() {
     let check = |text: &str, expected: &[&str]| {
         let found: Vec<&str> = sentence::sentences(text, false).into_iter().map(|range| &text[range]).collect();

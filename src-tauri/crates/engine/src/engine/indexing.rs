@@ -129,7 +129,7 @@ impl Engine {
         progress(&IndexProgress { phase: Phase::Scanning, done: 0, total: 0, current: None });
         self.look(session, &Scope::Everything, progress, cancel, &mut |_| {})?;
         loop {
-            let due = session.due(Instant::now());
+            let due = session.take_due(Instant::now());
             if !due.is_empty() {
                 self.look(session, &Scope::Paths(&due), progress, cancel, &mut |_| {})?;
             }
@@ -191,9 +191,9 @@ impl Engine {
             }
         };
         self.note_places(session, &look);
+        let (settle, workers) = (settle(&settings), &self.inner.workers);
         let (neighbour, limits) = (&self.inner.neighbour, Limits::of(&settings));
-        let mut indexer =
-            Indexer { session, embedder: None, settle: settle(&settings), neighbour, limits, cancel, progress };
+        let mut indexer = Indexer { session, embedder: None, settle, workers, neighbour, limits, cancel, progress };
         indexer.take(look, matches!(scope, Scope::Paths(_)))?;
         for folder in &wishes.forget {
             indexer.forget(folder)?;
@@ -222,9 +222,9 @@ impl Engine {
         let puts_off = session.is_polite && neighbour.puts_off_vectors(&settings);
         let fits = embedder.as_deref().filter(|e| generation.embedder() == Some(e.id()));
         let fits = fits.filter(|_| !session.skips_vectors && !puts_off);
-        let limits = Limits::of(&settings);
-        let step = Indexer { session, embedder: fits, settle: settle(&settings), neighbour, limits, cancel, progress }
-            .step()?;
+        let (settle, workers, limits) = (settle(&settings), &self.inner.workers, Limits::of(&settings));
+        let mut indexer = Indexer { session, embedder: fits, settle, workers, neighbour, limits, cancel, progress };
+        let step = indexer.step()?;
         if step == Step::Idle && session.is_swept && !session.is_complete {
             self.inner.generations.complete(&generation)?;
             session.is_complete = true;

@@ -14,10 +14,11 @@ impl Engine {
     /// files not yet noticed count as waiting.
     pub fn status(&self, with_files: bool) -> Result<Status, EngineError> {
         let serving = self.serving()?;
+        let has_vectors = serving.as_ref().is_some_and(|generation| generation.embedder().is_some());
         let look = |snapshot: Option<&Snapshot>| {
             let n_chunks = snapshot.map(|s| s.n_passages().map_err(|e| s.failed(e))).transpose()?;
             let n_vectors = snapshot.map_or(0, |s| s.vectors().n_vectors() as u64);
-            Ok((n_chunks.unwrap_or_default(), n_vectors, self.states(&self.settings(), snapshot)?))
+            Ok((n_chunks.unwrap_or_default(), n_vectors, self.states(&self.settings(), snapshot, has_vectors)?))
         };
         let (n_chunks, n_vectors, (roots, files)) = match &serving {
             Some(serving) => serving.reading(|snapshot| look(Some(snapshot)))?,
@@ -41,18 +42,24 @@ impl Engine {
         &self,
         settings: &Settings,
         snapshot: Option<&Snapshot>,
+        has_vectors: bool,
     ) -> Result<(Vec<RootStatus>, Vec<FileRow>), EngineError> {
         let live = lock(&self.inner.live).clone();
         if let Some(ledger) = live {
             let ledger = lock(&ledger);
-            let disk = Disk { entries: &ledger.entries, away: &ledger.away, places: &ledger.places };
+            let disk = Disk {
+                entries: &ledger.entries,
+                away: &ledger.away,
+                places: &ledger.places,
+                has_vectors: ledger.has_vectors,
+            };
             return Ok(catalog::states(&settings.folders, &disk, &ledger.rows));
         }
         let rows = snapshot.map(|s| s.rows().map_err(|e| s.failed(e))).transpose()?.unwrap_or_default();
         let rows: BTreeMap<PathBuf, Row> = rows.into_iter().map(|row| (row.path.clone(), row)).collect();
         let places = Places::load(&self.inner.data_dir);
         let look = scan::everything(&Rules::new(settings, &self.inner.data_dir), &places, &rows, &mut |_| {});
-        let disk = Disk { entries: &look.entries, away: &look.away, places: &places };
+        let disk = Disk { entries: &look.entries, away: &look.away, places: &places, has_vectors };
         Ok(catalog::states(&settings.folders, &disk, &rows))
     }
 }

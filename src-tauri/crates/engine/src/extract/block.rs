@@ -144,7 +144,6 @@ pub(super) struct Rendition {
     outline: Outline,
 }
 
-#[expect(dead_code, reason = "for the formats to come")]
 impl Rendition {
     /// From here on text stands at `place`.
     pub(super) fn place(&mut self, place: Place) {

@@ -61,6 +61,25 @@ impl Document {
     }
 }
 
+impl Document {
+    /// Whether everything that is promised of the fields holds, for a document that comes from elsewhere.
+    pub(crate) fn is_sound(&self) -> bool {
+        let mut end = 0;
+        let blocks = self.blocks.iter().all(|block| {
+            let span = block.span.clone();
+            let in_order = end <= span.start && span.start < span.end;
+            end = span.end;
+            let anchors = &block.anchors;
+            in_order
+                && self.text.get(span).is_some_and(|source| !source.trim().is_empty())
+                && !block.text.trim().is_empty()
+                && anchors.is_sorted_by(|a, b| a.text <= b.text && a.source <= b.source)
+                && anchors.last().is_none_or(|last| last.text <= block.text.len() && last.source <= self.text.len())
+        });
+        blocks && !self.title.trim().is_empty() && self.places.is_sorted_by(|a, b| a.0 <= b.0)
+    }
+}
+
 /// Where in a file something stands, so that a hit opens there. Numbers count from 1.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]

@@ -4,7 +4,10 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Extractor, html, markdown, plain};
+use super::{
+    Extractor, code, csv, docx, email, epub, html, markdown, notebook, odt, org, pdf, plain, pptx, rst, rtf, sheet,
+    subtitles,
+};
 
 /// What a file is read as; its name decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -12,6 +15,22 @@ pub enum Format {
     Markdown,
     Text,
     Html,
+    /// Source code and configuration.
+    Code,
+    Csv,
+    Email,
+    Notebook,
+    Org,
+    Rst,
+    Rtf,
+    Subtitles,
+    Tsv,
+    Docx,
+    Epub,
+    Odt,
+    Pdf,
+    Pptx,
+    Spreadsheet,
 }
 
 impl Format {
@@ -21,6 +40,21 @@ impl Format {
             Format::Markdown => "markdown",
             Format::Text => "text",
             Format::Html => "html",
+            Format::Code => "code",
+            Format::Csv => "csv",
+            Format::Email => "email",
+            Format::Notebook => "notebook",
+            Format::Org => "org",
+            Format::Rst => "rst",
+            Format::Rtf => "rtf",
+            Format::Subtitles => "subtitles",
+            Format::Tsv => "tsv",
+            Format::Docx => "docx",
+            Format::Epub => "epub",
+            Format::Odt => "odt",
+            Format::Pdf => "pdf",
+            Format::Pptx => "pptx",
+            Format::Spreadsheet => "spreadsheet",
         }
     }
 
@@ -28,13 +62,25 @@ impl Format {
     pub fn is_text(self) -> bool {
         match self {
             Format::Markdown | Format::Text | Format::Html => true,
+            Format::Code | Format::Csv | Format::Org | Format::Rst | Format::Tsv => true,
+            // Text as well, but not as anyone reads it: they are written out.
+            Format::Email | Format::Notebook | Format::Rtf | Format::Subtitles => false,
+            Format::Docx | Format::Epub | Format::Odt => false,
+            Format::Pdf | Format::Pptx | Format::Spreadsheet => false,
         }
     }
 
     /// Whether a file of this format can hang its reader, blow up in it or bring it down, so that it is read in a process
     /// of its own.
     pub fn is_risky(self) -> bool {
-        !self.is_text()
+        match self {
+            Format::Markdown | Format::Text | Format::Html => false,
+            Format::Code | Format::Csv | Format::Org | Format::Rst | Format::Tsv => false,
+            // Read by code of ours that goes through them once.
+            Format::Email | Format::Notebook | Format::Rtf | Format::Subtitles => false,
+            Format::Docx | Format::Epub | Format::Odt => true,
+            Format::Pdf | Format::Pptx | Format::Spreadsheet => true,
+        }
     }
 
     pub(super) fn extractor(self) -> &'static dyn Extractor {
@@ -42,16 +88,76 @@ impl Format {
             Format::Markdown => &markdown::Markdown,
             Format::Text => &plain::Plain,
             Format::Html => &html::Html,
+            Format::Code => &code::Code,
+            Format::Csv => &csv::Csv { is_tsv: false },
+            Format::Email => &email::Email,
+            Format::Notebook => &notebook::Notebook,
+            Format::Org => &org::Org,
+            Format::Rst => &rst::Rst,
+            Format::Rtf => &rtf::Rtf,
+            Format::Subtitles => &subtitles::Subtitles,
+            Format::Tsv => &csv::Csv { is_tsv: true },
+            Format::Docx => &docx::Docx,
+            Format::Epub => &epub::Epub,
+            Format::Odt => &odt::Odt,
+            Format::Pdf => &pdf::Pdf,
+            Format::Pptx => &pptx::Pptx,
+            Format::Spreadsheet => &sheet::Spreadsheet,
         }
     }
 }
 
-/// The format a file's extension stands for, in any case of letters; `None` for one that is not read.
+/// The format a file's name stands for, in any case of letters; `None` for one that is not read.
 pub fn format_of(path: &Path) -> Option<Format> {
+    if let Some(format) = by_name(path) {
+        return Some(format);
+    }
     match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
-        "md" | "markdown" | "mdown" | "mkd" => Some(Format::Markdown),
-        "txt" | "text" | "log" => Some(Format::Text),
+        "md" | "markdown" | "mdown" | "mkd" | "mdx" | "qmd" | "rmd" => Some(Format::Markdown),
+        "txt" | "text" | "log" | "tex" | "latex" | "adoc" | "asciidoc" => Some(Format::Text),
         "html" | "htm" | "xhtml" => Some(Format::Html),
+        "csv" => Some(Format::Csv),
+        "eml" => Some(Format::Email),
+        "ipynb" => Some(Format::Notebook),
+        "org" => Some(Format::Org),
+        "rst" | "rest" => Some(Format::Rst),
+        "rtf" => Some(Format::Rtf),
+        "srt" | "vtt" | "ass" | "ssa" => Some(Format::Subtitles),
+        "tsv" | "tab" => Some(Format::Tsv),
+        "docx" | "docm" | "dotx" => Some(Format::Docx),
+        "epub" => Some(Format::Epub),
+        "odt" | "ott" => Some(Format::Odt),
+        "pdf" => Some(Format::Pdf),
+        "pptx" | "pptm" | "ppsx" => Some(Format::Pptx),
+        "xlsx" | "xlsm" | "xlsb" | "xls" | "ods" => Some(Format::Spreadsheet),
+        extension if code::EXTENSIONS.contains(&extension) => Some(Format::Code),
         _ => None,
     }
 }
+
+/// Files that everyone names alike, most of them without an extension.
+fn by_name(path: &Path) -> Option<Format> {
+    let name = path.file_name()?.to_str()?.to_ascii_lowercase();
+    if TEXT_NAMES.contains(&name.as_str()) {
+        return Some(Format::Text);
+    }
+    code::NAMES.contains(&name.as_str()).then_some(Format::Code)
+}
+
+const TEXT_NAMES: [&str; 15] = [
+    "authors",
+    "changelog",
+    "changes",
+    "contributing",
+    "contributors",
+    "copying",
+    "copyright",
+    "install",
+    "license",
+    "licence",
+    "maintainers",
+    "news",
+    "notice",
+    "readme",
+    "todo",
+];

@@ -71,6 +71,7 @@ impl Entry<'_> {
         match entry.key.as_str() {
             "title" => front.title = entry.text(),
             "date" => front.date = entry.text(),
+            "created" | "created_at" => front.date = front.date.or_else(|| entry.text()),
             "tags" | "tag" | "keywords" => front.tags.extend(entry.list().into_iter().flat_map(split_tags)),
             "aliases" | "alias" => front.aliases.extend(entry.list()),
             "description" | "summary" | "subtitle" | "abstract" | "excerpt" => {

@@ -1,5 +1,7 @@
 //! HTML as it reads: without scripts, styles and menus, in blocks.
 
+mod references;
+
 use std::ops::Range;
 
 use html5gum::{DefaultEmitter, StartTag, Token, Tokenizer};
@@ -252,21 +254,13 @@ impl Reader<'_> {
             draft.mark(&marker);
         }
         draft.span.end = span.end;
-        if self.n_pre > 0 {
-            draft.push(text, span.start);
-            return;
-        }
-        let mut at = span.start;
-        for line in text.split_inclusive('\n') {
-            if line.starts_with(char::is_whitespace) {
-                draft.soft_break();
+        let source = self.source.get(span.clone()).unwrap_or_default();
+        for (run, at) in references::runs(text, source) {
+            if self.n_pre > 0 {
+                draft.push(run, span.start + at);
+            } else {
+                push_words(draft, run, span.start + at);
             }
-            let words: Vec<&str> = line.split_whitespace().collect();
-            draft.push(&words.join(" "), at + line.len() - line.trim_start().len());
-            if line.ends_with(char::is_whitespace) {
-                draft.soft_break();
-            }
-            at += line.len();
         }
     }
 
@@ -294,6 +288,34 @@ impl Reader<'_> {
 
     fn flush(&mut self) {
         self.blocks.extend(self.draft.take().and_then(|draft| draft.finish(self.source, self.outline)));
+    }
+}
+
+/// Adds running text, in which white space is a space.
+fn push_words(draft: &mut Draft, text: &str, at: usize) {
+    let mut at = at;
+    for line in text.split_inclusive('\n') {
+        if line.starts_with(char::is_whitespace) {
+            draft.soft_break();
+        }
+        let mut words = 0..0;
+        // Words that single spaces set apart stand in the source as they read.
+        for word in line.split_whitespace() {
+            let start = word.as_ptr() as usize - line.as_ptr() as usize;
+            if words.end > 0 && line[words.end..start] != *" " {
+                draft.push(&line[words.clone()], at + words.start);
+                draft.mark(" ");
+                words.start = start;
+            } else if words.end == 0 {
+                words.start = start;
+            }
+            words.end = start + word.len();
+        }
+        draft.push(&line[words.clone()], at + words.start);
+        if line.ends_with(char::is_whitespace) {
+            draft.soft_break();
+        }
+        at += line.len();
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{Event, LinkType, Options, Parser, Tag, TagEnd};
 
 use super::block::{Anchor, Draft, Outline, trimmed};
 use super::{Block, BlockKind, Extractor, Reading, Unreadable, frontmatter, html};
@@ -27,6 +27,12 @@ impl Extractor for Markdown {
         reading.title = front.title.or(parsed.first_h1);
         Ok(reading)
     }
+}
+
+/// Blocks and `#hashtags` of a Markdown text that is part of another file.
+pub(super) fn read(source: &str) -> (Vec<Block>, Vec<String>) {
+    let parsed = parse(source, 0);
+    (parsed.blocks, parsed.hashtags)
 }
 
 struct Parsed {
@@ -68,6 +74,16 @@ struct Reader<'a> {
     lists: Vec<Option<u64>>,
     /// Cells already read in this table row.
     n_cells: usize,
+    /// The `[[wiki link]]` being read.
+    wiki: Option<Wiki>,
+}
+
+struct Wiki {
+    target: String,
+    /// Where the target stands.
+    start: usize,
+    /// `![[...]]`
+    is_embed: bool,
 }
 
 impl Reader<'_> {
@@ -78,7 +94,18 @@ impl Reader<'_> {
             _ => {
                 let Some(draft) = &mut self.draft else { return };
                 match event {
-                    Event::Text(text) => draft.push(&text, range.start),
+                    Event::Text(text) => match &self.wiki {
+                        // `![[cup.png|300]]`: a picture's width says nothing, its name does.
+                        Some(wiki) if wiki.is_embed && text.bytes().all(|b| b.is_ascii_digit() || b == b'x') => {
+                            draft.push(&wiki.target, wiki.start);
+                        }
+                        // `[[#Heading]]` is no tag.
+                        Some(_) => {
+                            let shown = text.trim_start_matches('#');
+                            draft.push(shown, range.start + text.len() - shown.len());
+                        }
+                        None => draft.push(without_block_id(&text, &self.source[range.end..]), range.start),
+                    },
                     Event::Code(text) => {
                         let ticks = self.source[range.clone()].bytes().take_while(|b| *b == b'`').count();
                         draft.push_code(&text, range.start + ticks);
@@ -95,6 +122,7 @@ impl Reader<'_> {
 
     fn start(&mut self, tag: &Tag, range: Range<usize>) {
         self.depth += 1;
+        let start = range.start;
         if self.draft.is_none() {
             let kind = match tag {
                 Tag::Heading { level, .. } => BlockKind::Heading { level: *level as u8 },
@@ -105,6 +133,12 @@ impl Reader<'_> {
                 _ => BlockKind::Paragraph,
             };
             self.draft = Some(Draft::new(kind, range));
+        }
+        if let Tag::Link { link_type, dest_url, .. } | Tag::Image { link_type, dest_url, .. } = tag
+            && matches!(link_type, LinkType::WikiLink { .. })
+        {
+            let is_embed = matches!(tag, Tag::Image { .. });
+            self.wiki = Some(Wiki { target: dest_url.to_string(), start: start + 2 + usize::from(is_embed), is_embed });
         }
         let Some(draft) = &mut self.draft else { return };
         match tag {
@@ -146,6 +180,9 @@ impl Reader<'_> {
 
     fn end(&mut self, tag: TagEnd) {
         self.depth = self.depth.saturating_sub(1);
+        if let TagEnd::Link | TagEnd::Image = tag {
+            self.wiki = None;
+        }
         if let TagEnd::List(_) = tag {
             self.lists.pop();
         }
@@ -167,6 +204,15 @@ impl Reader<'_> {
         }
         self.blocks.extend(draft.finish(self.source, &mut self.outline));
         debug_assert!(self.blocks.last().is_none_or(|block| block.span.start >= self.body));
+    }
+}
+
+/// `^block-1` at a line's end is what links to it are made of, not text.
+fn without_block_id<'a>(text: &'a str, after: &str) -> &'a str {
+    let id = text.rsplit_once(" ^").filter(|_| after.is_empty() || after.starts_with(['\n', '\r']));
+    match id {
+        Some((before, id)) if !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') => before,
+        _ => text,
     }
 }
 

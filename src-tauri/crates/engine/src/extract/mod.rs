@@ -2,18 +2,40 @@
 //!
 //! Every format is one [`Extractor`] in a file of its own; [`Format`] says which files are its.
 
+mod archive;
 mod block;
+mod code;
+mod csv;
 mod document;
+mod docx;
+mod email;
 mod encoding;
+mod epub;
 mod format;
 mod frontmatter;
 mod html;
+mod lines;
 mod markdown;
+mod notebook;
+mod odt;
+mod office;
+mod org;
+mod pdf;
 mod plain;
+mod pptx;
+mod rst;
+mod rtf;
+mod sheet;
+mod subtitles;
 #[cfg(test)]
 mod tests;
+pub mod worker;
+mod xml;
 
 use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 pub use document::{Block, BlockKind, Document, Place};
 pub use format::{Format, format_of};
@@ -60,11 +82,10 @@ pub(crate) enum Unreadable {
     /// A text format, but the bytes are none.
     NotText(&'static str),
     /// Not what its name says, damaged, encrypted ...: what a person would want to know, without a full stop.
-    #[expect(dead_code, reason = "for the formats to come")]
     Broken(String),
 }
 
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error, Serialize, Deserialize)]
 pub enum ExtractError {
     #[error("{name} is not of a format that Nuthatch reads")]
     UnknownFormat { name: String },
@@ -72,6 +93,19 @@ pub enum ExtractError {
     NotText { name: String, reason: String },
     #[error("{name} cannot be read: {reason}")]
     Broken { name: String, reason: String },
+    #[error("{name} cannot be read: reading it took longer than {} s and was stopped", limit.as_secs_f32())]
+    TimedOut { name: String, limit: Duration },
+    #[error("{name} cannot be read: reading it needed more than {limit_mb} MB of memory and was stopped")]
+    OutOfMemory { name: String, limit_mb: u64 },
+    #[error("{name} cannot be read: what was read from it is larger than {limit_mb} MB")]
+    TooLong { name: String, limit_mb: u64 },
+    #[error("{name} cannot be read: the reader crashed on it; it may be damaged")]
+    Crashed { name: String },
+    #[error("{name} was not read: the process that reads such files could not be started ({reason})")]
+    NoWorker { name: String, reason: String },
+    /// Says nothing about the file.
+    #[error("cancelled")]
+    Cancelled,
 }
 
 /// Reads a file's content, in this process. Never panics, whatever the bytes.
@@ -85,7 +119,7 @@ pub fn extract(path: &Path, bytes: &[u8]) -> Result<Document, ExtractError> {
     let title = reading.title.map(|title| title.split_whitespace().collect::<Vec<_>>().join(" "));
     let mut document = Document {
         format,
-        title: title.filter(|title| !title.is_empty()).unwrap_or_else(|| readable_stem(path)),
+        title: title.filter(|title| !title.is_empty()).unwrap_or_else(|| name_of(path, format)),
         tags: reading.tags,
         aliases: reading.aliases,
         date: reading.date,
@@ -98,6 +132,14 @@ pub fn extract(path: &Path, bytes: &[u8]) -> Result<Document, ExtractError> {
     distinct(&mut document.tags);
     distinct(&mut document.aliases);
     Ok(document)
+}
+
+/// What a file without a title is called. Source files are known by their whole names.
+fn name_of(path: &Path, format: Format) -> String {
+    match format {
+        Format::Code => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        _ => readable_stem(path),
+    }
 }
 
 /// `deploy_to-staging.md` reads `deploy to staging`; dates keep their hyphens.

@@ -5,8 +5,10 @@ use std::io::{Error, ErrorKind, Read};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::Cancel;
 use crate::chunk::{ChunkRules, chunks};
-use crate::extract::extract;
+use crate::extract::ExtractError;
+use crate::extract::worker::{Urgency, Workers};
 use crate::index::{Passage, Row, RowState, text_hash};
 use crate::scan::Stamp;
 
@@ -23,7 +25,7 @@ pub(super) struct Prepared {
 pub(super) enum Outcome {
     /// What went wrong with its content is the row's reason.
     Ready(Prepared),
-    /// It is being written: to be looked at again once it is at rest.
+    /// It is being written, or reading it was called off: to be looked at again once it is at rest.
     Unsettled,
     Gone,
     /// Its content could not be had, whatever it is: permission, or a drive.
@@ -31,7 +33,7 @@ pub(super) enum Outcome {
 }
 
 /// Reads and cuts one file that has been at rest for `settle`.
-pub(super) fn prepare(path: &Path, settle: Duration) -> Outcome {
+pub(super) fn prepare(path: &Path, settle: Duration, workers: &Workers, cancel: &Cancel) -> Outcome {
     let (bytes, stamp) = match read(path, settle) {
         Ok(Some(read)) => read,
         Ok(None) => return Outcome::Unsettled,
@@ -42,8 +44,9 @@ pub(super) fn prepare(path: &Path, settle: Duration) -> Outcome {
         }
     };
     let mut row = row(path, stamp);
-    let document = match extract(path, &bytes) {
+    let document = match workers.extract(path, &bytes, Urgency::Background, cancel) {
         Ok(document) => document,
+        Err(ExtractError::Cancelled) => return Outcome::Unsettled,
         Err(error) => return Outcome::Ready(failed(row, error.to_string())),
     };
     let mut tags = document.tags.clone();

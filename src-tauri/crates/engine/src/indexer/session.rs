@@ -22,6 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// another, where it is copied first, say.
 const KEEP_VECTORS: Duration = Duration::from_secs(60);
 
+/// Snapshots kept for that: they hold files on disk that would be gone otherwise.
+const MAX_OLDER: usize = 8;
+
 /// A session holds the one writer of an index, so that a watch neither waits for its lock nor loses it.
 pub(crate) struct Session {
     open: Option<(Arc<Generation>, Writer)>,
@@ -34,7 +37,7 @@ pub(crate) struct Session {
     pub(super) n_read: usize,
     /// Somebody waits for what stands first in `text`.
     pub(super) is_urgent: bool,
-    /// Files that are being written, since when, and when they are to be looked at again; `None` once they have been.
+    /// Files that are being written, since when, and when they are to be looked at again; `None` while that is done.
     unsettled: BTreeMap<PathBuf, (Instant, Option<Instant>)>,
     pub(super) batch: Option<Batch>,
     pub(super) n_embedded: usize,
@@ -44,8 +47,8 @@ pub(crate) struct Session {
     pub(super) written: BTreeMap<PathBuf, Row>,
     is_dirty: bool,
     pub(super) last_commit: Instant,
-    /// The index as it was up to [`KEEP_VECTORS`] ago.
-    older: Option<(Instant, Snapshot)>,
+    /// The index as it was before files left it, up to [`KEEP_VECTORS`] ago, oldest first.
+    older: VecDeque<(Instant, Snapshot)>,
     /// Everything was looked at since the writer was opened: once all text is in, the generation can serve.
     pub(crate) is_swept: bool,
     /// All of it is done, and what it replaced is removed.
@@ -75,7 +78,7 @@ impl Session {
             written: BTreeMap::new(),
             is_dirty: false,
             last_commit: before_now(COMMIT_EVERY),
-            older: None,
+            older: VecDeque::new(),
             is_swept: false,
             is_complete: false,
             is_polite: false,
@@ -119,7 +122,10 @@ impl Session {
         let writer = generation.writer(limits)?;
         let snapshot = generation.snapshot()?;
         let rows = snapshot.rows().map_err(|e| snapshot.failed(e))?;
-        self.ledger().rows = rows.into_iter().map(|row| (row.path.clone(), row)).collect();
+        let mut ledger = self.ledger();
+        ledger.rows = rows.into_iter().map(|row| (row.path.clone(), row)).collect();
+        ledger.has_vectors = generation.embedder().is_some();
+        drop(ledger);
         self.open = Some((generation.clone(), writer));
         Ok(())
     }
@@ -134,7 +140,7 @@ impl Session {
         self.deferred.clear();
         self.written.clear();
         self.is_dirty = false;
-        self.older = None;
+        self.older.clear();
         self.is_swept = false;
         self.is_complete = false;
     }
@@ -206,7 +212,7 @@ impl Session {
     pub(super) fn wait_for(&mut self, path: PathBuf, settle: Duration) {
         let now = Instant::now();
         let next = Some(now + settle);
-        self.unsettled.entry(path).and_modify(|(_, again)| *again = next).or_insert((now, next));
+        self.unsettled.entry(path).and_modify(|(_, old)| *old = next).or_insert((now, next));
     }
 
     pub(super) fn is_settled(&mut self, path: &Path) {
@@ -218,8 +224,8 @@ impl Session {
         self.unsettled.get(path).is_some_and(|(since, _)| since.elapsed() >= PATIENCE)
     }
 
-    /// Files that were being written and are to be looked at again by now: each once, until it is found unsettled again.
-    pub(crate) fn due(&mut self, now: Instant) -> Vec<PathBuf> {
+    /// Takes the files that were being written and are to be looked at again by now.
+    pub(crate) fn take_due(&mut self, now: Instant) -> Vec<PathBuf> {
         let due = self.unsettled.iter_mut().filter(|(_, (_, next))| next.is_some_and(|next| next <= now));
         due.map(|(path, (_, next))| {
             *next = None;
@@ -233,12 +239,22 @@ impl Session {
         self.unsettled.values().filter_map(|(_, next)| *next).min()
     }
 
+    /// Waits no longer for files that were looked at (all where `scopes` is `None`) and are not to be read.
+    pub(super) fn wait_only_for(&mut self, changed: &[PathBuf], scopes: Option<&[PathBuf]>) {
+        let changed: BTreeSet<&PathBuf> = changed.iter().collect();
+        let looked_at = |path: &Path| scopes.is_none_or(|scopes| scopes.iter().any(|scope| path.starts_with(scope)));
+        self.unsettled.retain(|path, _| changed.contains(path) || !looked_at(path));
+    }
+
     /// Keeps the vectors of what is about to leave the index at hand.
     pub(super) fn keep_vectors(&mut self) -> Result<(), EngineError> {
-        if self.older.as_ref().is_none_or(|(since, _)| since.elapsed() > KEEP_VECTORS)
-            && let Some(generation) = self.generation()
-        {
-            self.older = Some((Instant::now(), generation.snapshot()?));
+        if let Some(generation) = self.generation() {
+            let snapshot = generation.snapshot()?;
+            self.older.push_back((Instant::now(), snapshot));
+        }
+        let is_old = |(since, _): &(Instant, Snapshot)| since.elapsed() > KEEP_VECTORS;
+        while self.older.len() > MAX_OLDER || self.older.front().is_some_and(is_old) {
+            self.older.pop_front();
         }
         Ok(())
     }
@@ -246,7 +262,7 @@ impl Session {
     /// Where vectors of known texts are looked up: the index now, and as it was a moment ago.
     pub(super) fn snapshots(&self) -> Result<Vec<Snapshot>, EngineError> {
         let now = self.generation().map(|generation| generation.snapshot()).transpose()?;
-        let older = self.older.as_ref().map(|(_, snapshot)| snapshot.clone());
+        let older = self.older.iter().rev().map(|(_, snapshot)| snapshot.clone());
         Ok(now.into_iter().chain(older).filter(Snapshot::has_vectors).collect())
     }
 

@@ -40,9 +40,13 @@ impl Indexer<'_> {
             .into_iter()
             .map(|path| (path.clone(), if self.session.is_overdue(&path) { Duration::ZERO } else { self.settle }))
             .collect();
-        let all = || batch.into_par_iter().map(|(path, settle)| (prepare(&path, settle), path)).map(|(o, p)| (p, o));
-        let prepared: Vec<(PathBuf, Outcome)> = self.neighbour.threads.run(self.limits.threads(), || all().collect());
-        self.session.keep_vectors()?;
+        let (workers, cancel) = (self.workers, self.cancel);
+        let read = |(path, settle): (PathBuf, Duration)| {
+            let outcome = prepare(&path, settle, workers, cancel);
+            (path, outcome)
+        };
+        let all = || batch.into_par_iter().map(read).collect::<Vec<(PathBuf, Outcome)>>();
+        let prepared = self.neighbour.threads.run(self.limits.threads(), all);
         let snapshots = self.session.snapshots()?;
         for (path, outcome) in prepared {
             self.take_text(path, outcome, &snapshots)?;
@@ -67,6 +71,7 @@ impl Indexer<'_> {
                 return Ok(());
             }
             Outcome::Gone => {
+                self.session.keep_vectors()?;
                 let mut ledger = self.session.ledger();
                 ledger.entries.remove(&path);
                 let was_known = ledger.rows.remove(&path).is_some();

@@ -109,8 +109,9 @@ impl Indexer<'_> {
         self.tell(Phase::Vectors, done, done + n_passages, rows.first().map(|row| row.path.clone()));
         self.session.n_embedded += rows.iter().map(|row| row.passages).sum::<usize>();
 
+        let (workers, cancel) = (self.workers, self.cancel);
         let read = |row: Row| {
-            let outcome = prepare(&row.path, Duration::ZERO);
+            let outcome = prepare(&row.path, Duration::ZERO, workers, cancel);
             (row, outcome)
         };
         let all = || rows.into_par_iter().map(read).collect::<Vec<(Row, Outcome)>>();

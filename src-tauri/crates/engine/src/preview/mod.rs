@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::extract::{Document, ExtractError, Format, extract};
+use crate::extract::{Document, Format};
 use crate::snippet::highlights;
 
 /// Text of a note around a passage. Offsets count Unicode code points of `text`.
@@ -30,8 +30,7 @@ const REACH_CHARS: usize = 6000;
 
 /// Shows the note around `span`, a byte range as in [`crate::chunk::Chunk::span`] (one that no longer fits the file
 /// is moved into it): HTML as it reads, everything else as it is written.
-pub fn preview(path: &Path, bytes: &[u8], span: [usize; 2], query: &str) -> Result<Preview, ExtractError> {
-    let document = extract(path, bytes)?;
+pub fn preview(path: &Path, document: Document, span: [usize; 2], query: &str) -> Preview {
     let (text, parts, hit) = match document.format {
         Format::Html => as_it_reads(&document, span),
         _ => as_written(&document, span),
@@ -40,7 +39,7 @@ pub fn preview(path: &Path, bytes: &[u8], span: [usize; 2], query: &str) -> Resu
     let points = |range: Range<usize>| text[range].chars().count();
     let start = points(shown.start..hit.start);
     let part = &text[shown.clone()];
-    Ok(Preview {
+    Preview {
         path: path.to_owned(),
         title: document.title,
         format: document.format.as_str().to_owned(),
@@ -49,7 +48,7 @@ pub fn preview(path: &Path, bytes: &[u8], span: [usize; 2], query: &str) -> Resu
         highlights: highlights(part, query),
         cut_before: !text[..shown.start].trim().is_empty(),
         cut_after: !text[shown.end..].trim().is_empty(),
-    })
+    }
 }
 
 /// A text to show, its blocks and the passage in it, in bytes.

@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::extract::extract;
 
 fn slice(text: &str, [start, end]: [usize; 2]) -> String {
     text.chars().skip(start).take(end - start).collect()
@@ -8,7 +9,8 @@ fn slice(text: &str, [start, end]: [usize; 2]) -> String {
 
 fn show(name: &str, source: &str, passage: &str, query: &str) -> Preview {
     let start = source.find(passage).expect("passage");
-    preview(Path::new(name), source.as_bytes(), [start, start + passage.len()], query).expect("readable")
+    let document = extract(Path::new(name), source.as_bytes()).expect("readable");
+    preview(Path::new(name), document, [start, start + passage.len()], query)
 }
 
 #[test]
@@ -46,7 +48,8 @@ fn long_notes_are_cut_between_blocks() {
 #[test]
 fn a_span_beyond_the_file_is_moved_into_it() {
     for span in [[7, 9], [100, 200], [1, 2], [9, 3]] {
-        let shown = preview(Path::new("a.txt"), "茶 tea".as_bytes(), span, "tea").expect("readable");
+        let document = extract(Path::new("a.txt"), "茶 tea".as_bytes()).expect("readable");
+        let shown = preview(Path::new("a.txt"), document, span, "tea");
         assert!(shown.hit[0] <= shown.hit[1] && shown.hit[1] <= 5, "{span:?}: {:?}", shown.hit);
     }
 }

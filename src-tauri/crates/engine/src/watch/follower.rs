@@ -162,7 +162,7 @@ impl Follower {
             return Ok(true);
         }
         let mut paths = self.hints.take_due(now);
-        paths.extend(session.due(now));
+        paths.extend(session.take_due(now));
         if !paths.is_empty() {
             self.look(session, &Scope::Paths(&paths))?;
             self.is_told = false;

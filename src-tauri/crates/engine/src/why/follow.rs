@@ -36,10 +36,10 @@ pub(crate) struct Place<'a> {
 impl Place<'_> {
     /// The file's row in the catalog, from a look at its path alone; for a file in a folder that is left out, the
     /// folder's row.
-    fn catalog_row(&self, row: Option<Row>) -> Option<FileRow> {
+    fn catalog_row(&self, row: Option<Row>, has_vectors: bool) -> Option<FileRow> {
         let rows: BTreeMap<PathBuf, Row> = row.into_iter().map(|row| (row.path.clone(), row)).collect();
         let look = scan::some(self.rules, self.places, &rows, &[self.path.to_owned()], &mut |_| {});
-        let disk = Disk { entries: &look.entries, away: &look.away, places: self.places };
+        let disk = Disk { entries: &look.entries, away: &look.away, places: self.places, has_vectors };
         let (_, files) = catalog::states(&self.rules.roots, &disk, &rows);
         let holds = |file: &FileRow| self.path.starts_with(&file.path);
         files.into_iter().filter(holds).max_by_key(|file| file.path.components().count())
@@ -83,7 +83,7 @@ pub(crate) fn follow(
             None => None,
         };
         let is_indexed = row.as_ref().is_some_and(|row| row.passages > 0);
-        report.file = place.catalog_row(row);
+        report.file = place.catalog_row(row, asked.is_some_and(|asked| asked.has_vectors));
         report.outcome = match (&report.file, asked) {
             (Some(file), _) if file.state == FileState::Skipped => WhyOutcome::Skipped,
             (_, Some(asked)) if is_indexed => Following { asked, request, wall, cancel }.through(&mut report)?,

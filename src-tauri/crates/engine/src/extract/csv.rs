@@ -1,0 +1,216 @@
+//! CSV and TSV (RFC 4180, and what people make of it): the delimiter is found out, quoted fields may go over lines.
+//!
+//! A row is a line `a | b | c`. Blocks are as many rows as fit a passage, and each begins with the header row, so that a
+//! number is never read without its column's name. A hit opens at its line: every editor knows lines, and a spreadsheet
+//! counts the rows of such a file as lines too, where no field goes over several.
+
+use super::block::{Draft, Outline};
+use super::plain::bom_len;
+use super::{BlockKind, Extractor, Reading, Unreadable};
+use crate::chunk::{ChunkRules, estimate_tokens};
+
+/// Reads CSV; `is_tsv`: fields are set apart by tabs.
+pub(super) struct Csv {
+    pub(super) is_tsv: bool,
+}
+
+impl Extractor for Csv {
+    fn read(&self, bytes: &[u8]) -> Result<Reading, Unreadable> {
+        let mut reading = Reading::decoded(bytes, false)?;
+        let source = reading.text.as_str();
+        let start = bom_len(source);
+        // Excel's own way to name the delimiter.
+        let first = source[start..].split('\n').next().unwrap_or_default();
+        let named = first.trim_end().strip_prefix("sep=").and_then(|rest| rest.bytes().next());
+        let start = if named.is_some() { source.len().min(start + first.len() + 1) } else { start };
+        let delimiter = match named {
+            Some(delimiter) => delimiter,
+            None if self.is_tsv => b'\t',
+            None => delimiter_of(&source[start..]),
+        };
+        let mut rows = Rows { source, delimiter, at: start };
+        let mut outline = Outline::default();
+        let mut blocks = Vec::new();
+        let Some(first) = rows.next() else { return Ok(reading) };
+        let header = if is_header(source, &first) { Some(line_of(source, &first)) } else { None };
+        // A header of many columns must leave room for rows.
+        let header = header.filter(|header| estimate_tokens(header) <= room() / 2);
+        let mut draft = Draft::new(BlockKind::Table, first.start..first.end);
+        let mut n_tokens = write(&mut draft, source, &first);
+        for row in rows {
+            let size = estimate_tokens(&line_of(source, &row));
+            if size == 0 {
+                continue;
+            }
+            if n_tokens + size > room() && !draft.text.is_empty() {
+                let next = Draft::new(BlockKind::Table, row.start..row.end);
+                blocks.extend(std::mem::replace(&mut draft, next).finish(source, &mut outline));
+                n_tokens = 0;
+                if let Some(header) = &header {
+                    draft.mark(header);
+                    draft.new_line();
+                    n_tokens = estimate_tokens(header);
+                }
+            }
+            draft.new_line();
+            n_tokens += write(&mut draft, source, &row);
+            draft.span.end = row.end;
+        }
+        blocks.extend(draft.finish(source, &mut outline));
+        reading.blocks = blocks;
+        Ok(reading)
+    }
+}
+
+/// Tokens of a block: a little less than a passage's target, which is counted over the whole and not by rows.
+fn room() -> usize {
+    ChunkRules::default().target_tokens * 9 / 10
+}
+
+struct Row {
+    start: usize,
+    end: usize,
+    fields: Vec<Field>,
+}
+
+/// Where a field stands, without its quotes.
+struct Field {
+    start: usize,
+    end: usize,
+    /// Holds doubled quotes.
+    has_quotes: bool,
+}
+
+impl Field {
+    /// What it says, on one line.
+    fn text(&self, source: &str) -> String {
+        let text = source[self.start..self.end].trim();
+        let text = if self.has_quotes { text.replace("\"\"", "\"") } else { text.to_owned() };
+        if text.contains(['\n', '\r', '\t']) { text.split_whitespace().collect::<Vec<_>>().join(" ") } else { text }
+    }
+}
+
+/// Rows from `at` on; blank lines are rows without fields.
+struct Rows<'a> {
+    source: &'a str,
+    delimiter: u8,
+    at: usize,
+}
+
+impl Iterator for Rows<'_> {
+    type Item = Row;
+
+    fn next(&mut self) -> Option<Row> {
+        let bytes = self.source.as_bytes();
+        if self.at >= bytes.len() {
+            return None;
+        }
+        let mut row = Row { start: self.at, end: self.at, fields: Vec::new() };
+        loop {
+            let field = self.field();
+            row.fields.push(field);
+            match bytes.get(self.at) {
+                Some(b) if *b == self.delimiter => self.at += 1,
+                Some(b'\r') if bytes.get(self.at + 1) == Some(&b'\n') => {
+                    self.at += 2;
+                    break;
+                }
+                Some(_) => {
+                    self.at += 1;
+                    break;
+                }
+                None => break,
+            }
+        }
+        row.end = self.at;
+        Some(row)
+    }
+}
+
+impl Rows<'_> {
+    /// Reads a field; `at` then stands at what ended it.
+    fn field(&mut self) -> Field {
+        let bytes = self.source.as_bytes();
+        let is_end = |b: &u8| *b == self.delimiter || *b == b'\n' || *b == b'\r';
+        let start = self.at;
+        if bytes.get(start) == Some(&b'"') {
+            let mut at = start + 1;
+            let mut has_quotes = false;
+            while at < bytes.len() {
+                if bytes[at] != b'"' {
+                    at += 1;
+                } else if bytes.get(at + 1) == Some(&b'"') {
+                    has_quotes = true;
+                    at += 2;
+                } else {
+                    break;
+                }
+            }
+            // A quote that closes before something else than an end was not meant as one, nor was one that never closes:
+            // it would swallow the file.
+            let closes = at < bytes.len() && bytes.get(at + 1).is_none_or(|b| is_end(b) || *b == b' ');
+            if closes && at - start <= MAX_QUOTED_BYTES {
+                let rest = bytes[at + 1..].iter().position(is_end).unwrap_or(bytes.len() - at - 1);
+                self.at = at + 1 + rest;
+                return Field { start: start + 1, end: at, has_quotes };
+            }
+        }
+        let len = bytes[start..].iter().position(is_end).unwrap_or(bytes.len() - start);
+        self.at = start + len;
+        Field { start, end: self.at, has_quotes: false }
+    }
+}
+
+/// No field holds more; so far at most is searched for the end of a quote.
+const MAX_QUOTED_BYTES: usize = 64 * 1024;
+
+/// A row as it reads.
+fn line_of(source: &str, row: &Row) -> String {
+    row.fields
+        .iter()
+        .map(|field| field.text(source))
+        .collect::<Vec<_>>()
+        .join(" | ")
+        .trim_matches([' ', '|'])
+        .to_owned()
+}
+
+/// Adds a row; returns its size in tokens.
+fn write(draft: &mut Draft, source: &str, row: &Row) -> usize {
+    let last = row.fields.iter().rposition(|field| !source[field.start..field.end].trim().is_empty());
+    let start = draft.text.len();
+    for (column, field) in row.fields.iter().take(last.map_or(0, |last| last + 1)).enumerate() {
+        if column > 0 {
+            draft.mark(" | ");
+        }
+        draft.push(&field.text(source), field.start);
+    }
+    estimate_tokens(&draft.text[start..])
+}
+
+/// Whether a first row names the columns: every field says something, none is a number.
+fn is_header(source: &str, row: &Row) -> bool {
+    let is_name = |field: &Field| {
+        let text = source[field.start..field.end].trim();
+        let is_number = text.chars().all(|c| c.is_ascii_digit() || ".,+-%/: $€¥".contains(c));
+        !is_number && text.len() <= 120
+    };
+    let n_names = row.fields.iter().filter(|field| is_name(field)).count();
+    // A last column may be without a name, and the first (numbers of rows) often is.
+    row.fields.len() > 1 && n_names + 1 >= row.fields.len() && n_names > 0
+}
+
+/// The sign that cuts most rows into the same number of fields, several of them.
+fn delimiter_of(text: &str) -> u8 {
+    let head = &text[..text.floor_char_boundary(16 * 1024)];
+    let score = |delimiter: u8| {
+        let rows = Rows { source: head, delimiter, at: 0 };
+        let counts: Vec<usize> = rows.take(50).map(|row| row.fields.len()).filter(|n| *n > 0).collect();
+        let first = counts.first().copied().unwrap_or(1);
+        let same = counts.iter().filter(|n| **n == first).count();
+        if first < 2 { (0, 0) } else { (same * 100 / counts.len().max(1), first) }
+    };
+    // Of equals the first counts: decimal commas make many fields, too.
+    let best = [b'\t', b';', b'|', b','].into_iter().rev().max_by_key(|delimiter| score(*delimiter));
+    best.filter(|best| score(*best).1 > 1).unwrap_or(b',')
+}

@@ -1,0 +1,216 @@
+//! E-mail (RFC 5322, MIME), a message a file: subject, who wrote to whom, the text. What is quoted stays, what is attached
+//! is named.
+//!
+//! Our own reader: it goes over a message once for each level of parts, and of those there is a limit, so that no nesting
+//! overflows and no boundary that never comes makes it search again and again.
+
+mod header;
+mod transfer;
+
+use std::borrow::Cow;
+
+use encoding_rs::{Encoding, GB18030, GBK, REPLACEMENT, WINDOWS_1252};
+
+use super::block::{Outline, Rendition};
+use super::{BlockKind, Extractor, Reading, Unreadable, encoding, html};
+use header::Headers;
+
+pub(super) struct Email;
+
+/// Parts in parts in forwarded messages.
+const MAX_DEPTH: usize = 20;
+
+impl Extractor for Email {
+    fn read(&self, bytes: &[u8]) -> Result<Reading, Unreadable> {
+        let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+        // Some programs write UTF-16, or put a mailbox's line before the message.
+        let decoded;
+        let bytes = if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
+            decoded = Reading::decoded(bytes, false)?.text;
+            decoded.trim_start_matches('\u{FEFF}').as_bytes()
+        } else {
+            bytes
+        };
+        let bytes = match bytes.starts_with(b"From ") {
+            true => bytes.splitn(2, |b| *b == b'\n').nth(1).unwrap_or_default(),
+            false => bytes,
+        };
+        let mut message = Message::default();
+        let (headers, body) = header::split(bytes);
+        if headers.is_empty() {
+            let text = Reading::decoded(bytes, false)?.text;
+            message.pieces = paragraphs(&text, false);
+        } else {
+            message.pieces = message.part(&headers, body, 0);
+        }
+        let mut written = Rendition::default();
+        let subject = headers.text("subject");
+        if let Some(subject) = &subject {
+            written.push(BlockKind::Heading { level: 1 }, &folded(subject));
+        }
+        written.push(BlockKind::Paragraph, &about(&headers));
+        for (kind, text) in &message.pieces {
+            written.push(*kind, text);
+        }
+        if !message.attachments.is_empty() {
+            written.push(BlockKind::Paragraph, &format!("Attachments: {}", message.attachments.join(", ")));
+        }
+        let mut reading = written.finish(subject);
+        reading.date = headers.text("date").and_then(|date| header::iso_date(&date));
+        reading.tags = headers
+            .text("keywords")
+            .map_or(Vec::new(), |words| words.split([',', ';']).map(|word| word.trim().to_owned()).collect());
+        Ok(reading)
+    }
+}
+
+/// Who wrote to whom, and when.
+fn about(headers: &Headers) -> String {
+    let names = [("From", "from"), ("To", "to"), ("Cc", "cc"), ("Date", "date")];
+    let line = |(shown, key): &(&str, &str)| headers.text(key).map(|value| format!("{shown}: {}", folded(&value)));
+    names.iter().filter_map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn folded(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Text of a message, and what it is.
+type Piece = (BlockKind, String);
+
+#[derive(Default)]
+struct Message {
+    pieces: Vec<Piece>,
+    attachments: Vec<String>,
+}
+
+impl Message {
+    /// What a part says.
+    fn part(&mut self, headers: &Headers, body: &[u8], depth: usize) -> Vec<Piece> {
+        let (kind, params) = headers.content_type();
+        if let Some(subtype) = kind.strip_prefix("multipart/")
+            && let Some(boundary) = params.get("boundary").filter(|boundary| !boundary.is_empty())
+        {
+            return self.parts(subtype, split_parts(body, boundary.as_bytes()), depth);
+        }
+        let (disposition, placed) = headers.params("content-disposition");
+        let name = placed.get("filename").or(params.get("name")).map(|name| folded(&header::decoded(name.as_bytes())));
+        let is_text = matches!(kind.as_str(), "text/plain" | "text/html" | "") || kind.starts_with("multipart/");
+        if kind == "message/rfc822" && depth < MAX_DEPTH {
+            let body = transfer::decoded(headers, body);
+            let (inner, body) = header::split(&body);
+            let mut pieces = Vec::new();
+            if let Some(subject) = inner.text("subject") {
+                pieces.push((BlockKind::Heading { level: 2 }, folded(&subject)));
+            }
+            pieces.push((BlockKind::Paragraph, about(&inner)));
+            pieces.extend(self.part(&inner, body, depth + 1));
+            return pieces;
+        }
+        if disposition == "attachment" || !is_text || name.is_some() {
+            // Pictures that a page shows in its place have names that no one gave.
+            if disposition != "inline" || !kind.starts_with("image/") {
+                self.attachments.extend(name);
+            }
+            return Vec::new();
+        }
+        let body = transfer::decoded(headers, body);
+        let text = decoded_text(&body, params.get("charset").map(String::as_str), kind == "text/html");
+        if kind == "text/html" {
+            let blocks = html::parse(&text, 0..text.len(), &mut Outline::default()).blocks;
+            return blocks.into_iter().map(|block| (block.kind, block.text)).collect();
+        }
+        paragraphs(&text, params.get("format").is_some_and(|format| format.eq_ignore_ascii_case("flowed")))
+    }
+
+    fn parts(&mut self, subtype: &str, parts: Vec<&[u8]>, depth: usize) -> Vec<Piece> {
+        if depth >= MAX_DEPTH {
+            return Vec::new();
+        }
+        let read = parts.into_iter().map(|part| {
+            let (headers, body) = header::split(part);
+            self.part(&headers, body, depth + 1)
+        });
+        if subtype != "alternative" {
+            return read.flatten().collect();
+        }
+        // The same thing several times, plain first. Some programs write "see the HTML part" there.
+        let size = |pieces: &[Piece]| pieces.iter().map(|(_, text)| text.len()).sum::<usize>();
+        read.reduce(|plain, other| if size(&other) > 2 * size(&plain) { other } else { plain }).unwrap_or_default()
+    }
+}
+
+/// The parts between lines of `--boundary`. Without such a line all of it is one part, a text.
+fn split_parts<'a>(body: &'a [u8], boundary: &[u8]) -> Vec<&'a [u8]> {
+    let mut parts = Vec::new();
+    let mut open: Option<usize> = None;
+    let mut at = 0;
+    for line in body.split_inclusive(|b| *b == b'\n') {
+        let start = at;
+        at += line.len();
+        let Some(rest) = line.strip_prefix(b"--").and_then(|rest| rest.strip_prefix(boundary)) else { continue };
+        let rest = rest.trim_ascii();
+        if !rest.is_empty() && rest != b"--" {
+            continue;
+        }
+        if let Some(from) = open.take() {
+            parts.push(&body[from..start]);
+        }
+        if rest == b"--" {
+            break;
+        }
+        open = Some(at);
+    }
+    // The end is missing: the message broke off.
+    parts.extend(open.map(|from| &body[from..]));
+    if parts.is_empty() { vec![body] } else { parts }
+}
+
+/// Decodes a part: in the encoding it names, if that fits, or else in the one it seems to be in.
+fn decoded_text<'a>(bytes: &'a [u8], charset: Option<&str>, is_html: bool) -> Cow<'a, str> {
+    let named = charset.and_then(|name| Encoding::for_label(name.trim().as_bytes())).filter(|e| *e != REPLACEMENT);
+    // Many programs say Latin-1 or ASCII and send UTF-8.
+    if named == Some(WINDOWS_1252)
+        && let Ok(text) = std::str::from_utf8(bytes)
+    {
+        return Cow::Borrowed(text);
+    }
+    if let Some(encoding) = named {
+        // What is called GB2312 is GB18030 in fact.
+        let encoding = if encoding == GBK { GB18030 } else { encoding };
+        let (text, has_errors) = encoding.decode_without_bom_handling(bytes);
+        if !has_errors {
+            return text;
+        }
+    }
+    match encoding::decode(bytes, is_html) {
+        Ok(decoded) => Cow::Owned(decoded.text),
+        Err(_) => named.map_or_else(|| String::from_utf8_lossy(bytes), |encoding| encoding.decode(bytes).0),
+    }
+}
+
+/// Paragraphs and quotes of a plain text. `flowed`: a line that ends with a space goes on in the next (RFC 3676).
+fn paragraphs(text: &str, flowed: bool) -> Vec<Piece> {
+    let mut pieces: Vec<Piece> = Vec::new();
+    let mut open: Option<Piece> = None;
+    for line in text.lines() {
+        let quoted = line.trim_start_matches(['>', ' ']);
+        let is_quote = line.starts_with('>');
+        let line = if is_quote { quoted } else { line };
+        let kind = if is_quote { BlockKind::Quote } else { BlockKind::Paragraph };
+        if line.trim().is_empty() || open.as_ref().is_some_and(|(before, _)| *before != kind) {
+            pieces.extend(open.take());
+        }
+        if line.trim().is_empty() {
+            continue;
+        }
+        let (_, text) = open.get_or_insert((kind, String::new()));
+        text.push_str(if flowed { line } else { line.trim_end() });
+        let goes_on = flowed && line.ends_with(' ') && line != "-- ";
+        if !goes_on {
+            text.push('\n');
+        }
+    }
+    pieces.extend(open);
+    pieces
+}

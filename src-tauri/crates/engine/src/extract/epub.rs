@@ -1,0 +1,188 @@
+//! EPUB: the book's chapters in reading order, each read as the HTML that it is.
+
+use std::collections::HashMap;
+
+use super::archive::{Archive, broken, resolve};
+use super::block::{Outline, Rendition};
+use super::docx::one_line;
+use super::office::{Properties, check_room};
+use super::plain::bom_len;
+use super::xml::{self, Xml};
+use super::{BlockKind, Extractor, Place, Reading, Unreadable, encoding, html};
+
+pub(super) struct Epub;
+
+/// Ways to scramble fonts, which every reader undoes; any other encryption is a shop's.
+const OF_FONTS: [&str; 2] = ["http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC"];
+
+impl Extractor for Epub {
+    fn read(&self, bytes: &[u8]) -> Result<Reading, Unreadable> {
+        let mut archive = Archive::open(bytes)?;
+        refuse_protected(&mut archive)?;
+        let package = package_part(&mut archive)?;
+        let book = Book::of(&archive.required(&package)?, &package)?;
+        let contents = book.contents(&mut archive)?;
+        let mut rendition = Rendition::default();
+        for part in &book.spine {
+            // Of a chapter that is missing the others are still worth reading.
+            let Some(bytes) = archive.bytes(part)? else { continue };
+            let Ok(decoded) = encoding::decode(&bytes, true) else { continue };
+            let source = decoded.text;
+            let parsed = html::parse(&source, bom_len(&source)..source.len(), &mut Outline::default());
+            let is_heading = |kind: BlockKind| matches!(kind, BlockKind::Heading { level: 1..=2 });
+            let first = parsed.blocks.iter().find(|block| is_heading(block.kind)).map(|block| block.text.clone());
+            // A part that neither the table of contents nor a heading names goes on with the chapter before it.
+            let mut named = contents.get(part).cloned().or(first.clone());
+            let mut is_first = true;
+            for block in &parsed.blocks {
+                if is_heading(block.kind) && !std::mem::take(&mut is_first) {
+                    named = Some(block.text.clone());
+                }
+                if let Some(title) = named.take() {
+                    rendition.place(Place::Chapter { title: one_line(&title) });
+                }
+                rendition.push(block.kind, &block.text);
+                check_room(&rendition)?;
+            }
+        }
+        let mut reading = rendition.finish(book.properties.title);
+        reading.tags = book.properties.keywords;
+        Ok(reading)
+    }
+}
+
+fn refuse_protected(archive: &mut Archive<'_>) -> Result<(), Unreadable> {
+    let Some(source) = archive.text("META-INF/encryption.xml")? else { return Ok(()) };
+    xml::read(&source, |xml| match xml {
+        Xml::Start(element) if element.name() == "EncryptionMethod" => {
+            let algorithm = element.get("Algorithm").unwrap_or_default();
+            match OF_FONTS.contains(&algorithm.as_str()) {
+                true => Ok(()),
+                false => Err(broken("it is protected by its shop (DRM): it opens in that shop's own reader only")),
+            }
+        }
+        _ => Ok(()),
+    })
+}
+
+/// Where the book is described.
+fn package_part(archive: &mut Archive<'_>) -> Result<String, Unreadable> {
+    let mut found = None;
+    xml::read(&archive.required("META-INF/container.xml")?, |xml| {
+        if let Xml::Start(element) = xml
+            && element.name() == "rootfile"
+            && found.is_none()
+        {
+            found = element.get("full-path");
+        }
+        Ok(())
+    })?;
+    found.ok_or_else(|| broken("it is damaged: it does not say where its book begins"))
+}
+
+struct Book {
+    properties: Properties,
+    /// The parts in reading order.
+    spine: Vec<String>,
+    /// The parts that hold tables of contents, the newer kind first.
+    contents: Vec<String>,
+}
+
+impl Book {
+    fn of(source: &str, package: &str) -> Result<Self, Unreadable> {
+        let mut parts: HashMap<String, String> = HashMap::new();
+        let (mut spine, mut nav, mut ncx) = (Vec::new(), None, None);
+        xml::read(source, |xml| {
+            let Xml::Start(element) = xml else { return Ok(()) };
+            match element.name() {
+                "item" => {
+                    let (Some(id), Some(href)) = (element.get("id"), element.get("href")) else { return Ok(()) };
+                    let part = resolve(package, &percent_decoded(&href));
+                    if element.get("properties").is_some_and(|all| all.split_whitespace().any(|one| one == "nav")) {
+                        nav = Some(part.clone());
+                    }
+                    if element.get("media-type").as_deref() == Some("application/x-dtbncx+xml") {
+                        ncx = Some(part.clone());
+                    }
+                    parts.insert(id, part);
+                }
+                "itemref" => spine.extend(element.get("idref")),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        // The table of contents is no chapter of it.
+        let is_chapter = |part: &String| Some(part) != nav.as_ref();
+        let spine: Vec<String> = spine.iter().filter_map(|id| parts.get(id).cloned()).filter(is_chapter).collect();
+        if spine.is_empty() {
+            return Err(broken("it is damaged: it names no chapters"));
+        }
+        let [title, subject] = xml::texts(source, ["title", "subject"])?;
+        Ok(Self { properties: Properties::new(title, subject), spine, contents: nav.into_iter().chain(ncx).collect() })
+    }
+
+    /// The first title that the table of contents gives to each part. One that is damaged gives none.
+    fn contents(&self, archive: &mut Archive<'_>) -> Result<HashMap<String, String>, Unreadable> {
+        let mut titles = HashMap::new();
+        for part in &self.contents {
+            let Some(source) = archive.text(part)? else { continue };
+            let mut entry: (Option<String>, String) = Default::default();
+            let mut in_label = false;
+            let mut note = |(target, title): &mut (Option<String>, String)| {
+                if let (Some(target), false) = (target.take(), title.trim().is_empty()) {
+                    let target = resolve(part, &percent_decoded(target.split('#').next().unwrap_or_default()));
+                    titles.entry(target).or_insert_with(|| title.trim().to_owned());
+                }
+                title.clear();
+            };
+            // `a` of the newer kind; `text` and then `content` of the older.
+            let read = xml::read(&source, |xml| {
+                match xml {
+                    Xml::Start(element) => match element.name() {
+                        "a" => (entry, in_label) = ((element.get("href"), String::new()), true),
+                        "text" => (entry, in_label) = (Default::default(), true),
+                        "content" => {
+                            entry.0 = element.get("src");
+                            note(&mut entry);
+                        }
+                        _ => {}
+                    },
+                    Xml::Text(text) if in_label => entry.1.push_str(&text),
+                    Xml::Text(_) => {}
+                    Xml::End(name) => match name.as_str() {
+                        "a" => {
+                            in_label = false;
+                            note(&mut entry);
+                        }
+                        "text" => in_label = false,
+                        _ => {}
+                    },
+                }
+                Ok(())
+            });
+            if let Err(error) = read {
+                tracing::debug!("a table of contents is damaged: {error:?}");
+            }
+        }
+        Ok(titles)
+    }
+}
+
+/// `A%20b` as `A b`; what is not UTF-8 then stays as it was.
+fn percent_decoded(href: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = href.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let hex = (*first == b'%').then(|| tail.get(..2)).flatten().and_then(|hex| std::str::from_utf8(hex).ok());
+        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => (bytes, rest) = (push(bytes, byte), &tail[2..]),
+            None => (bytes, rest) = (push(bytes, *first), tail),
+        }
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| href.to_owned())
+}
+
+fn push(mut bytes: Vec<u8>, byte: u8) -> Vec<u8> {
+    bytes.push(byte);
+    bytes
+}

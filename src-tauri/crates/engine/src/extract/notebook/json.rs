@@ -1,0 +1,193 @@
+//! JSON (RFC 8259), as much as reading a notebook takes. Of a file that breaks off, what came before is kept.
+//!
+//! Our own, because a notebook that an editor left half written should still be found, and no depth may overflow the stack.
+
+/// A JSON value; numbers are not told from words such as `true`.
+#[derive(Debug, PartialEq)]
+pub(super) enum Json {
+    Word(String),
+    Text(String),
+    List(Vec<Json>),
+    Map(Vec<(String, Json)>),
+}
+
+/// Lists in lists; deeper ones are passed over. A notebook's own nesting is eight, its metadata's perhaps more.
+const MAX_DEPTH: usize = 64;
+
+impl Json {
+    /// The value of a key, of a map that has it.
+    pub(super) fn get(&self, key: &str) -> Option<&Json> {
+        let Json::Map(entries) = self else { return None };
+        entries.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+    }
+
+    pub(super) fn list(&self) -> &[Json] {
+        if let Json::List(list) = self { list } else { &[] }
+    }
+
+    /// A text, or the lines of one, as notebooks write them.
+    pub(super) fn text(&self) -> Option<String> {
+        match self {
+            Json::Text(text) => Some(text.clone()),
+            Json::List(lines) => Some(lines.iter().filter_map(Json::text).collect()),
+            _ => None,
+        }
+    }
+
+    /// The number or other word.
+    pub(super) fn word(&self) -> Option<&str> {
+        if let Json::Word(word) = self { Some(word) } else { None }
+    }
+}
+
+/// Reads the value at the start of `source`; `None` if there is none.
+pub(super) fn parse(source: &str) -> Option<Json> {
+    Parser { bytes: source.as_bytes(), source, at: 0 }.value(0)
+}
+
+struct Parser<'a> {
+    source: &'a str,
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl Parser<'_> {
+    fn value(&mut self, depth: usize) -> Option<Json> {
+        self.blank();
+        match *self.bytes.get(self.at)? {
+            b'"' => Some(Json::Text(self.text())),
+            b'[' | b'{' if depth == MAX_DEPTH => {
+                self.pass();
+                Some(Json::List(Vec::new()))
+            }
+            b'[' => {
+                self.at += 1;
+                let mut list = Vec::new();
+                while self.more(b']') {
+                    let Some(value) = self.value(depth + 1) else { break };
+                    list.push(value);
+                }
+                Some(Json::List(list))
+            }
+            b'{' => {
+                self.at += 1;
+                let mut map = Vec::new();
+                while self.more(b'}') {
+                    if self.bytes.get(self.at) != Some(&b'"') {
+                        break;
+                    }
+                    let key = self.text();
+                    self.blank();
+                    if self.bytes.get(self.at) != Some(&b':') {
+                        break;
+                    }
+                    self.at += 1;
+                    let Some(value) = self.value(depth + 1) else { break };
+                    map.push((key, value));
+                }
+                Some(Json::Map(map))
+            }
+            _ => {
+                let rest = &self.bytes[self.at..];
+                let is_word = |b: &u8| b.is_ascii_alphanumeric() || b"+-.".contains(b);
+                let len = rest.iter().position(|b| !is_word(b)).unwrap_or(rest.len());
+                let word = &self.source[self.at..self.at + len];
+                self.at += len;
+                (len > 0).then(|| Json::Word(word.to_owned()))
+            }
+        }
+    }
+
+    fn blank(&mut self) {
+        while self.bytes.get(self.at).is_some_and(u8::is_ascii_whitespace) {
+            self.at += 1;
+        }
+    }
+
+    /// Whether a further element stands here; otherwise what ends them is passed.
+    fn more(&mut self, end: u8) -> bool {
+        self.blank();
+        while self.bytes.get(self.at) == Some(&b',') {
+            self.at += 1;
+            self.blank();
+        }
+        match self.bytes.get(self.at) {
+            Some(b) if *b == end => {
+                self.at += 1;
+                false
+            }
+            Some(_) => true,
+            None => false,
+        }
+    }
+
+    /// Passes a list or map by.
+    fn pass(&mut self) {
+        let mut n_open = 0usize;
+        while let Some(byte) = self.bytes.get(self.at) {
+            match byte {
+                b'"' => {
+                    self.text();
+                    continue;
+                }
+                b'[' | b'{' => n_open += 1,
+                b']' | b'}' => n_open = n_open.saturating_sub(1),
+                _ => {}
+            }
+            self.at += 1;
+            if n_open == 0 {
+                return;
+            }
+        }
+    }
+
+    /// The text whose opening quote stands here.
+    fn text(&mut self) -> String {
+        let mut text = String::new();
+        self.at += 1;
+        loop {
+            let rest = &self.bytes[self.at..];
+            let len = rest.iter().position(|b| matches!(b, b'"' | b'\\')).unwrap_or(rest.len());
+            text.push_str(&self.source[self.at..self.at + len]);
+            self.at += len;
+            match self.bytes.get(self.at) {
+                Some(b'\\') => self.escape(&mut text),
+                Some(_) => {
+                    self.at += 1;
+                    return text;
+                }
+                None => return text,
+            }
+        }
+    }
+
+    fn escape(&mut self, text: &mut String) {
+        self.at += 1;
+        let Some(sign) = self.source[self.at..].chars().next() else { return };
+        self.at += sign.len_utf8();
+        text.push(match sign {
+            'n' => '\n',
+            't' => '\t',
+            'r' => '\r',
+            'b' | 'f' => ' ',
+            'u' => {
+                let first = self.unit().unwrap_or(0xFFFD);
+                let is_high = (0xD800..0xDC00).contains(&first) && self.bytes[self.at..].starts_with(b"\\u");
+                let mut units = vec![first];
+                if is_high {
+                    self.at += 2;
+                    units.extend(self.unit());
+                }
+                text.push_str(&String::from_utf16_lossy(&units));
+                return;
+            }
+            sign => sign,
+        });
+    }
+
+    fn unit(&mut self) -> Option<u16> {
+        let digits = self.source.get(self.at..self.at + 4).filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()))?;
+        self.at += 4;
+        u16::from_str_radix(digits, 16).ok()
+    }
+}

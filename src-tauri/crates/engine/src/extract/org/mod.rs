@@ -1,0 +1,388 @@
+//! Org, Emacs' outlines: <https://orgmode.org/worg/org-syntax.html>, as far as it says something to a reader. Drawers
+//! (properties, clocks) and comments are left out.
+
+mod inline;
+
+use super::block::{Draft, Outline};
+use super::lines::{Line, lines};
+use super::plain::bom_len;
+use super::{Block, BlockKind, Extractor, Reading, Unreadable};
+
+pub(super) struct Org;
+
+impl Extractor for Org {
+    fn read(&self, bytes: &[u8]) -> Result<Reading, Unreadable> {
+        let mut reading = Reading::decoded(bytes, false)?;
+        let source = std::mem::take(&mut reading.text);
+        let lines: Vec<Line> = lines(&source, bom_len(&source)).collect();
+        let mut reader = Reader { source: &source, drawer_ends: drawer_ends(&lines), ..Reader::default() };
+        let mut at = 0;
+        while at < lines.len() {
+            at = reader.read(&lines, at);
+        }
+        reader.flush();
+        reading.title = Some(reader.title).filter(|title| !title.is_empty());
+        reading.title = reading.title.or(reader.outline.first_h1().map(str::to_owned));
+        reading.tags = reader.tags;
+        reading.aliases = reader.aliases;
+        reading.date = reader.date;
+        reading.blocks = reader.blocks;
+        reading.text = source;
+        Ok(reading)
+    }
+}
+
+/// States of a task before a heading's text; a file may name more in `#+TODO:`.
+const STATES: [&str; 11] =
+    ["TODO", "DONE", "NEXT", "WAITING", "WAIT", "HOLD", "STARTED", "SOMEDAY", "CANCELLED", "CANCELED", "IN-PROGRESS"];
+
+#[derive(Default)]
+struct Reader<'a> {
+    source: &'a str,
+    /// For each line the line of the next `:END:`, if no heading comes before it.
+    drawer_ends: Vec<Option<usize>>,
+    blocks: Vec<Block>,
+    outline: Outline,
+    title: String,
+    tags: Vec<String>,
+    aliases: Vec<String>,
+    date: Option<String>,
+    states: Vec<String>,
+    draft: Option<Draft>,
+    /// Indentation of each open list, outermost first.
+    indents: Vec<usize>,
+    /// A blank line came after the last one of the draft.
+    after_blank: bool,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads the line at `at`, and what belongs to it; returns the next line to read.
+    fn read(&mut self, lines: &[Line<'a>], at: usize) -> usize {
+        let line = &lines[at];
+        let (text, start) = line.trimmed();
+        if text.is_empty() {
+            self.blank();
+            return at + 1;
+        }
+        if let Some(level) = heading_level(line.text) {
+            self.heading(line, level);
+            return at + 1;
+        }
+        if let Some(keyword) = text.strip_prefix("#+") {
+            return self.keyword(lines, at, keyword);
+        }
+        if text == "#" || text.starts_with("# ") {
+            self.flush();
+            return at + 1;
+        }
+        if let (true, Some(end)) = (is_drawer(text), self.drawer_ends[at]) {
+            self.flush();
+            lines[at..end].iter().for_each(|line| self.property(line.text.trim()));
+            return end + 1;
+        }
+        if text.starts_with("CLOCK: [") {
+            return at + 1;
+        }
+        if text.starts_with('|') {
+            self.table_row(line, text, start);
+        } else if text == ":" || text.starts_with(": ") {
+            let code = text.get(2..).unwrap_or_default();
+            self.open(BlockKind::Code, line);
+            self.add(line, |draft| {
+                draft.push(code, start + text.len() - code.len());
+                draft.mark("\n");
+            });
+        } else if text.len() >= 5 && text.bytes().all(|b| b == b'-') {
+            self.flush();
+        } else if let Some((marker, rest)) = item(text, line.indent()) {
+            self.item(line, &marker, rest);
+        } else {
+            self.running_text(line, text, start);
+        }
+        at + 1
+    }
+
+    fn blank(&mut self) {
+        match &self.draft {
+            // A list goes on after one blank line, and ends with two.
+            Some(draft) if draft.kind == BlockKind::List && !self.after_blank => self.after_blank = true,
+            _ => self.flush(),
+        }
+    }
+
+    fn heading(&mut self, line: &Line, level: usize) {
+        self.flush();
+        let mut text = line.text[level..].trim();
+        let (state, rest) = text.split_once(' ').unwrap_or((text, ""));
+        if STATES.contains(&state) || self.states.iter().any(|known| known == state) {
+            text = rest.trim_start();
+        }
+        if let Some(rest) = text.strip_prefix("[#").and_then(|rest| rest.split_once(']')).filter(|(p, _)| p.len() <= 2)
+        {
+            text = rest.1.trim_start();
+        }
+        if let Some(at) = text.rfind(char::is_whitespace).map(|at| at + 1).or(text.starts_with(':').then_some(0))
+            && let Some(tags) = tags(text[at..].trim_start())
+        {
+            self.tags.extend(tags);
+            text = text[..at].trim_end();
+        }
+        let level = u8::try_from(level.min(6)).unwrap_or(6);
+        let mut draft = Draft::new(BlockKind::Heading { level }, line.start..line.end);
+        inline::push(text, line.offset_of(text), &mut draft);
+        self.blocks.extend(draft.finish(self.source, &mut self.outline));
+    }
+
+    /// A line that begins with `#+`, `keyword` being the rest of it.
+    fn keyword(&mut self, lines: &[Line<'a>], at: usize, keyword: &str) -> usize {
+        let line = &lines[at];
+        let lower = keyword.get(..6).unwrap_or_default().to_ascii_lowercase();
+        if lower == "begin_" {
+            let name = keyword[6..].split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
+            return self.block(lines, at + 1, &name);
+        }
+        let Some((key, value)) = keyword.split_once(':') else {
+            if !lower.starts_with("end") {
+                let (text, start) = line.trimmed();
+                self.running_text(line, text, start);
+            }
+            return at + 1;
+        };
+        let value = value.trim();
+        match key.to_ascii_lowercase().as_str() {
+            "title" => {
+                if !self.title.is_empty() {
+                    self.title.push(' ');
+                }
+                self.title.push_str(value);
+            }
+            "date" => self.date = Some(value.trim_matches(['<', '>', '[', ']']).to_owned()),
+            "filetags" | "roam_tags" => match tags(value) {
+                Some(tags) => self.tags.extend(tags),
+                None => self.tags.extend(value.split_whitespace().map(str::to_owned)),
+            },
+            "roam_alias" | "roam_aliases" => self.aliases.extend(quoted(value)),
+            "todo" | "seq_todo" | "typ_todo" => {
+                // `WAIT(w@/!)`: what is in brackets is a key to press.
+                let words = value.split_whitespace().filter(|word| *word != "|");
+                self.states.extend(words.filter_map(|word| word.split('(').next()).map(str::to_owned));
+            }
+            "description" | "subtitle" | "caption" => {
+                self.flush();
+                self.running_text(line, value, line.offset_of(value));
+                self.flush();
+            }
+            // A table's formulas and the like stand below it, or between a caption and its table.
+            _ => {}
+        }
+        at + 1
+    }
+
+    /// What stands between `#+begin_NAME` and `#+end_NAME`, or before the next heading.
+    fn block(&mut self, lines: &[Line<'a>], from: usize, name: &str) -> usize {
+        self.flush();
+        let is_end = |line: &Line| {
+            let end = line.text.trim().get(..6).is_some_and(|start| start.eq_ignore_ascii_case("#+end_"));
+            end && line.text.trim()[6..].trim().eq_ignore_ascii_case(name)
+        };
+        let is_over = |line: &Line| is_end(line) || heading_level(line.text).is_some();
+        let end = lines[from..].iter().position(is_over).map_or(lines.len(), |at| from + at);
+        let body = &lines[from..end];
+        let after = if lines.get(end).is_some_and(is_end) { end + 1 } else { end };
+        let kind = match name {
+            "comment" => return after,
+            "src" | "example" | "export" => BlockKind::Code,
+            "quote" | "verse" => BlockKind::Quote,
+            // Special blocks and centred text are running text, lists, tables.
+            _ => {
+                let mut at = from;
+                while at < end {
+                    at = self.read(&lines[..end], at);
+                }
+                self.flush();
+                return after;
+            }
+        };
+        let indent = body.iter().filter(|line| !line.is_blank()).map(Line::indent).min().unwrap_or(0);
+        for line in body {
+            self.open(kind, line);
+            self.add(line, |draft| {
+                if kind == BlockKind::Code {
+                    let blank = line.text.bytes().take(indent).take_while(u8::is_ascii_whitespace).count();
+                    // A comma hides what would be a heading.
+                    let escaped = line.text[blank..].trim_start();
+                    let comma = usize::from(escaped.starts_with(",*") || escaped.starts_with(",#+"));
+                    let blank = blank + comma * (1 + line.text[blank..].len() - escaped.len());
+                    draft.push(&line.text[blank..], line.start + blank);
+                    draft.mark("\n");
+                } else if line.is_blank() {
+                    draft.new_line();
+                } else {
+                    let (text, start) = line.trimmed();
+                    inline::push(text, start, draft);
+                    if name == "verse" { draft.new_line() } else { draft.soft_break() }
+                }
+            });
+        }
+        self.flush();
+        after
+    }
+
+    /// `:ROAM_ALIASES: "One" Two` in a drawer: the other names of the note.
+    fn property(&mut self, text: &str) {
+        let Some((key, value)) = text.strip_prefix(':').and_then(|rest| rest.split_once(':')) else { return };
+        match key.to_ascii_lowercase().as_str() {
+            "roam_aliases" | "roam_alias" => self.aliases.extend(quoted(value)),
+            "roam_tags" => self.tags.extend(quoted(value)),
+            _ => {}
+        }
+    }
+
+    fn table_row(&mut self, line: &Line, text: &str, start: usize) {
+        self.open(BlockKind::Table, line);
+        if text.starts_with("|-") {
+            self.add(line, |_| {});
+            return;
+        }
+        self.add(line, |draft| {
+            draft.new_line();
+            let mut at = start + 1;
+            let row = text[1..].strip_suffix('|').unwrap_or(&text[1..]);
+            for (column, cell) in row.split('|').enumerate() {
+                if column > 0 {
+                    draft.mark(" | ");
+                }
+                inline::push(cell.trim(), at + cell.len() - cell.trim_start().len(), draft);
+                at += cell.len() + 1;
+            }
+        });
+    }
+
+    fn item(&mut self, line: &Line, marker: &str, rest: &str) {
+        let indent = line.indent();
+        self.open(BlockKind::List, line);
+        while self.indents.last().is_some_and(|open| *open > indent) {
+            self.indents.pop();
+        }
+        if self.indents.last() != Some(&indent) {
+            self.indents.push(indent);
+        }
+        let depth = self.indents.len().saturating_sub(1).min(8);
+        let start = line.offset_of(rest);
+        self.add(line, |draft| {
+            draft.new_line();
+            draft.mark(&"  ".repeat(depth));
+            draft.mark(marker);
+            inline::push(rest.trim_end(), start, draft);
+        });
+    }
+
+    fn running_text(&mut self, line: &Line, text: &str, start: usize) {
+        let in_list = self.draft.as_ref().is_some_and(|draft| draft.kind == BlockKind::List) && line.indent() > 0;
+        if !in_list {
+            self.open(BlockKind::Paragraph, line);
+        }
+        let after_blank = self.after_blank;
+        self.add(line, |draft| {
+            if after_blank {
+                draft.new_line();
+            } else {
+                draft.soft_break();
+            }
+            // The definition of a footnote: its mark says nothing.
+            let body = text.strip_prefix("[fn:").and_then(|rest| rest.split_once("] ")).map_or(text, |(_, body)| body);
+            match body.strip_suffix("\\\\") {
+                Some(body) => {
+                    inline::push(body, start + text.len() - body.len() - 2, draft);
+                    draft.new_line();
+                }
+                None => inline::push(body, start + text.len() - body.len(), draft),
+            }
+        });
+    }
+
+    /// Makes sure that the open block is of this kind.
+    fn open(&mut self, kind: BlockKind, line: &Line) {
+        if self.draft.as_ref().is_none_or(|draft| draft.kind != kind) {
+            self.flush();
+            self.draft = Some(Draft::new(kind, line.start..line.end));
+        }
+    }
+
+    /// Adds a line to the open block.
+    fn add(&mut self, line: &Line, write: impl FnOnce(&mut Draft)) {
+        if let Some(draft) = &mut self.draft {
+            write(draft);
+            draft.span.end = line.end;
+            self.after_blank = false;
+        }
+    }
+
+    fn flush(&mut self) {
+        self.blocks.extend(self.draft.take().and_then(|draft| draft.finish(self.source, &mut self.outline)));
+        self.indents.clear();
+        self.after_blank = false;
+    }
+}
+
+/// Stars at the start of a heading.
+fn heading_level(line: &str) -> Option<usize> {
+    let level = line.bytes().take_while(|b| *b == b'*').count();
+    (level > 0 && line[level..].starts_with([' ', '\t'])).then_some(level)
+}
+
+fn is_drawer(text: &str) -> bool {
+    let name = text.strip_prefix(':').and_then(|rest| rest.strip_suffix(':')).unwrap_or_default();
+    !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_')
+}
+
+/// From the end, so that no line is looked at twice.
+fn drawer_ends(lines: &[Line]) -> Vec<Option<usize>> {
+    let mut next = None;
+    let mut ends: Vec<Option<usize>> = lines
+        .iter()
+        .enumerate()
+        .rev()
+        .map(|(at, line)| {
+            if heading_level(line.text).is_some() {
+                next = None;
+            } else if line.text.trim().eq_ignore_ascii_case(":end:") {
+                next = Some(at);
+            }
+            next
+        })
+        .collect();
+    ends.reverse();
+    ends
+}
+
+/// `:one:two:`
+fn tags(text: &str) -> Option<Vec<String>> {
+    let inner = text.strip_prefix(':')?.strip_suffix(':')?;
+    let is_tag = |tag: &str| !tag.is_empty() && tag.chars().all(|c| c.is_alphanumeric() || "_@#%-/".contains(c));
+    inner.split(':').all(is_tag).then(|| inner.split(':').map(str::to_owned).collect())
+}
+
+/// `"Two words" one`
+fn quoted(value: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (at, part) in value.split('"').enumerate() {
+        if at % 2 == 1 {
+            found.push(part.trim().to_owned());
+        } else {
+            found.extend(part.split_whitespace().map(str::to_owned));
+        }
+    }
+    found
+}
+
+/// A list item's marker, as it reads, and its text.
+fn item(text: &str, indent: usize) -> Option<(String, &str)> {
+    let bullet = text.strip_prefix(['-', '+']).or(text.strip_prefix('*').filter(|_| indent > 0));
+    if let Some(rest) = bullet {
+        return (rest.is_empty() || rest.starts_with(' ')).then(|| ("- ".to_owned(), rest.trim_start()));
+    }
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let rest = text[digits..].strip_prefix(['.', ')']).filter(|_| (1..=9).contains(&digits))?;
+    (rest.is_empty() || rest.starts_with(' ')).then(|| (format!("{}. ", &text[..digits]), rest.trim_start()))
+}

@@ -1,0 +1,251 @@
+//! From glyphs to lines to paragraphs, in the order in which the page draws them, which nearly always is that of reading.
+
+use hayro_cmap::{BfString, WritingMode};
+use hayro_interpret::font::{Glyph, GlyphRun};
+use hayro_interpret::{BlendMode, ClipPath, Device, DrawMode, DrawProps, Image, ImageDrawProps, SoftMask};
+use kurbo::{Affine, BezPath, Point, Vec2};
+
+use crate::text::script::joins_without_space;
+
+/// Glyph space has a thousand units to the size of type.
+const UNITS: f64 = 1000.0;
+
+/// Gap between two glyphs, in sizes of type, from which on there is a space between them. Word spaces are a quarter wide
+/// and may be squeezed to a sixth; letters are spaced out by a tenth at most.
+const SPACE: f64 = 0.15;
+
+/// How far the baseline of a line may wander, in sizes of type: exponents and indices belong to it.
+const BASELINE: f64 = 0.5;
+
+/// Distance of lines, in usual distances on the page, from which on a new paragraph begins.
+const PARAGRAPH_GAP: f64 = 1.35;
+
+/// Indent of a paragraph's first line, in sizes of type.
+const INDENT: f64 = 0.9;
+
+/// Difference in size of type at which a line is no longer of the same paragraph.
+const OTHER_SIZE: f64 = 0.12;
+
+#[derive(Default)]
+pub(super) struct Page {
+    lines: Vec<Line>,
+    pub(super) n_pictures: usize,
+    /// Glyphs whose character cannot be told.
+    pub(super) n_unreadable: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    Plain,
+    List,
+}
+
+#[derive(Debug)]
+pub(super) struct Paragraph {
+    pub(super) shape: Shape,
+    pub(super) text: String,
+    /// Of type, in points.
+    pub(super) size: f64,
+    pub(super) n_lines: usize,
+}
+
+#[derive(Debug)]
+struct Line {
+    text: String,
+    /// Direction of writing.
+    along: Vec2,
+    /// Where it stands across the direction of writing, downwards.
+    baseline: f64,
+    start: f64,
+    end: f64,
+    size: f64,
+    /// Where its last glyph stands, to tell a glyph that is drawn twice to look bold.
+    last: f64,
+}
+
+impl Page {
+    fn glyph(&mut self, text: &str, at: Point, along: Vec2, advance: f64, size: f64) {
+        // Across, so that it grows from line to line: downwards where text runs to the right.
+        let (from, baseline) = (at.to_vec2().dot(along), at.to_vec2().dot(Vec2::new(-along.y, along.x)));
+        let line = self.lines.last_mut().filter(|line| {
+            let off = (baseline - line.baseline).abs();
+            let reach = line.size.max(size);
+            off < BASELINE * reach
+                && line.along.dot(along) > 0.99
+                && from > line.start - reach
+                && from > line.last - reach
+        });
+        let Some(line) = line else {
+            let (start, end) = (from, from + advance);
+            self.lines.push(Line { text: text.to_owned(), along, baseline, start, end, size, last: from });
+            return;
+        };
+        if (from - line.last).abs() < 0.1 * size && line.text.ends_with(text) {
+            return;
+        }
+        let gap = from - line.end;
+        let around = (line.text.chars().next_back(), text.chars().next());
+        if let (Some(before), Some(after)) = around
+            && gap > SPACE * size
+            && !before.is_whitespace()
+            && !after.is_whitespace()
+            && !(joins_without_space(before) && joins_without_space(after) && gap < size)
+        {
+            line.text.push(' ');
+        }
+        line.text.push_str(text);
+        line.end = line.end.max(from + advance);
+        line.last = from;
+        if size > line.size {
+            (line.size, line.baseline) = (size, baseline);
+        }
+    }
+
+    pub(super) fn paragraphs(self) -> Vec<Paragraph> {
+        let mut lines = self.lines;
+        lines.retain(|line| !line.text.trim().is_empty());
+        let usual = usual_distance(&lines);
+        let mut paragraphs: Vec<Paragraph> = Vec::new();
+        // The first line of the open paragraph and the one before this.
+        let mut open: Option<(&Line, &Line)> = None;
+        for line in &lines {
+            let is_item = begins_item(&line.text);
+            let goes_on = open.is_some_and(|(first, before)| {
+                let distance = line.baseline - before.baseline;
+                let is_list = paragraphs.last().is_some_and(|paragraph| paragraph.shape == Shape::List);
+                distance > 0.0
+                    && distance < PARAGRAPH_GAP * usual.max(before.size)
+                    && (line.size - before.size).abs() < OTHER_SIZE * before.size
+                    && line.along.dot(before.along) > 0.99
+                    && match (is_item, is_list) {
+                        (true, is_list) => is_list,
+                        // Text that leaves the list's margin is no part of it.
+                        (false, true) => line.start > first.start + 0.3 * line.size || before.text.ends_with('-'),
+                        (false, false) => line.start < before.start + INDENT * line.size,
+                    }
+            });
+            match paragraphs.last_mut().filter(|_| goes_on) {
+                Some(paragraph) => {
+                    if is_item {
+                        paragraph.text.push('\n');
+                        paragraph.text.push_str(line.text.trim());
+                    } else {
+                        join(&mut paragraph.text, line.text.trim());
+                    }
+                    paragraph.n_lines += 1;
+                    open = open.map(|(first, _)| (first, line));
+                }
+                None => {
+                    let shape = if is_item { Shape::List } else { Shape::Plain };
+                    let text = line.text.trim().to_owned();
+                    paragraphs.push(Paragraph { shape, text, size: line.size, n_lines: 1 });
+                    open = Some((line, line));
+                }
+            }
+        }
+        paragraphs
+    }
+}
+
+/// The distance of lines that is most usual on the page; 0 where there are too few.
+fn usual_distance(lines: &[Line]) -> f64 {
+    let distances = lines.windows(2).map(|pair| (pair[1].baseline - pair[0].baseline, pair[0].size));
+    let mut near: Vec<f64> =
+        distances.filter(|(distance, size)| *distance > 0.0 && *distance < 2.5 * size).map(|(d, _)| d).collect();
+    near.sort_by(f64::total_cmp);
+    near.get(near.len() / 2).copied().unwrap_or(0.0)
+}
+
+/// `•`, `-`, `3.`, `(b)` and the like.
+fn begins_item(line: &str) -> bool {
+    let Some((mark, rest)) = line.trim_start().split_once(char::is_whitespace) else { return false };
+    if rest.trim().is_empty() {
+        return false;
+    }
+    let number = mark.trim_start_matches('(').trim_end_matches(['.', ')']);
+    let is_number = number.len() < mark.len()
+        && !number.is_empty()
+        && (number.chars().all(|c| c.is_ascii_digit()) && number.len() <= 2
+            || number.len() == 1 && number.chars().all(|c| c.is_ascii_lowercase()));
+    matches!(mark, "•" | "◦" | "▪" | "‣" | "●" | "○" | "■" | "·" | "-" | "–" | "—" | "*" | "\u{f0b7}") || is_number
+}
+
+/// Goes on with the next line: a word that was divided is whole again, and Chinese needs no space.
+fn join(text: &mut String, line: &str) {
+    let mut before = text.chars().rev();
+    let (last, last_but_one) = (before.next(), before.next());
+    let first = line.chars().next();
+    if last == Some('\u{AD}') {
+        text.pop();
+    } else if last == Some('-')
+        && last_but_one.is_some_and(char::is_alphabetic)
+        && first.is_some_and(char::is_lowercase)
+    {
+        text.pop();
+    } else if !(last.is_some_and(joins_without_space) && first.is_some_and(joins_without_space)) {
+        text.push(' ');
+    }
+    text.push_str(line);
+}
+
+/// A glyph's characters without what no one types: ligatures are taken apart, controls left out.
+fn readable(unicode: BfString) -> String {
+    let whole = match unicode {
+        BfString::Char(c) => c.to_string(),
+        BfString::String(string) => string,
+    };
+    let mut readable = String::new();
+    for c in whole.chars() {
+        match c {
+            'ﬀ' => readable.push_str("ff"),
+            'ﬁ' => readable.push_str("fi"),
+            'ﬂ' => readable.push_str("fl"),
+            'ﬃ' => readable.push_str("ffi"),
+            'ﬄ' => readable.push_str("ffl"),
+            'ﬅ' | 'ﬆ' => readable.push_str("st"),
+            '\u{A0}' | '\t' | '\n' | '\r' => readable.push(' '),
+            c if c.is_control() || c == '\u{FFFD}' => {}
+            c => readable.push(c),
+        }
+    }
+    readable
+}
+
+impl Device<'_> for Page {
+    fn draw_glyph_run(&mut self, run: &GlyphRun<'_, '_>, props: DrawProps<'_>, _: &DrawMode) {
+        for glyph in run.glyphs() {
+            let text = glyph.as_unicode().map(readable).unwrap_or_default();
+            if text.is_empty() {
+                self.n_unreadable += 1;
+                continue;
+            }
+            let to_page: Affine = props.transform * glyph.transform();
+            let [a, b, c, d, x, y] = to_page.as_coeffs();
+            let size = Vec2::new(c, d).hypot() * UNITS;
+            let (along, advance) = match run.writing_mode() {
+                WritingMode::Horizontal => {
+                    let units = match &**glyph {
+                        Glyph::Outline(glyph) => glyph.advance_width(),
+                        Glyph::Type3(glyph) => glyph.advance_width(),
+                    };
+                    (Vec2::new(a, b), f64::from(units.unwrap_or(500.0)) * Vec2::new(a, b).hypot())
+                }
+                WritingMode::Vertical => (-Vec2::new(c, d), size),
+            };
+            let along = along / along.hypot();
+            if size.is_finite() && along.is_finite() && advance.is_finite() && x.is_finite() && y.is_finite() {
+                self.glyph(&text, Point::new(x, y), along, advance, size);
+            }
+        }
+    }
+
+    fn draw_image(&mut self, _: Image<'_, '_>, _: ImageDrawProps<'_>) {
+        self.n_pictures += 1;
+    }
+
+    fn draw_path(&mut self, _: &BezPath, _: DrawProps<'_>, _: &DrawMode) {}
+    fn push_clip_path(&mut self, _: &ClipPath) {}
+    fn push_transparency_group(&mut self, _: f32, _: Option<SoftMask<'_>>, _: BlendMode) {}
+    fn pop_clip(&mut self) {}
+    fn pop_transparency_group(&mut self) {}
+}

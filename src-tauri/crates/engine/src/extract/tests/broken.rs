@@ -1,0 +1,220 @@
+//! Broken and hostile files of every text format: none panics, none takes longer than its length allows, none makes more
+//! text than it holds.
+
+#![expect(clippy::print_stdout, reason = "how much was tried is part of the result")]
+
+use super::*;
+use crate::chunk::{ChunkRules, chunks};
+
+/// A sound file of each format; fuzzing mutates them as well.
+pub(super) const SAMPLES: &[(&str, &str)] = &[
+    (
+        "a.md",
+        "---\ntitle: Tea\ntags: [hot]\n---\n# Tea\n\nBrew [it](x) at *80*. [[Cup|cup]]\n\n- one\n  - 二\n\n| a | b |\n|---|---|\n| 1 | 2 |\n",
+    ),
+    ("a.txt", "Tea.\n\n茶很好。\n"),
+    (
+        "a.html",
+        "<title>T</title><h1>Tea &amp; 茶</h1><p>Brew<ul><li>one<li>two</ul><table><tr><td>a<td>b</table><pre>x</pre>",
+    ),
+    (
+        "a.org",
+        "#+TITLE: Tea\n* TODO Green :hot:\n:PROPERTIES:\n:ID: 1\n:END:\nSee [[x][the *link*]] and =code=.\n- one\n  + 二\n| a | b |\n|---+---|\n#+begin_src sh\nls\n#+end_src\n",
+    ),
+    (
+        "a.rst",
+        "Tea\n===\n\n:date: 2024\n\nBrew `it <x>`_ at *80*::\n\n  code()\n\n.. note:: Mind\n\n* one\n* 二\n\n+---+---+\n| a | b |\n+---+---+\n\n===  ===\na    b\n===  ===\n",
+    ),
+    ("a.csv", "name,\"note\"\nTea,\"hot \"\"and\"\"\ngreen\"\n茶,80\n"),
+    ("a.tsv", "name\tnote\nTea\thot\n茶\t80\n"),
+    (
+        "a.rtf",
+        "{\\rtf1\\ansi\\ansicpg936{\\fonttbl{\\f0\\fcharset134 S;}}{\\stylesheet{\\s1 heading 1;}}{\\info{\\title T}}\\s1 Tea\\par\\pard\\f0 \\'b2\\'e8 \\u33590?{\\listtext 1.}one\\par\\trowd\\intbl a\\cell b\\cell\\row}",
+    ),
+    (
+        "a.ipynb",
+        "{\"cells\": [{\"cell_type\": \"markdown\", \"source\": [\"# Tea\\n\", \"x\"]}, {\"cell_type\": \"code\", \"source\": \"a = \\\"\\u8336\\\"\", \"outputs\": [{\"text\": [\"80\"]}]}], \"nbformat\": 4}",
+    ),
+    ("a.rs", "//! Doc.\nuse a;\n\n/// 茶\npub fn brew() {\n    pour();\n}\n\nimpl Tea {\n    fn a(&self) {}\n}\n"),
+    (
+        "a.eml",
+        "From: =?utf-8?B?6Iy2?= <a@b>\nSubject: Tea\nDate: Fri, 1 Mar 2024 10:00:00 +0800\nContent-Type: multipart/mixed; boundary=\"x\"\n\n--x\nContent-Type: text/plain; charset=gbk\nContent-Transfer-Encoding: base64\n\nsugg\n--x\nContent-Type: text/html\n\n<p>Tea</p>\n--x--\n",
+    ),
+    ("a.srt", "1\n00:00:01,000 --> 00:00:02,000\n<i>Tea</i>\n\n2\n00:00:09,000 --> 00:00:10,000\n茶\n"),
+    ("a.vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\n<v Anna>Tea &amp; milk\n"),
+    ("a.ass", "[Events]\nFormat: Layer, Start, End, Text\nDialogue: 0,0:00:01.00,0:00:02.00,{\\b1}Tea\\N茶\n"),
+];
+
+/// Reads and cuts a file; whatever comes of it must hold together.
+fn survive(name: &str, bytes: &[u8]) {
+    if let Ok(document) = extract(Path::new(name), bytes) {
+        check_invariants(&document).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let passages = chunks(&document, &ChunkRules::default());
+        let n_bytes: usize = document.blocks.iter().map(|block| block.text.len()).sum();
+        // A repeated table header and list marks make a text longer, but only so much.
+        assert!(n_bytes <= 4 * bytes.len() + 1024, "{name}: {n_bytes} bytes of text from {}", bytes.len());
+        assert!(passages.len() <= document.blocks.len() + bytes.len() / 8 + 1, "{name}: {} passages", passages.len());
+    }
+}
+
+#[test]
+fn cut_off_anywhere_and_with_any_bit_flipped() {
+    let mut n_files = 0;
+    for (name, sample) in SAMPLES {
+        let sample = sample.as_bytes();
+        for end in 0..sample.len() {
+            survive(name, &sample[..end]);
+            let mut flipped = sample.to_vec();
+            flipped[end] ^= 1 << (end % 8);
+            survive(name, &flipped);
+            flipped[end] = 0;
+            survive(name, &flipped);
+            n_files += 3;
+        }
+        for head in ["", "\u{FEFF}", "\0", "\r", "\n\n\n", " "] {
+            survive(name, head.as_bytes());
+            survive(name, &[head.as_bytes(), sample].concat());
+        }
+        for bom in [b"\xFF\xFE".as_slice(), b"\xFE\xFF", b"\xEF\xBB\xBF"] {
+            survive(name, bom);
+            survive(name, &[bom, sample].concat());
+        }
+    }
+    println!("{n_files} broken files");
+}
+
+/// Bytes of each hostile file: enough to overflow a stack a hundred times. `NUTHATCH_HOSTILE_BYTES` makes them larger.
+fn hostile_bytes() -> usize {
+    std::env::var("NUTHATCH_HOSTILE_BYTES").ok().and_then(|bytes| bytes.parse().ok()).unwrap_or(100_000)
+}
+
+/// Much of what makes a careless reader recurse, or search from every place to the end.
+#[test]
+fn large_and_hostile() {
+    let size = hostile_bytes();
+    let fill = |piece: &str| piece.repeat(size / piece.len() + 1);
+    let pieces = [
+        "[",
+        "]",
+        "[[",
+        "[[a][",
+        "{",
+        "}",
+        "(",
+        "<",
+        "<b>",
+        "<div>",
+        "<ul><li>",
+        "<table><tr><td>",
+        "&",
+        "&amp;",
+        "&#",
+        "*",
+        "**a",
+        "*a ",
+        "_",
+        "`",
+        "``",
+        "|",
+        "| a ",
+        "#",
+        "# ",
+        "#+",
+        "#+begin_src\n",
+        "#+begin_quote\n",
+        ":a:\n",
+        ":PROPERTIES:\n",
+        "- ",
+        "- a\n ",
+        "> ",
+        ">",
+        "\n",
+        "\r",
+        "\r\n",
+        " ",
+        "\t",
+        "a",
+        "a ",
+        "a. ",
+        "a.",
+        "茶",
+        "，",
+        "\"",
+        "\"a",
+        "\"\"",
+        "\",",
+        ",",
+        ";",
+        "\\",
+        "\\'",
+        "\\u1",
+        "\\uc99999 ",
+        "\\par ",
+        "\\bin",
+        "{\\*\\x ",
+        "{\\upr",
+        "\\trowd\\cell",
+        "-->",
+        "00:00:01,000 --> 00:00:02,000\n",
+        "{\\an",
+        "Dialogue: 0,0:00:01.00,0:00:02.00,a\n",
+        "--x\n",
+        "--x\n--x--\n",
+        "Content-Type: multipart/mixed; boundary=x\n\n--x\n",
+        "Content-Type: message/rfc822\n\n",
+        "=?utf-8?B?",
+        "=?",
+        "a:b\n",
+        "a: \n b\n",
+        "a*0*=b; ",
+        "==\n",
+        "a\n==\n",
+        ".. ",
+        ".. a::\n",
+        "..\n ",
+        "::\n\n ",
+        ":a: b\n",
+        "===  ===\n",
+        "+---+\n",
+        "fn a() {\n",
+        "fn a\n\n",
+        "class A:\n ",
+        "{\n",
+        "    {\n",
+        "\"a\": ",
+        "{\"a\":",
+        "[1,",
+        "\\ud800",
+        "\"\\",
+        "x\n\n\n",
+        "```\n",
+        "$",
+        "~",
+        "!",
+        "![",
+        "](",
+        "[^1]",
+        "[^1]: ",
+        "\u{FEFF}",
+        "e\u{301}",
+        "\u{1F375}",
+    ];
+    let mut n_files = 0;
+    for (name, sample) in SAMPLES {
+        for piece in pieces {
+            let body = fill(piece);
+            let head: &str = match *name {
+                "a.rtf" => "{\\rtf1 ",
+                "a.ipynb" => "{\"nbformat\": 4, \"cells\": ",
+                "a.eml" => "Subject: a\nContent-Type: multipart/mixed; boundary=x\n\n--x\n",
+                "a.ass" => "[Events]\n",
+                _ => "",
+            };
+            survive(name, format!("{head}{body}").as_bytes());
+            n_files += 1;
+        }
+        // Sound, and a lot of it.
+        survive(name, fill(sample).as_bytes());
+    }
+    println!("{n_files} files of {size} bytes");
+}

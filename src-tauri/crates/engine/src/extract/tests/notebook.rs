@@ -1,0 +1,57 @@
+use super::*;
+
+fn cells(document: &Document) -> Vec<String> {
+    let places = document.places_at(document.blocks.iter().map(|block| block.span.start));
+    let line = |(block, place): (&Block, Option<Place>)| {
+        let kind = format!("{:?}", block.kind).to_lowercase();
+        format!("{} {kind}: {:?}", place.expect("a cell"), block.text)
+    };
+    document.blocks.iter().zip(places).map(line).collect()
+}
+
+#[test]
+fn version_4() {
+    let document = read(
+        "a.ipynb",
+        r###"{"cells": [
+            {"cell_type": "markdown", "metadata": {}, "source": ["# 茶\n", "\n", "Brew *it* #hot\n"]},
+            {"cell_type": "code", "execution_count": 1, "source": "import a\nb = \"\u7eff\ud83c\udf75\"", "outputs": [
+                {"output_type": "stream", "name": "stdout", "text": ["80\n", "90\n"]},
+                {"output_type": "display_data", "data": {"image/png": "iVBO", "text/plain": ["<Figure size 1x1>"]}},
+                {"output_type": "error", "ename": "ValueError", "evalue": "too hot", "traceback": ["x"]}]},
+            {"cell_type": "raw", "source": []},
+            {"cell_type": "markdown", "source": "## End\n- x"}],
+         "metadata": {"kernelspec": {"name": "python3"}}, "nbformat": 4, "nbformat_minor": 5}"###,
+    );
+    assert_eq!(
+        cells(&document),
+        [
+            r##"cell 1 heading { level: 1 }: "茶""##,
+            r##"cell 1 paragraph: "Brew it #hot""##,
+            r##"cell 2 code: "import a\nb = \"绿🍵\"""##,
+            r##"cell 2 code: "80\n90""##,
+            r##"cell 2 code: "ValueError: too hot""##,
+            r##"cell 4 heading { level: 2 }: "End""##,
+            r##"cell 4 list: "- x""##,
+        ]
+    );
+    assert_eq!((document.title.as_str(), document.tags.clone()), ("茶", strings(&["hot"])));
+    assert_eq!(document.blocks[6].heading_path, ["茶", "End"]);
+}
+
+#[test]
+fn version_3_and_what_broke_off() {
+    let source = r##"{"metadata": {"name": "Old"}, "nbformat": 3, "worksheets": [{"cells": [
+        {"cell_type": "heading", "level": 2, "source": ["Head"]},
+        {"cell_type": "code", "input": ["print(1)"], "outputs": [{"output_type": "stream", "text": ["1"]}]}]}]}"##;
+    let document = read("a.ipynb", source);
+    assert_eq!(
+        cells(&document),
+        [r##"cell 1 heading { level: 2 }: "Head""##, r##"cell 2 code: "print(1)""##, r##"cell 2 code: "1""##]
+    );
+    assert_eq!(document.title, "Old");
+    let cut = &source[..source.find("outputs").expect("there")];
+    assert_eq!(read("a.ipynb", cut).blocks.len(), 2);
+    let error = extract(Path::new("a.ipynb"), b"{\"a\": 1}").expect_err("no notebook");
+    assert_eq!(error.to_string(), "a.ipynb cannot be read: it is not a Jupyter notebook inside");
+}

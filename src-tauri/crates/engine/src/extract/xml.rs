@@ -1,0 +1,130 @@
+//! XML as Office and OpenDocument write it: names without their prefixes, text with its entities read.
+
+use std::borrow::Cow;
+
+use quick_xml::Reader;
+use quick_xml::escape::unescape;
+use quick_xml::events::{BytesStart, Event};
+
+use super::Unreadable;
+use super::archive::broken;
+
+/// Deeper nesting is no document: Office writes a few dozen levels, a table in a table in a table a hundred.
+const MAX_DEPTH: usize = 1000;
+
+/// What a document says.
+pub(super) enum Xml<'a> {
+    Start(Element<'a>),
+    /// The local name. Comes for empty elements as well.
+    End(String),
+    Text(String),
+}
+
+/// An element at its start.
+pub(super) struct Element<'a> {
+    tag: BytesStart<'a>,
+}
+
+impl Element<'_> {
+    /// Without its prefix: `p` of `w:p`.
+    pub(super) fn name(&self) -> &str {
+        local(self.tag.name().into_inner())
+    }
+
+    /// Of an attribute by its local name. One that is not well formed is none.
+    pub(super) fn get(&self, name: &str) -> Option<String> {
+        let mut attributes = self.tag.attributes();
+        let attributes = attributes.with_checks(false).filter_map(Result::ok);
+        let mut found = attributes.filter(|attribute| local(attribute.key.into_inner()) == name);
+        found.next().and_then(|attribute| unescape(&attribute.value).ok().map(Cow::into_owned))
+    }
+
+    /// Of an attribute by its whole name, where another differs in the prefix only.
+    pub(super) fn get_exactly(&self, name: &str) -> Option<String> {
+        let attribute = self.tag.try_get_attribute(name).ok().flatten()?;
+        unescape(&attribute.value).ok().map(Cow::into_owned)
+    }
+}
+
+fn local(name: &str) -> &str {
+    name.rsplit_once(':').map_or(name, |(_, local)| local)
+}
+
+/// Calls `each` for everything in `source`, in order. Entities that a document defines itself are never expanded, so that
+/// none can be made of them; a document that ends too early is an error, after what there is of it was told.
+pub(super) fn read(source: &str, mut each: impl FnMut(Xml<'_>) -> Result<(), Unreadable>) -> Result<(), Unreadable> {
+    let mut reader = Reader::from_str(source);
+    let config = reader.config_mut();
+    config.allow_dangling_amp = true;
+    config.check_end_names = true;
+    let mut depth = 0;
+    loop {
+        let event = reader
+            .read_event()
+            .map_err(|error| Unreadable::Broken(format!("it is damaged: XML in it is not well formed ({error})")))?;
+        match event {
+            Event::Start(tag) => {
+                depth += 1;
+                if depth > MAX_DEPTH {
+                    return Err(broken("it is nested more than 1,000 levels deep"));
+                }
+                each(Xml::Start(Element { tag }))?;
+            }
+            Event::Empty(tag) => {
+                let name = local(tag.name().into_inner()).to_owned();
+                each(Xml::Start(Element { tag }))?;
+                each(Xml::End(name))?;
+            }
+            Event::End(tag) => {
+                depth = depth.saturating_sub(1);
+                each(Xml::End(local(tag.name().into_inner()).to_owned()))?;
+            }
+            Event::Text(text) => each(Xml::Text(text.xml10_content().into_owned()))?,
+            Event::CData(text) => each(Xml::Text(text.xml10_content().into_owned()))?,
+            Event::GeneralRef(reference) => {
+                let known = match &*reference {
+                    "amp" => Some('&'),
+                    "lt" => Some('<'),
+                    "gt" => Some('>'),
+                    "quot" => Some('"'),
+                    "apos" => Some('\''),
+                    _ => reference.resolve_char_ref().ok().flatten(),
+                };
+                if let Some(known) = known {
+                    each(Xml::Text(known.to_string()))?;
+                }
+            }
+            Event::Eof if depth > 0 => return Err(broken("it is damaged: XML in it ends too early")),
+            Event::Eof => return Ok(()),
+            _ => {}
+        }
+    }
+}
+
+/// The text of the first element of each of these names.
+pub(super) fn texts<const N: usize>(source: &str, names: [&str; N]) -> Result<[Option<String>; N], Unreadable> {
+    let mut found: [Option<String>; N] = [const { None }; N];
+    let mut open: Option<(usize, String)> = None;
+    read(source, |xml| {
+        match xml {
+            Xml::Start(element) => {
+                let wanted = names.iter().position(|name| *name == element.name());
+                if let Some(at) = wanted.filter(|at| open.is_none() && found[*at].is_none()) {
+                    open = Some((at, String::new()));
+                }
+            }
+            Xml::Text(text) => {
+                if let Some((_, so_far)) = &mut open {
+                    so_far.push_str(&text);
+                }
+            }
+            Xml::End(name) => {
+                if let Some((at, text)) = open.take_if(|(at, _)| names[*at] == name) {
+                    found[at] = Some(text);
+                }
+            }
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}

@@ -1,0 +1,84 @@
+//! The formats that are read in a process of their own: files that others have made, broken ones, and hostile ones.
+
+mod broken;
+mod fixtures;
+mod fuzz;
+mod made;
+mod worker;
+
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use nuthatch_engine::Cancel;
+use nuthatch_engine::extract::worker::{Urgency, WorkerLimits, Workers};
+use nuthatch_engine::extract::{Document, ExtractError};
+
+use crate::support::{root, worker};
+
+/// Files made by independent programs, with their content, in the order of their names.
+static FIXTURES: LazyLock<Vec<(PathBuf, Vec<u8>)>> = LazyLock::new(|| {
+    let folder = root().join("tests/fixtures/formats");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let is_fixture = |path: &PathBuf| {
+        nuthatch_engine::extract::format_of(path).is_some_and(nuthatch_engine::extract::Format::is_risky)
+    };
+    files.retain(is_fixture);
+    files.sort();
+    assert!(files.len() >= 10, "{files:?}");
+    files.into_iter().map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
+});
+
+fn fixture(name: &str) -> &'static [u8] {
+    let found = FIXTURES.iter().find(|(path, _)| path.file_name().unwrap() == name);
+    &found.unwrap_or_else(|| panic!("no fixture {name}")).1
+}
+
+/// Processes with limits of everyday use.
+fn workers() -> Workers {
+    Workers::new(Some(worker()), WorkerLimits::default())
+}
+
+fn read(workers: &Workers, name: &str, bytes: &[u8]) -> Result<Document, ExtractError> {
+    workers.extract(Path::new(name), bytes, Urgency::Background, &Cancel::new())
+}
+
+/// What a reading came to; whatever it was, it has to be said in words or be a document that holds together.
+#[derive(Debug, Default)]
+struct Tally {
+    documents: usize,
+    refused: usize,
+    crashed: usize,
+    stopped: usize,
+}
+
+impl Tally {
+    fn count(&mut self, name: &str, outcome: Result<Document, ExtractError>) {
+        match outcome {
+            Ok(document) => {
+                check(&document);
+                self.documents += 1;
+            }
+            Err(ExtractError::Broken { reason, .. }) => {
+                assert!(!reason.trim().is_empty() && !reason.ends_with('.'), "{name}: {reason:?}");
+                self.refused += 1;
+            }
+            Err(ExtractError::Crashed { .. }) => self.crashed += 1,
+            Err(ExtractError::TimedOut { .. } | ExtractError::OutOfMemory { .. } | ExtractError::TooLong { .. }) => {
+                self.stopped += 1
+            }
+            Err(other) => panic!("{name}: {other}"),
+        }
+    }
+}
+
+/// What every reader of a document relies on.
+fn check(document: &Document) {
+    assert!(!document.title.trim().is_empty());
+    let mut end = 0;
+    for block in &document.blocks {
+        assert!(block.span.start >= end && !block.text.trim().is_empty());
+        end = block.span.end;
+        assert!(!document.text[block.span.clone()].trim().is_empty());
+    }
+    assert!(document.places.is_sorted_by_key(|(offset, _)| *offset));
+}

@@ -1,0 +1,55 @@
+import {
+  asAppError,
+  type AppError,
+  type Backend,
+  type WhyQuestion,
+  type WhyReport,
+} from "../backend/backend";
+
+/** One file followed through the pipeline: why it is shown for a question, or why not. */
+export class Why {
+  /** The file at question; null while nothing is asked. */
+  path = $state.raw<string | null>(null);
+  question = $state.raw<WhyQuestion | null>(null);
+  report = $state.raw<WhyReport | null>(null);
+  failure = $state.raw<AppError | null>(null);
+
+  readonly #backend: Backend;
+  #asked = 0;
+
+  constructor(backend: Backend) {
+    this.#backend = backend;
+  }
+
+  async ask(question: WhyQuestion, path: string): Promise<void> {
+    const asked = ++this.#asked;
+    this.path = path;
+    this.question = question;
+    this.report = null;
+    this.failure = null;
+    try {
+      const report = await this.#backend.why(question, path);
+      if (asked === this.#asked) this.report = report;
+    } catch (thrown) {
+      if (asked === this.#asked) this.failure = asAppError(thrown);
+    }
+  }
+
+  /** Has the user choose the file that they miss. */
+  async askForFile(question: WhyQuestion): Promise<void> {
+    try {
+      const path = await this.#backend.pickFile();
+      if (path !== null) await this.ask(question, path);
+    } catch (thrown) {
+      this.path = "";
+      this.question = question;
+      this.report = null;
+      this.failure = asAppError(thrown);
+    }
+  }
+
+  close(): void {
+    this.#asked++;
+    this.path = null;
+  }
+}

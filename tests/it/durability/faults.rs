@@ -1,4 +1,4 @@
-//! A disk that fails at will: every write, sync and rename that a commit with a merge makes fails in turn, and then a
+//! A disk that fails at will: the writes, syncs and renames that a commit with a merge makes fail in turn, and then a
 //! disk that stays full from there on. What is left is the last commit or the new one, whole.
 
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ use tantivy::directory::{
     WatchHandle, WritePtr,
 };
 
-use super::{content, copy_folder, folder_in_memory};
+use super::{content, copy_folder, folder_in_memory, scale};
 
 const EMBEDDER: Option<(&str, usize)> = Some(("fake@1", 8));
 
@@ -217,9 +217,11 @@ fn every_write_sync_and_rename_fails_in_turn() {
     let mut after = before.clone();
     after.extend([0, 3, 7, 8].map(|file| (format!("/notes/{file}.md"), 2)));
     after.remove("/notes/5.md");
+    // Each run copies an index and writes to it: by default every fourth call.
+    let (first, stride) = (scale("NUTHATCH_SEED", 1) % 4, scale("NUTHATCH_FAULT_STRIDE", 4));
     let (mut n_faults, mut n_runs, mut n_errors) = (0, 0, 0);
     for lasting in [false, true] {
-        for from in 0.. {
+        for from in (first..).step_by(stride) {
             let folder = folder_in_memory();
             copy_folder(base.path(), folder.path());
             let faults = Arc::new(Faults::default());
@@ -273,7 +275,7 @@ fn every_write_sync_and_rename_fails_in_turn() {
         }
     }
     println!("faults: {n_runs} runs, {n_faults} faults, {n_errors} commits refused, losses 0");
-    assert!(n_faults > 50 && n_errors > 20, "the faults hit too little: {n_faults}, {n_errors}");
+    assert!(n_faults > 20 && n_errors > 8, "the faults hit too little: {n_faults}, {n_errors}");
 }
 
 /// "Partial index after a stalled merge, silently" (cass#301).

@@ -118,12 +118,12 @@ struct Inner {
     generations: Generations,
     /// What serves searches; `None` before the first indexing.
     serving: RwLock<Option<Arc<Generation>>>,
-    workers: Workers,
     /// What was wrong with the settings when they were read.
     settings_damage: Mutex<Option<Damage>>,
     neighbour: Neighbour,
     /// Whether a thread checks the index now.
     checking: AtomicBool,
+    workers: Workers,
     /// Wakes a running watch: folders or models have changed.
     wake: Mutex<Vec<Sender<Wake>>>,
     /// The catalog of a running watch, which knows the disk without looking.
@@ -192,10 +192,10 @@ impl Engine {
                 embedder_decided: Condvar::new(),
                 reranker: Mutex::new(Slot::Undecided),
                 serving: RwLock::new(None),
-                workers: Workers::new(options.worker, options.worker_limits),
                 settings_damage: Mutex::new(settings_damage),
                 neighbour: Neighbour::default(),
                 checking: AtomicBool::new(false),
+                workers: Workers::new(options.worker, options.worker_limits),
                 wake: Mutex::new(Vec::new()),
                 live: Mutex::new(None),
                 wishes: Mutex::new(Wishes::default()),

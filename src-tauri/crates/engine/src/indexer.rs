@@ -38,9 +38,9 @@ pub(crate) struct Indexer<'a> {
     /// `None` where the generation is another model's.
     pub embedder: Option<&'a dyn Embedder>,
     pub settle: Duration,
-    pub workers: &'a Workers,
     pub neighbour: &'a Neighbour,
     pub limits: Limits,
+    pub workers: &'a Workers,
     pub cancel: &'a Cancel,
     pub progress: &'a mut dyn FnMut(&IndexProgress),
 }

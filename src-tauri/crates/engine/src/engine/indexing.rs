@@ -191,8 +191,8 @@ impl Engine {
             }
         };
         self.note_places(session, &look);
-        let (neighbour, workers, limits) = (&self.inner.neighbour, &self.inner.workers, Limits::of(&settings));
-        let settle = settle(&settings);
+        let (settle, workers) = (settle(&settings), &self.inner.workers);
+        let (neighbour, limits) = (&self.inner.neighbour, Limits::of(&settings));
         let mut indexer = Indexer { session, embedder: None, settle, workers, neighbour, limits, cancel, progress };
         indexer.take(look, matches!(scope, Scope::Paths(_)))?;
         for folder in &wishes.forget {
@@ -218,12 +218,13 @@ impl Engine {
             self.let_serve(&generation)?;
         }
         let embedder = lock(&self.inner.embedder).ready();
-        let (settings, neighbour, workers) = (self.settings(), &self.inner.neighbour, &self.inner.workers);
+        let (settings, neighbour) = (self.settings(), &self.inner.neighbour);
         let puts_off = session.is_polite && neighbour.puts_off_vectors(&settings);
         let fits = embedder.as_deref().filter(|e| generation.embedder() == Some(e.id()));
         let fits = fits.filter(|_| !session.skips_vectors && !puts_off);
-        let (settle, limits) = (settle(&settings), Limits::of(&settings));
-        let step = Indexer { session, embedder: fits, settle, workers, neighbour, limits, cancel, progress }.step()?;
+        let (settle, workers, limits) = (settle(&settings), &self.inner.workers, Limits::of(&settings));
+        let mut indexer = Indexer { session, embedder: fits, settle, workers, neighbour, limits, cancel, progress };
+        let step = indexer.step()?;
         if step == Step::Idle && session.is_swept && !session.is_complete {
             self.inner.generations.complete(&generation)?;
             session.is_complete = true;

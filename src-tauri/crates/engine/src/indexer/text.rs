@@ -45,9 +45,8 @@ impl Indexer<'_> {
             let outcome = prepare(&path, settle, workers, cancel);
             (path, outcome)
         };
-        let all = || batch.into_par_iter().map(read).collect();
-        let prepared: Vec<(PathBuf, Outcome)> = self.neighbour.threads.run(self.limits.threads(), all);
-        self.session.keep_vectors()?;
+        let all = || batch.into_par_iter().map(read).collect::<Vec<(PathBuf, Outcome)>>();
+        let prepared = self.neighbour.threads.run(self.limits.threads(), all);
         let snapshots = self.session.snapshots()?;
         for (path, outcome) in prepared {
             self.take_text(path, outcome, &snapshots)?;

@@ -237,3 +237,42 @@ fn an_interrupted_command_says_so() {
     let answer: Value = serde_json::from_slice(&out).unwrap();
     assert_eq!(answer["error"]["kind"], "interrupted");
 }
+
+/// Three folders may be followed, in a user namespace of its own: nobody else notices.
+#[cfg(target_os = "linux")]
+const FEW_WATCHES: &str = "echo 3 > /proc/sys/user/max_inotify_watches && exec \"$@\"";
+
+#[cfg(target_os = "linux")]
+#[test]
+fn where_events_run_out_folders_are_looked_through_and_it_is_said_what_to_raise() {
+    use std::process::{Command, Stdio};
+    let wrapped = |inner: &Command| {
+        let mut command = Command::new("unshare");
+        command.args(["--user", "--map-root-user", "sh", "-c", FEW_WATCHES, "sh"]);
+        command.arg(inner.get_program()).args(inner.get_args());
+        inner.get_envs().for_each(|(name, value)| drop(value.map(|value| command.env(name, value))));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    };
+    if !wrapped(&Command::new("true")).status().is_ok_and(|status| status.success()) {
+        // Some systems let nobody make a user namespace.
+        return;
+    }
+    let nuthatch = Nuthatch::without_models();
+    let folder = tempfile::tempdir().unwrap();
+    for i in 0..10 {
+        write(folder.path(), &[(&format!("f{i}/a.md"), b"# A\n\nA heron")]);
+    }
+    nuthatch.index(folder.path());
+    let mut child = wrapped(&nuthatch.command(&["watch"])).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().contains("10 files"));
+    let status = nuthatch.run(&["status"]).out;
+    assert!(status.contains("by looking every few seconds"), "{status}");
+    assert!(status.contains("sudo sysctl fs.inotify.max_user_watches="), "{status}");
+    write(folder.path(), &[("f9/b.md", b"# B\n\nA bittern")]);
+    assert!(lines.next().unwrap().unwrap().contains("11 files"));
+    assert_eq!(nuthatch.run(&["search", "bittern", "--json"]).files(), ["b.md"]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}

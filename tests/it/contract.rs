@@ -120,6 +120,7 @@ fn a_status() {
     insta::assert_snapshot!(shape(&json), @r"
     .files[].at: number
     .files[].path: string
+    .files[].reason: null
     .files[].reason: string
     .files[].state: string
     .generation: number

@@ -78,7 +78,6 @@ fn files_that_are_not_in_the_index() {
     bench.write(".secret.md", "grey heron");
     bench.write(".nuthatchignore", "private/\n");
     bench.write("private/p.md", "grey heron");
-    bench.write("empty.md", "");
     bench.write("picture.png", "x");
     bench.index();
     bench.write("new.md", "grey heron");
@@ -87,7 +86,6 @@ fn files_that_are_not_in_the_index() {
         (".secret.md", WhyOutcome::Skipped, "hidden = true"),
         ("private/p.md", WhyOutcome::Skipped, ".nuthatchignore: private/"),
         ("picture.png", WhyOutcome::Skipped, ".png files are not read"),
-        ("empty.md", WhyOutcome::Empty, "no text in it"),
         ("new.md", WhyOutcome::Waiting, "not read yet"),
         ("none.md", WhyOutcome::NotThere, "no such file"),
         ("../elsewhere.md", WhyOutcome::NotWatched, "under no watched folder"),

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tantivy::collector::{Count, DocSetCollector};
-use tantivy::query::TermQuery;
+use tantivy::query::{BooleanQuery, Occur, Query, TermQuery};
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocAddress, Searcher, TantivyDocument, Term};
 
@@ -66,11 +66,10 @@ impl Snapshot {
 
     /// The row of one file.
     pub fn row_of(&self, path: &Path) -> tantivy::Result<Option<Row>> {
-        let term = Term::from_field_text(self.fields.path, &path.to_string_lossy());
-        let of_file = TermQuery::new(term, IndexRecordOption::Basic);
-        for address in self.searcher.search(&of_file, &DocSetCollector)? {
-            let doc: TantivyDocument = self.searcher.doc(address)?;
-            if doc.get_first(self.fields.row).is_some() {
+        for kind in [ROW_WITH_PASSAGE, ROW_ALONE] {
+            let row = BooleanQuery::intersection(vec![self.path_query(path), Box::new(self.row_query(kind))]);
+            if let Some(address) = self.searcher.search(&row, &DocSetCollector)?.into_iter().next() {
+                let doc: TantivyDocument = self.searcher.doc(address)?;
                 return Ok(Some(read_row(&self.fields, &doc)));
             }
         }
@@ -79,11 +78,9 @@ impl Snapshot {
 
     /// Where the passages of one file are, in no order.
     pub fn passages_of(&self, path: &Path) -> tantivy::Result<Vec<DocAddress>> {
-        let term = Term::from_field_text(self.fields.path, &path.to_string_lossy());
-        let of_file = TermQuery::new(term, IndexRecordOption::Basic);
-        let alone = self.searcher.search(&self.row_query(ROW_ALONE), &DocSetCollector)?;
-        let found = self.searcher.search(&of_file, &DocSetCollector)?;
-        Ok(found.into_iter().filter(|address| !alone.contains(address)).collect())
+        let alone: Box<dyn Query> = Box::new(self.row_query(ROW_ALONE));
+        let passages = BooleanQuery::new(vec![(Occur::Must, self.path_query(path)), (Occur::MustNot, alone)]);
+        Ok(self.searcher.search(&passages, &DocSetCollector)?.into_iter().collect())
     }
 
     /// Passages in the index.
@@ -117,6 +114,11 @@ impl Snapshot {
     /// Whether [`Snapshot::vector_of`] can find any.
     pub(crate) fn has_vectors(&self) -> bool {
         self.vectors.n_vectors() > 0 || self.donor.as_ref().is_some_and(|donor| donor.has_vectors())
+    }
+
+    fn path_query(&self, path: &Path) -> Box<dyn Query> {
+        let term = Term::from_field_text(self.fields.path, &path.to_string_lossy());
+        Box::new(TermQuery::new(term, IndexRecordOption::Basic))
     }
 
     fn row_query(&self, kind: u64) -> TermQuery {

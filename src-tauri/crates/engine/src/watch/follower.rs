@@ -171,7 +171,10 @@ impl Follower {
         let quietly = self.unasked(session, now);
         if !quietly.is_empty() {
             let start = Instant::now();
+            let before = (session.ledger().away.clone(), session.report().files_removed);
             self.look(session, &Scope::Paths(&quietly))?;
+            // Looking in vain is no news.
+            self.is_told &= before == (session.ledger().away.clone(), session.report().files_removed);
             self.next_poll = Instant::now() + POLL_EVERY.max(10 * start.elapsed());
             return Ok(true);
         }

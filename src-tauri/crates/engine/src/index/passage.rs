@@ -67,6 +67,14 @@ pub struct Row {
     pub size: u64,
 }
 
+impl Row {
+    /// The row of a file whose passages are all indexed with their vectors; what the disk says of it is left at 0.
+    pub fn indexed(path: PathBuf, passages: usize) -> Self {
+        let state = RowState::Indexed;
+        Self { path, state, reason: None, at: 0, embedded: true, passages, modified: 0, changed: 0, size: 0 }
+    }
+}
+
 /// First eight bytes of BLAKE3 over what the embedder reads. Among a million passages the chance that any two differ
 /// and agree in it is about 3 in 10^8.
 pub fn text_hash(model_text: &str) -> u64 {

@@ -155,6 +155,7 @@ export function hits(names: string, scores: number[] = []): Hit[] {
     highlights: [],
     span: [0, 10],
     recall_rank: i + 1,
+    place: null,
     lexical_rank: i + 1,
     vector_rank: null,
   }));

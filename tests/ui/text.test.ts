@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { Range } from "$ui/backend/backend";
-import { duration, modelsText, notesText, progressText, score, shortfall } from "$ui/text/format";
+import type { Place, Range } from "$ui/backend/backend";
+import { duration, modelsText, notesText, placeText, progressText, score, shortfall } from "$ui/text/format";
 import { inlineMarks, markdownBlocks, plainBlocks } from "$ui/text/markdown";
 import { shownPath } from "$ui/text/path";
 import { codePoints, pieces } from "$ui/text/ranges";
@@ -268,4 +268,17 @@ test("the models' state is said while one is not ready", () => {
   expect(modelsText({ embedder: loading, reranker: ready })).toContain("loading");
   expect(modelsText({ embedder: missing, reranker: missing })).toContain("words only");
   expect(modelsText({ embedder: loading, reranker: missing })).toContain("No reranking");
+});
+
+test.each<[Place | null, string | null]>([
+  [null, null],
+  [{ kind: "line", number: 12 }, null],
+  [{ kind: "page", number: 3 }, "p. 3"],
+  [{ kind: "slide", number: 4 }, "slide 4"],
+  [{ kind: "cells", sheet: "预算", cells: "B2:D9" }, "预算!B2:D9"],
+  [{ kind: "chapter", title: "Chapter One" }, "Chapter One"],
+  [{ kind: "notebook_cell", number: 7 }, "cell 7"],
+  [{ kind: "time", seconds: 3723 }, "1:02:03"],
+])("place %j", (place, expected) => {
+  expect(placeText(place)).toBe(expected);
 });

@@ -105,12 +105,58 @@ pub struct Hit {
     pub highlights: Vec<[usize; 2]>,
     #[specta(type = [Number; 2])]
     pub span: [usize; 2],
+    pub place: Option<Place>,
     #[specta(type = Number)]
     pub recall_rank: usize,
     #[specta(type = Option<Number>)]
     pub lexical_rank: Option<usize>,
     #[specta(type = Option<Number>)]
     pub vector_rank: Option<usize>,
+}
+
+/// Where in the file a passage begins; numbers count from 1.
+#[derive(Clone, Debug, PartialEq, Serialize, Type)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Place {
+    Line {
+        number: u32,
+    },
+    Page {
+        number: u32,
+    },
+    Slide {
+        number: u32,
+    },
+    /// `cells` as spreadsheets write them: `B2:D9`.
+    Cells {
+        sheet: String,
+        cells: String,
+    },
+    Chapter {
+        title: String,
+    },
+    NotebookCell {
+        number: u32,
+    },
+    /// Seconds from the start of the film.
+    Time {
+        seconds: u32,
+    },
+}
+
+impl From<engine::extract::Place> for Place {
+    fn from(from: engine::extract::Place) -> Self {
+        use engine::extract::Place as From;
+        match from {
+            From::Line { number } => Self::Line { number },
+            From::Page { number } => Self::Page { number },
+            From::Slide { number } => Self::Slide { number },
+            From::Cells { sheet, cells } => Self::Cells { sheet, cells },
+            From::Chapter { title } => Self::Chapter { title },
+            From::NotebookCell { number } => Self::NotebookCell { number },
+            From::Time { seconds } => Self::Time { seconds },
+        }
+    }
 }
 
 impl From<&engine::SearchResults> for SearchResults {
@@ -156,6 +202,7 @@ impl From<&engine::Hit> for Hit {
             snippet: from.snippet.clone(),
             highlights: from.highlights.clone(),
             span: from.span,
+            place: from.place.clone().map(Place::from),
             recall_rank: from.recall_rank,
             lexical_rank: from.lexical_rank,
             vector_rank: from.vector_rank,
@@ -186,6 +233,7 @@ mod tests {
                 snippet: "a b".to_owned(),
                 highlights: vec![[0, 1]],
                 span: [3, 9],
+                place: Some(engine::extract::Place::Page { number: 3 }),
                 recall_rank: 2,
                 lexical_rank: None,
                 vector_rank: Some(1),

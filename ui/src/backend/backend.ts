@@ -17,12 +17,24 @@ export interface Hit {
   snippet: string;
   /** Where the question's words stand in `snippet`: Unicode code points, end exclusive. */
   highlights: Range[];
-  /** The passage in the file, in bytes, end exclusive. */
+  /** The passage in the file's text, in bytes, end exclusive. */
   span: Range;
+  /** Where in the file the passage begins; null for a file without parts. */
+  place: Place | null;
   recall_rank: number;
   lexical_rank: number | null;
   vector_rank: number | null;
 }
+
+/** Numbers count from 1; `cells` as spreadsheets write them (`B2:D9`); `seconds` from the start of the film. */
+export type Place =
+  | { kind: "line"; number: number }
+  | { kind: "page"; number: number }
+  | { kind: "slide"; number: number }
+  | { kind: "cells"; sheet: string; cells: string }
+  | { kind: "chapter"; title: string }
+  | { kind: "notebook_cell"; number: number }
+  | { kind: "time"; seconds: number };
 
 /** Start and exclusive end. */
 export type Range = [number, number];
@@ -119,7 +131,7 @@ export interface IndexProgress {
 export interface Preview {
   path: string;
   title: string;
-  /** `markdown`, `text` or `html` (tags already taken off). */
+  /** What the file is read as, e.g. `markdown`, `text`, `html` (tags already taken off) or `pdf` (written out as text). */
   format: string;
   text: string;
   hit: Range;

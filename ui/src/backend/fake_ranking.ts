@@ -42,6 +42,7 @@ export function bestHits(notes: readonly FakeNote[], query: string, stage: Stage
           highlights: highlights(snippet, query),
           span: [start, start + encode(text).length],
           recall_rank: i + 1,
+          place: null,
           lexical_rank: lexical > 0 ? i + 1 : null,
           vector_rank: meaning > 0 ? i + 1 : null,
         };

@@ -1,4 +1,11 @@
-import type { Degraded, IndexProgress, ModelsState, RootStatus, SearchResults } from "../backend/backend";
+import type {
+  Degraded,
+  IndexProgress,
+  ModelsState,
+  Place,
+  RootStatus,
+  SearchResults,
+} from "../backend/backend";
 
 const wholeNumber = new Intl.NumberFormat("en");
 
@@ -94,4 +101,27 @@ export function modelsText({ embedder, reranker }: ModelsState): string | null {
   if (embedder.state === "loading" || reranker.state === "loading")
     return "Models are loading; words work already";
   return null;
+}
+
+/** Where in a file a passage stands, as people say it; null for a line, which says little outside an editor. */
+export function placeText(place: Place | null): string | null {
+  switch (place?.kind) {
+    case "page":
+      return `p. ${place.number}`;
+    case "slide":
+      return `slide ${place.number}`;
+    case "cells":
+      return `${place.sheet}!${place.cells}`;
+    case "chapter":
+      return place.title;
+    case "notebook_cell":
+      return `cell ${place.number}`;
+    case "time": {
+      const two = (n: number) => String(n).padStart(2, "0");
+      const minutes = Math.floor(place.seconds / 60);
+      return `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(place.seconds % 60)}`;
+    }
+    default:
+      return null;
+  }
 }

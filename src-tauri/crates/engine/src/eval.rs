@@ -201,7 +201,7 @@ fn passage(doc: &EvalDoc, ordinal: usize) -> Passage {
         path: doc.id.clone(),
         title: doc.title.clone(),
         tags: Vec::new(),
-        chunk: Chunk { ordinal, span, heading_path: doc.headings.clone(), text: doc.text.clone() },
+        chunk: Chunk { ordinal, span, heading_path: doc.headings.clone(), place: None, text: doc.text.clone() },
     }
 }
 

@@ -42,6 +42,7 @@ pub(crate) fn hits(
             snippet: snippet.text,
             highlights: snippet.highlights,
             span: [passage.chunk.span.start, passage.chunk.span.end],
+            place: passage.chunk.place,
             recall_rank: scored.recall_rank,
             lexical_rank: scored.candidate.evidence.lexical_rank,
             vector_rank: scored.candidate.evidence.vector_rank,

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::extract::Place;
+
 /// How far down the pipeline a search goes, and which stage a result list comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -97,8 +99,10 @@ pub struct Hit {
     pub snippet: String,
     /// Where the question's words stand in `snippet`, in Unicode code points, end exclusive.
     pub highlights: Vec<[usize; 2]>,
-    /// The passage in the file, in bytes, end exclusive.
+    /// The passage in the file's text, in bytes, end exclusive: see [`Document`](crate::extract::Document).
     pub span: [usize; 2],
+    /// Where in the file the passage begins: its line, page, slide, cells ...
+    pub place: Option<Place>,
     /// Rank among the candidates, 1-based, counting passages.
     pub recall_rank: usize,
     pub lexical_rank: Option<usize>,

@@ -1,9 +1,8 @@
 //! `nuthatch search`: the notes that answer a question.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::path::Path;
+use std::io::Write;
 
+use nuthatch_engine::extract::Place;
 use nuthatch_engine::{Degraded, Engine, EngineError, Hit, SearchRequest, SearchResults, Stage};
 
 use crate::args::SearchArgs;
@@ -71,24 +70,16 @@ fn write_results(out: &mut dyn Write, results: &SearchResults, style: Style) -> 
 fn write_hit(out: &mut dyn Write, hit: &Hit, style: Style) -> std::io::Result<()> {
     let title = style.bold(&printable(&hit.title));
     writeln!(out, "{:>2}  {:.2}  {title}", hit.rank, hit.score)?;
-    let line = line_at(&hit.path, hit.span[0]).map(|line| format!(":{line}")).unwrap_or_default();
-    writeln!(out, "    {}", style.dim(&printable(&format!("{}{line}", hit.path.display()))))?;
+    let place = hit.place.as_ref().map(place).unwrap_or_default();
+    writeln!(out, "    {}", style.dim(&printable(&format!("{}{place}", hit.path.display()))))?;
     writeln!(out, "    {}\n", style.highlight(&printable(&hit.snippet), &hit.highlights))
 }
 
-/// The 1-based line on which byte `offset` of the file lies; `None` if the file is gone or shorter.
-fn line_at(path: &Path, offset: usize) -> Option<usize> {
-    let mut before = BufReader::new(File::open(path).ok()?).take(offset as u64);
-    let (mut line, mut n_read) = (1, 0);
-    loop {
-        let bytes = before.fill_buf().ok()?;
-        if bytes.is_empty() {
-            return (n_read == offset).then_some(line);
-        }
-        line += bytes.iter().filter(|&&byte| byte == b'\n').count();
-        n_read += bytes.len();
-        let n = bytes.len();
-        before.consume(n);
+/// `:12` for a line, as editors and terminals take it; ` (p. 3)` for anything else.
+fn place(place: &Place) -> String {
+    match place {
+        Place::Line { number } => format!(":{number}"),
+        other => format!(" ({other})"),
     }
 }
 
@@ -99,21 +90,5 @@ fn without(degraded: &Degraded) -> String {
         Degraded::VectorsPending { embedded, chunks } => {
             format!("{embedded} of {chunks} passages have vectors; the others are found by words alone")
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_byte_offset_becomes_a_line() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("note.md");
-        std::fs::write(&path, "一\ntwo\nthree").unwrap();
-        for (offset, expected) in [(0, Some(1)), (3, Some(1)), (4, Some(2)), (8, Some(3)), (13, Some(3)), (14, None)] {
-            assert_eq!(line_at(&path, offset), expected, "offset {offset}");
-        }
-        assert_eq!(line_at(&dir.path().join("gone.md"), 0), None);
     }
 }

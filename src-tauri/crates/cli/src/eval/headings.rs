@@ -148,6 +148,7 @@ mod tests {
             chunk: Chunk {
                 ordinal,
                 span: 0..0,
+                place: None,
                 heading_path: path.iter().map(|heading| (*heading).to_owned()).collect(),
                 text: (*text).to_owned(),
             },

@@ -22,7 +22,10 @@ pub(super) fn cut(document: &Document, rules: &ChunkRules) -> Vec<Chunk> {
     cutter.finish(last);
     cutter.join_short_end();
     let passages = cutter.done.iter().enumerate();
-    passages.map(|(ordinal, passage)| cutter.chunk(ordinal, &passage.pieces)).collect()
+    let mut chunks: Vec<Chunk> = passages.map(|(ordinal, passage)| cutter.chunk(ordinal, &passage.pieces)).collect();
+    let places = document.places_at(chunks.iter().map(|chunk| chunk.span.start));
+    chunks.iter_mut().zip(places).for_each(|(chunk, place)| chunk.place = place);
+    chunks
 }
 
 /// A part of a block, or all of it.
@@ -212,7 +215,7 @@ impl Cutter<'_> {
             (Some(first), Some(last)) => source(first, first.range.start)..source(last, last.range.end),
             _ => 0..0,
         };
-        Chunk { ordinal, span, heading_path: path.unwrap_or_default().to_vec(), text }
+        Chunk { ordinal, span, heading_path: path.unwrap_or_default().to_vec(), place: None, text }
     }
 }
 

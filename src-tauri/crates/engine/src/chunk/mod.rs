@@ -10,7 +10,7 @@ use std::ops::Range;
 
 pub use tokens::estimate_tokens;
 
-use crate::extract::Document;
+use crate::extract::{Document, Place};
 
 /// Sizes in model tokens, as [`estimate_tokens`] counts them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub struct Chunk {
     pub span: Range<usize>,
     /// The headings above the passage, outermost first.
     pub heading_path: Vec<String>,
+    /// Where in the file it begins; `None` for a file that has no parts.
+    pub place: Option<Place>,
     /// Readable text, blocks a blank line apart. Empty only where the whole note is (its name is still found).
     pub text: String,
 }
@@ -49,7 +51,7 @@ pub struct Chunk {
 pub fn chunks(document: &Document, rules: &ChunkRules) -> Vec<Chunk> {
     let found = cutter::cut(document, rules);
     if found.is_empty() {
-        return vec![Chunk { ordinal: 0, span: 0..0, heading_path: Vec::new(), text: String::new() }];
+        return vec![Chunk { ordinal: 0, span: 0..0, heading_path: Vec::new(), place: None, text: String::new() }];
     }
     found
 }

@@ -2,12 +2,14 @@
 
 use std::ops::Range;
 
-use super::{Block, BlockKind};
+use serde::{Deserialize, Serialize};
+
+use super::{Block, BlockKind, Place, Reading};
 use crate::text::script::joins_without_space;
 
 /// Ties a place in a block's readable text to the place in the source that it was read from. Between two anchors both
 /// sides advance together, as far as the next anchor allows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Anchor {
     pub(crate) text: usize,
     pub(crate) source: usize,
@@ -131,6 +133,62 @@ impl Draft {
             outline.open(level, &self.text);
         }
         Some(Block { kind: self.kind, heading_path, text: self.text, span, anchors: self.anchors })
+    }
+}
+
+/// Writes out as text what is not text: a PDF's pages, a spreadsheet's rows. Blocks stand a blank line apart, each as it
+/// reads, so that the text is fit to be shown.
+#[derive(Debug, Default)]
+pub(super) struct Rendition {
+    reading: Reading,
+    outline: Outline,
+}
+
+#[expect(dead_code, reason = "for the formats to come")]
+impl Rendition {
+    /// From here on text stands at `place`.
+    pub(super) fn place(&mut self, place: Place) {
+        // Of two places without text between them the later counts.
+        let at = self.reading.text.len();
+        self.reading.places.retain(|(start, _)| *start < at);
+        self.reading.places.push((at, place));
+    }
+
+    /// Adds a block; one that says nothing is passed over. A heading closes those of its level and below.
+    pub(super) fn push(&mut self, kind: BlockKind, text: &str) {
+        let text = if kind == BlockKind::Code { text.trim_matches(['\r', '\n']).trim_end() } else { text.trim() };
+        if text.trim().is_empty() {
+            return;
+        }
+        // The blank line belongs to the block after it, so that a place begins where its first block does.
+        let start = self.reading.text.len();
+        let start = if start == 0 { 0 } else { start + 2 };
+        if start > 0 {
+            self.reading.text.push_str("\n\n");
+        }
+        self.reading.text.push_str(text);
+        if let BlockKind::Heading { level } = kind {
+            self.outline.close(level);
+        }
+        let heading_path = self.outline.path();
+        if let BlockKind::Heading { level } = kind {
+            self.outline.open(level, text);
+        }
+        let anchors = vec![Anchor { text: 0, source: start }];
+        let span = start..start + text.len();
+        self.reading.blocks.push(Block { kind, heading_path, text: text.to_owned(), span, anchors });
+    }
+
+    /// Bytes written so far: a reader of hostile files stops here.
+    pub(super) fn len(&self) -> usize {
+        self.reading.text.len()
+    }
+
+    /// `title`: what the file calls itself; otherwise its first heading of level 1 is its title.
+    pub(super) fn finish(mut self, title: Option<String>) -> Reading {
+        let title = title.filter(|title| !title.trim().is_empty());
+        self.reading.title = title.or(self.outline.first_h1().map(str::to_owned));
+        self.reading
     }
 }
 

@@ -5,9 +5,24 @@ use std::ops::Range;
 use html5gum::{DefaultEmitter, StartTag, Token, Tokenizer};
 
 use super::block::{Draft, Outline};
-use super::{Block, BlockKind};
+use super::plain::bom_len;
+use super::{Block, BlockKind, Extractor, Reading, Unreadable};
 
-pub(super) struct Html {
+pub(super) struct Html;
+
+impl Extractor for Html {
+    fn read(&self, bytes: &[u8]) -> Result<Reading, Unreadable> {
+        let mut reading = Reading::decoded(bytes, true)?;
+        let range = bom_len(&reading.text)..reading.text.len();
+        let mut outline = Outline::default();
+        let parsed = parse(&reading.text, range, &mut outline);
+        reading.title = parsed.title.or(outline.first_h1().map(str::to_owned));
+        reading.blocks = parsed.blocks;
+        Ok(reading)
+    }
+}
+
+pub(super) struct Parsed {
     /// Of `<title>`, white space folded.
     pub(super) title: Option<String>,
     pub(super) blocks: Vec<Block>,
@@ -49,7 +64,7 @@ const BLOCKS: [&[u8]; 27] = [
 ];
 
 /// Reads the part `range` of `source`; headings go on from those in `outline`.
-pub(super) fn parse(source: &str, range: Range<usize>, outline: &mut Outline) -> Html {
+pub(super) fn parse(source: &str, range: Range<usize>, outline: &mut Outline) -> Parsed {
     let mut reader = Reader {
         source,
         outline,
@@ -84,7 +99,7 @@ pub(super) fn parse(source: &str, range: Range<usize>, outline: &mut Outline) ->
         }
     }
     reader.flush();
-    Html { title: reader.title.filter(|title| !title.is_empty()), blocks: reader.blocks }
+    Parsed { title: reader.title.filter(|title| !title.is_empty()), blocks: reader.blocks }
 }
 
 struct Reader<'a> {

@@ -4,18 +4,40 @@ use std::ops::Range;
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
-use super::block::{Draft, Outline};
-use super::{Block, BlockKind, html};
+use super::block::{Anchor, Draft, Outline, trimmed};
+use super::{Block, BlockKind, Extractor, Reading, Unreadable, frontmatter, html};
 
-pub(super) struct Markdown {
-    pub(super) blocks: Vec<Block>,
-    pub(super) first_h1: Option<String>,
+pub(super) struct Markdown;
+
+impl Extractor for Markdown {
+    fn read(&self, bytes: &[u8]) -> Result<Reading, Unreadable> {
+        let mut reading = Reading::decoded(bytes, false)?;
+        let (front, body) = frontmatter::read(&reading.text);
+        let parsed = parse(&reading.text, body);
+        if let Some((text, span)) = front.description {
+            let span = trimmed(&reading.text, span);
+            let anchors = vec![Anchor { text: 0, source: span.start }];
+            reading.blocks.push(Block { kind: BlockKind::Paragraph, heading_path: Vec::new(), text, span, anchors });
+        }
+        reading.blocks.extend(parsed.blocks);
+        reading.tags = front.tags;
+        reading.tags.extend(parsed.hashtags);
+        reading.aliases = front.aliases;
+        reading.date = front.date;
+        reading.title = front.title.or(parsed.first_h1);
+        Ok(reading)
+    }
+}
+
+struct Parsed {
+    blocks: Vec<Block>,
+    first_h1: Option<String>,
     /// `#hashtags` of the running text, in order, perhaps repeated.
-    pub(super) hashtags: Vec<String>,
+    hashtags: Vec<String>,
 }
 
 /// Reads `source` from byte `body` on (what is before is frontmatter).
-pub(super) fn parse(source: &str, body: usize) -> Markdown {
+fn parse(source: &str, body: usize) -> Parsed {
     let mut reader = Reader { source, body, ..Reader::default() };
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_FOOTNOTES
@@ -28,7 +50,7 @@ pub(super) fn parse(source: &str, body: usize) -> Markdown {
         reader.read(event, body + range.start..body + range.end);
     }
     let first_h1 = reader.outline.first_h1().map(str::to_owned);
-    Markdown { blocks: reader.blocks, first_h1, hashtags: reader.hashtags }
+    Parsed { blocks: reader.blocks, first_h1, hashtags: reader.hashtags }
 }
 
 #[derive(Default)]

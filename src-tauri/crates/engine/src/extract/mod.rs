@@ -1,7 +1,11 @@
 //! From a file's bytes to a [`Document`]: title, tags and readable blocks, each knowing where it stands in the file.
+//!
+//! Every format is one [`Extractor`] in a file of its own; [`Format`] says which files are its.
 
 mod block;
+mod document;
 mod encoding;
+mod format;
 mod frontmatter;
 mod html;
 mod markdown;
@@ -9,177 +13,91 @@ mod plain;
 #[cfg(test)]
 mod tests;
 
-use std::ops::Range;
 use std::path::Path;
 
-use block::{Anchor, Outline, trimmed};
+pub use document::{Block, BlockKind, Document, Place};
+pub use format::{Format, format_of};
 
-/// What a file is read as; its name decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Format {
-    Markdown,
-    Text,
-    Html,
+/// Reads files of one format.
+pub(crate) trait Extractor: Sync {
+    /// Reads a file's content. Must not panic, whatever the bytes. What can still hang or overflow
+    /// ([`Format::is_risky`]) is called in a process of its own.
+    fn read(&self, bytes: &[u8]) -> Result<Reading, Unreadable>;
 }
 
-impl Format {
-    /// `markdown`, `text` or `html`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Format::Markdown => "markdown",
-            Format::Text => "text",
-            Format::Html => "html",
-        }
+/// What an extractor makes of a file: a [`Document`] but for what the file's name says. See there for the fields.
+#[derive(Debug, Default)]
+pub(crate) struct Reading {
+    /// `None` or blank where the file does not say: then its name is its title.
+    title: Option<String>,
+    tags: Vec<String>,
+    aliases: Vec<String>,
+    date: Option<String>,
+    text: String,
+    blocks: Vec<Block>,
+    places: Vec<(usize, Place)>,
+    /// Empty for a file that is not text.
+    encoding: &'static str,
+    is_file_text: bool,
+}
+
+impl Reading {
+    /// A text file decoded, nothing of it read yet. `is_html`: the file may name its encoding in a `<meta>`.
+    fn decoded(bytes: &[u8], is_html: bool) -> Result<Self, Unreadable> {
+        let decoded = encoding::decode(bytes, is_html).map_err(Unreadable::NotText)?;
+        Ok(Self {
+            text: decoded.text,
+            encoding: decoded.encoding,
+            is_file_text: decoded.is_file_text,
+            ..Self::default()
+        })
     }
 }
 
-/// A note, read.
-///
-/// Every span is a byte range of `text`, on character boundaries. Where the file is UTF-8 (nearly always), `text` is
-/// the file byte for byte (a byte order mark included), so a span is also the range in the file. A file in another
-/// encoding is decoded first, and its spans count bytes of the decoded text; [`Document::is_file_text`] tells them
-/// apart.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Document {
-    pub format: Format,
-    /// Never blank: frontmatter or `<title>`, else the first heading, else the file's name made readable.
-    pub title: String,
-    /// From frontmatter and `#hashtags`, without `#`, distinct, in order.
-    pub tags: Vec<String>,
-    /// Other names of the note, from frontmatter.
-    pub aliases: Vec<String>,
-    /// From frontmatter, as it is written there.
-    pub date: Option<String>,
-    /// The decoded file, markup included.
-    pub text: String,
-    /// In order and apart: no two spans overlap. None is blank.
-    pub blocks: Vec<Block>,
-    /// Encoding the file was read in, by its WHATWG name, e.g. `UTF-8` or `GBK`.
-    pub encoding: &'static str,
-    /// Whether `text` is the file byte for byte.
-    pub is_file_text: bool,
+/// Why an extractor gives up on a file.
+#[derive(Debug)]
+pub(crate) enum Unreadable {
+    /// A text format, but the bytes are none.
+    NotText(&'static str),
+    /// Not what its name says, damaged, encrypted ...: what a person would want to know, without a full stop.
+    #[expect(dead_code, reason = "for the formats to come")]
+    Broken(String),
 }
 
-/// A paragraph, a list, a table ...: the smallest piece that structure gives.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Block {
-    pub kind: BlockKind,
-    /// The headings above, outermost first; a heading's own text is not among them.
-    pub heading_path: Vec<String>,
-    /// Without markup: the text of links, the description of images, code as it stands. Never blank.
-    pub text: String,
-    /// Where it stands in [`Document::text`], markup included.
-    pub span: Range<usize>,
-    /// In order on both sides.
-    pub(crate) anchors: Vec<Anchor>,
-}
-
-impl Block {
-    /// Where in the document a place of the block's text comes from, both in bytes. Exact where the text stands in
-    /// the file as it is; near by where markup or entities lie between.
-    pub fn source_offset(&self, document: &Document, text_offset: usize) -> usize {
-        let next = self.anchors.partition_point(|anchor| anchor.text <= text_offset);
-        let end = self.anchors.get(next).map_or(self.span.end, |anchor| anchor.source);
-        let start =
-            next.checked_sub(1).map_or(Anchor { text: text_offset, source: self.span.start }, |at| self.anchors[at]);
-        let offset = (start.source + (text_offset - start.text)).min(end).clamp(self.span.start, self.span.end);
-        document.text.floor_char_boundary(offset)
-    }
-
-    /// Where in the block's text a place of the document is shown: the way back of [`Block::source_offset`].
-    pub fn text_offset(&self, source_offset: usize) -> usize {
-        let next = self.anchors.partition_point(|anchor| anchor.source <= source_offset);
-        let end = self.anchors.get(next).map_or(self.text.len(), |anchor| anchor.text);
-        let Some(start) = next.checked_sub(1).map(|at| self.anchors[at]) else { return 0 };
-        self.text.floor_char_boundary((start.text + (source_offset - start.source)).min(end))
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum BlockKind {
-    /// `level` is 1 to 6.
-    Heading {
-        level: u8,
-    },
-    Paragraph,
-    List,
-    Code,
-    Table,
-    Quote,
-}
-
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ExtractError {
-    #[error("{name} is not a format Nuthatch reads: it reads .md, .txt and .html files")]
+    #[error("{name} is not of a format that Nuthatch reads")]
     UnknownFormat { name: String },
     #[error("{name} is not text ({reason}): save it as UTF-8 text if it should be searched")]
-    NotText { name: String, reason: &'static str },
+    NotText { name: String, reason: String },
+    #[error("{name} cannot be read: {reason}")]
+    Broken { name: String, reason: String },
 }
 
-/// The format a file's extension stands for, in any case of letters; `None` for one that is not read.
-pub fn format_of(path: &Path) -> Option<Format> {
-    match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
-        "md" | "markdown" | "mdown" | "mkd" => Some(Format::Markdown),
-        "txt" | "text" | "log" => Some(Format::Text),
-        "html" | "htm" | "xhtml" => Some(Format::Html),
-        _ => None,
-    }
-}
-
-/// Reads a file's content. Never panics, whatever the bytes.
+/// Reads a file's content, in this process. Never panics, whatever the bytes.
 pub fn extract(path: &Path, bytes: &[u8]) -> Result<Document, ExtractError> {
     let name = || path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let format = format_of(path).ok_or_else(|| ExtractError::UnknownFormat { name: name() })?;
-    let decoded = encoding::decode(bytes, format == Format::Html)
-        .map_err(|reason| ExtractError::NotText { name: name(), reason })?;
+    let reading = format.extractor().read(bytes).map_err(|why| match why {
+        Unreadable::NotText(reason) => ExtractError::NotText { name: name(), reason: reason.to_owned() },
+        Unreadable::Broken(reason) => ExtractError::Broken { name: name(), reason },
+    })?;
+    let title = reading.title.map(|title| title.split_whitespace().collect::<Vec<_>>().join(" "));
     let mut document = Document {
         format,
-        title: String::new(),
-        tags: Vec::new(),
-        aliases: Vec::new(),
-        date: None,
-        text: decoded.text,
-        blocks: Vec::new(),
-        encoding: decoded.encoding,
-        is_file_text: decoded.is_file_text,
+        title: title.filter(|title| !title.is_empty()).unwrap_or_else(|| readable_stem(path)),
+        tags: reading.tags,
+        aliases: reading.aliases,
+        date: reading.date,
+        text: reading.text,
+        blocks: reading.blocks,
+        places: reading.places,
+        encoding: if reading.encoding.is_empty() { "UTF-8" } else { reading.encoding }.to_owned(),
+        is_file_text: reading.is_file_text,
     };
-    let title = match format {
-        Format::Markdown => read_markdown(&mut document),
-        Format::Html => read_html(&mut document),
-        Format::Text => {
-            document.blocks = plain::blocks(&document.text);
-            None
-        }
-    };
-    let title = title.map(|title| title.split_whitespace().collect::<Vec<_>>().join(" "));
-    document.title = title.filter(|title| !title.is_empty()).unwrap_or_else(|| readable_stem(path));
     distinct(&mut document.tags);
     distinct(&mut document.aliases);
     Ok(document)
-}
-
-fn read_markdown(document: &mut Document) -> Option<String> {
-    let (front, body) = frontmatter::read(&document.text);
-    let markdown = markdown::parse(&document.text, body);
-    if let Some((text, span)) = front.description {
-        let span = trimmed(&document.text, span);
-        let anchors = vec![Anchor { text: 0, source: span.start }];
-        document.blocks.push(Block { kind: BlockKind::Paragraph, heading_path: Vec::new(), text, span, anchors });
-    }
-    document.blocks.extend(markdown.blocks);
-    document.tags = front.tags;
-    document.tags.extend(markdown.hashtags);
-    document.aliases = front.aliases;
-    document.date = front.date;
-    front.title.or(markdown.first_h1)
-}
-
-fn read_html(document: &mut Document) -> Option<String> {
-    let mut outline = Outline::default();
-    let range = plain::bom_len(&document.text)..document.text.len();
-    let html = html::parse(&document.text, range, &mut outline);
-    document.blocks = html.blocks;
-    html.title.or(outline.first_h1().map(str::to_owned))
 }
 
 /// `deploy_to-staging.md` reads `deploy to staging`; dates keep their hyphens.

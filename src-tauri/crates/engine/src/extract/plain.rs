@@ -1,7 +1,17 @@
 //! Plain text: paragraphs are what blank lines set apart.
 
 use super::block::{Draft, Outline};
-use super::{Block, BlockKind};
+use super::{Block, BlockKind, Extractor, Reading, Unreadable};
+
+pub(super) struct Plain;
+
+impl Extractor for Plain {
+    fn read(&self, bytes: &[u8]) -> Result<Reading, Unreadable> {
+        let mut reading = Reading::decoded(bytes, false)?;
+        reading.blocks = blocks(&reading.text);
+        Ok(reading)
+    }
+}
 
 pub(super) fn blocks(source: &str) -> Vec<Block> {
     let mut blocks = Vec::new();

@@ -154,7 +154,7 @@ fn encodings() {
     let japanese = "これは日本語のテキストです。データベースのバックアップについて。";
     let check = |bytes: &[u8], encoding: &str, text: &str| {
         let document = extract(Path::new("a.txt"), bytes).expect("readable");
-        assert_eq!((document.encoding, document.text.trim_start_matches('\u{FEFF}')), (encoding, text));
+        assert_eq!((document.encoding.as_str(), document.text.trim_start_matches('\u{FEFF}')), (encoding, text));
         assert_eq!(document.is_file_text, bytes == document.text.as_bytes());
     };
     check("plain".as_bytes(), "UTF-8", "plain");

@@ -16,7 +16,7 @@ use crate::{EngineError, text};
 
 /// Version of everything in a generation's folder: schema, tokenizers, chunker, vector column. Raise it when an
 /// index made before could not be read, or would answer otherwise.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// Vectors of a generation made while there is no embedder: none will be added, but the schema needs a length.
 const DIMENSIONS_WITHOUT_EMBEDDER: usize = 384;

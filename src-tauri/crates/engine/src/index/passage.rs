@@ -8,6 +8,7 @@ use tantivy::schema::Value;
 use super::schema::Fields;
 use super::vectors::Quantized;
 use crate::chunk::{Chunk, embedding_text};
+use crate::extract::Place;
 
 /// One passage of a file, as it is indexed and as it comes back.
 #[derive(Clone, Debug, PartialEq)]
@@ -114,6 +115,9 @@ pub(super) fn passage_document(f: &Fields, passage: &Passage, vector: Option<&Qu
     doc.add_u64(f.ordinal, passage.chunk.ordinal as u64);
     doc.add_u64(f.span_start, passage.chunk.span.start as u64);
     doc.add_u64(f.span_end, passage.chunk.span.end as u64);
+    if let Some(place) = &passage.chunk.place {
+        doc.add_text(f.place, write_place(place));
+    }
     doc.add_u64(f.text_hash, text_hash(&passage.model_text()));
     if let Some(vector) = vector {
         doc.add_custom(f.vector, vector.as_bytes());
@@ -150,6 +154,7 @@ pub(super) fn read_passage(f: &Fields, doc: &TantivyDocument) -> Passage {
         chunk: Chunk {
             ordinal: number(doc, f.ordinal) as usize,
             span: number(doc, f.span_start) as usize..number(doc, f.span_end) as usize,
+            place: doc.get_first(f.place).and_then(|v| v.as_str()).and_then(read_place),
             heading_path: doc.get_all(f.headings).filter_map(|v| v.as_str().map(str::to_owned)).collect(),
             text: text(doc, f.body),
         },
@@ -174,10 +179,67 @@ pub(super) fn read_row(f: &Fields, doc: &TantivyDocument) -> Row {
     }
 }
 
+/// A place in a few bytes: a letter for its kind, then its values.
+fn write_place(place: &Place) -> String {
+    match place {
+        Place::Line { number } => format!("l{number}"),
+        Place::Page { number } => format!("p{number}"),
+        Place::Slide { number } => format!("s{number}"),
+        // Cells hold no `!`, a sheet's name may.
+        Place::Cells { sheet, cells } => format!("c{cells}!{sheet}"),
+        Place::Chapter { title } => format!("h{title}"),
+        Place::NotebookCell { number } => format!("n{number}"),
+        Place::Time { seconds } => format!("t{seconds}"),
+    }
+}
+
+fn read_place(written: &str) -> Option<Place> {
+    let kind = written.chars().next()?;
+    let rest = &written[kind.len_utf8()..];
+    let number = || rest.parse().ok();
+    Some(match kind {
+        'l' => Place::Line { number: number()? },
+        'p' => Place::Page { number: number()? },
+        's' => Place::Slide { number: number()? },
+        'c' => {
+            let (cells, sheet) = rest.split_once('!')?;
+            Place::Cells { sheet: sheet.to_owned(), cells: cells.to_owned() }
+        }
+        'h' => Place::Chapter { title: rest.to_owned() },
+        'n' => Place::NotebookCell { number: number()? },
+        't' => Place::Time { seconds: number()? },
+        _ => return None,
+    })
+}
+
 fn text(doc: &TantivyDocument, field: tantivy::schema::Field) -> String {
     doc.get_first(field).and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 fn number(doc: &TantivyDocument, field: tantivy::schema::Field) -> u64 {
     doc.get_first(field).and_then(|v| v.as_u64()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_come_back_as_they_went() {
+        let cells = |sheet: &str| Place::Cells { sheet: sheet.to_owned(), cells: "B2:D9".to_owned() };
+        for place in [
+            Place::Line { number: 12 },
+            Place::Page { number: 3 },
+            Place::Slide { number: 1 },
+            cells("Budget"),
+            cells("预算!2026"),
+            Place::Chapter { title: "第一章".to_owned() },
+            Place::NotebookCell { number: 7 },
+            Place::Time { seconds: 3600 },
+        ] {
+            assert_eq!(read_place(&write_place(&place)), Some(place));
+        }
+        assert_eq!(read_place(""), None);
+        assert_eq!(read_place("x1"), None);
+    }
 }

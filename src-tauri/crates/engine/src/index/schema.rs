@@ -30,6 +30,8 @@ pub struct Fields {
     pub ordinal: Field,
     pub span_start: Field,
     pub span_end: Field,
+    /// Where in the file the passage begins, see `passage`.
+    pub place: Field,
     /// Hash of what the embedder reads, so that no text is embedded twice.
     pub text_hash: Field,
     /// Set on the document that carries the file's row, see `passage`.
@@ -73,6 +75,7 @@ pub fn schema(dimensions: usize) -> (Schema, Fields) {
         ordinal: s.add_u64_field("ordinal", STORED),
         span_start: s.add_u64_field("span_start", STORED),
         span_end: s.add_u64_field("span_end", STORED),
+        place: s.add_text_field("place", STORED),
         text_hash: s.add_u64_field("text_hash", INDEXED),
         row: s.add_u64_field("row", INDEXED | STORED),
         row_state: s.add_text_field("row_state", STORED),

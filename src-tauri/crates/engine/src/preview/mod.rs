@@ -13,7 +13,7 @@ use crate::snippet::highlights;
 pub struct Preview {
     pub path: PathBuf,
     pub title: String,
-    /// `markdown`, `text` or `html` (tags already taken off).
+    /// As in [`Format::as_str`]; of `html` the tags are already taken off, and what is not text is written out as text.
     pub format: String,
     pub text: String,
     /// The passage in `text`, end exclusive.
@@ -29,12 +29,12 @@ pub struct Preview {
 const REACH_CHARS: usize = 6000;
 
 /// Shows the note around `span`, a byte range as in [`crate::chunk::Chunk::span`] (one that no longer fits the file
-/// is moved into it): Markdown and text as they are written, HTML as it reads.
+/// is moved into it): HTML as it reads, everything else as it is written.
 pub fn preview(path: &Path, bytes: &[u8], span: [usize; 2], query: &str) -> Result<Preview, ExtractError> {
     let document = extract(path, bytes)?;
     let (text, parts, hit) = match document.format {
         Format::Html => as_it_reads(&document, span),
-        Format::Markdown | Format::Text => as_written(&document, span),
+        _ => as_written(&document, span),
     };
     let shown = around(&text, &hit, &parts);
     let points = |range: Range<usize>| text[range].chars().count();

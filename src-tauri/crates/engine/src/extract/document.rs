@@ -1,0 +1,156 @@
+//! A file as it was read.
+
+use std::fmt;
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use super::Format;
+use super::block::Anchor;
+
+/// A note, read.
+///
+/// Every span is a byte range of `text`, on character boundaries. Where the file is text in UTF-8 (nearly always), `text`
+/// is the file byte for byte (a byte order mark included), so a span is also the range in the file. A file in another
+/// encoding is decoded first, and one that is not text (a PDF, a spreadsheet) is written out as text: then spans count
+/// bytes of what was made. [`Document::is_file_text`] tells them apart, and [`Document::places_at`] leads back into the
+/// file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Document {
+    pub format: Format,
+    /// Never blank: frontmatter or `<title>`, else the first heading, else the file's name made readable.
+    pub title: String,
+    /// From frontmatter and `#hashtags`, without `#`, distinct, in order.
+    pub tags: Vec<String>,
+    /// Other names of the note, from frontmatter.
+    pub aliases: Vec<String>,
+    /// From frontmatter, as it is written there.
+    pub date: Option<String>,
+    /// The decoded file, markup included; or the text made of a file that is not text.
+    pub text: String,
+    /// In order and apart: no two spans overlap. None is blank.
+    pub blocks: Vec<Block>,
+    /// The parts of a file that has them, each from its offset in `text` to the next one's; offsets ascend.
+    pub places: Vec<(usize, Place)>,
+    /// Encoding the file was read in, by its WHATWG name, e.g. `UTF-8` or `GBK`; `UTF-8` for one that is not text.
+    pub encoding: String,
+    /// Whether `text` is the file byte for byte.
+    pub is_file_text: bool,
+}
+
+impl Document {
+    /// Where in the file the text at each of some offsets (bytes of `text`, best ascending) stands: its page, slide, cells
+    /// ... or its line. `None` only for a file that is not text and has no parts.
+    pub fn places_at(&self, offsets: impl IntoIterator<Item = usize>) -> Vec<Option<Place>> {
+        // Lines are counted on from the offset before: a long log has many passages.
+        let (mut counted, mut line) = (0, 1);
+        let mut line_at = |offset: usize| {
+            let offset = offset.min(self.text.len());
+            if offset < counted {
+                (counted, line) = (0, 1);
+            }
+            line += self.text.as_bytes()[counted..offset].iter().filter(|byte| **byte == b'\n').count();
+            counted = offset;
+            Place::Line { number: u32::try_from(line).unwrap_or(u32::MAX) }
+        };
+        let place_at = |offset| match self.places.partition_point(|(start, _)| *start <= offset).checked_sub(1) {
+            Some(last) => Some(self.places[last].1.clone()),
+            None => self.format.is_text().then(|| line_at(offset)),
+        };
+        offsets.into_iter().map(place_at).collect()
+    }
+}
+
+/// Where in a file something stands, so that a hit opens there. Numbers count from 1.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Place {
+    Line {
+        number: u32,
+    },
+    Page {
+        number: u32,
+    },
+    Slide {
+        number: u32,
+    },
+    /// `cells` as spreadsheets write them: `B2:D9`.
+    Cells {
+        sheet: String,
+        cells: String,
+    },
+    Chapter {
+        title: String,
+    },
+    /// A notebook's cell.
+    NotebookCell {
+        number: u32,
+    },
+    /// Of a subtitle: seconds from the start of the film.
+    Time {
+        seconds: u32,
+    },
+}
+
+impl fmt::Display for Place {
+    /// As people say it: `line 12`, `p. 3`, `slide 4`, `Budget!B2:D9`, `Chapter One`, `cell 7`, `1:02:33`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Line { number } => write!(f, "line {number}"),
+            Place::Page { number } => write!(f, "p. {number}"),
+            Place::Slide { number } => write!(f, "slide {number}"),
+            Place::Cells { sheet, cells } => write!(f, "{sheet}!{cells}"),
+            Place::Chapter { title } => f.write_str(title),
+            Place::NotebookCell { number } => write!(f, "cell {number}"),
+            Place::Time { seconds } => write!(f, "{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60),
+        }
+    }
+}
+
+/// A paragraph, a list, a table ...: the smallest piece that structure gives.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Block {
+    pub kind: BlockKind,
+    /// The headings above, outermost first; a heading's own text is not among them.
+    pub heading_path: Vec<String>,
+    /// Without markup: the text of links, the description of images, code as it stands. Never blank.
+    pub text: String,
+    /// Where it stands in [`Document::text`], markup included.
+    pub span: Range<usize>,
+    /// In order on both sides.
+    pub(crate) anchors: Vec<Anchor>,
+}
+
+impl Block {
+    /// Where in the document a place of the block's text comes from, both in bytes. Exact where the text stands in
+    /// the file as it is; near by where markup or entities lie between.
+    pub fn source_offset(&self, document: &Document, text_offset: usize) -> usize {
+        let next = self.anchors.partition_point(|anchor| anchor.text <= text_offset);
+        let end = self.anchors.get(next).map_or(self.span.end, |anchor| anchor.source);
+        let start =
+            next.checked_sub(1).map_or(Anchor { text: text_offset, source: self.span.start }, |at| self.anchors[at]);
+        let offset = (start.source + (text_offset - start.text)).min(end).clamp(self.span.start, self.span.end);
+        document.text.floor_char_boundary(offset)
+    }
+
+    /// Where in the block's text a place of the document is shown: the way back of [`Block::source_offset`].
+    pub fn text_offset(&self, source_offset: usize) -> usize {
+        let next = self.anchors.partition_point(|anchor| anchor.source <= source_offset);
+        let end = self.anchors.get(next).map_or(self.text.len(), |anchor| anchor.text);
+        let Some(start) = next.checked_sub(1).map(|at| self.anchors[at]) else { return 0 };
+        self.text.floor_char_boundary((start.text + (source_offset - start.source)).min(end))
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum BlockKind {
+    /// `level` is 1 to 6.
+    Heading {
+        level: u8,
+    },
+    Paragraph,
+    List,
+    Code,
+    Table,
+    Quote,
+}

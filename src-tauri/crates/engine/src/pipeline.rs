@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::blend::{self, Known};
+use crate::bm25::Words;
 use crate::fuse;
 use crate::index::{Passage, Snapshot};
-use crate::recall::{self, Candidate, Ranked, Words, ms};
+use crate::recall::{self, Candidate, Ranked, ms};
 use crate::search::{Counts, Stage, TookMs};
 use crate::{Cancel, Embedder, EngineError, ModelError, Reranker};
 
@@ -56,7 +57,7 @@ pub(crate) fn run(
 ) -> Result<Answer, EngineError> {
     let start = Instant::now();
     let go_on = || if cancel.is_cancelled() { Err(EngineError::Cancelled) } else { Ok(()) };
-    let words = Words::of(question.text, snapshot);
+    let words = Words::of(question.text, snapshot).map_err(|e| snapshot.failed(e))?;
     let depth = recall::depth(question.candidates);
     let mut took_ms = TookMs::default();
 

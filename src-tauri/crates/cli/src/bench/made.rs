@@ -283,9 +283,8 @@ mod tests {
             counts
         };
         let real = count(&mut source.passages.iter().map(|passage| passage.chunk.text.clone()));
-        let made = count(
-            &mut (0..300).flat_map(|number| maker.note(number).passages).map(|passage| passage.chunk.text),
-        );
+        let made =
+            count(&mut (0..300).flat_map(|number| maker.note(number).passages).map(|passage| passage.chunk.text));
         assert_eq!(made.iter().max_by_key(|(_, n)| **n).map(|(word, _)| word.as_str()), Some("the"));
         assert!(made.len() > 2 * real.len(), "{} words from {}", made.len(), real.len());
     }

@@ -67,7 +67,8 @@ pub(crate) fn questions(files: &[PathBuf], source: &Source) -> Result<Vec<Questi
     for (kind, lengths) in [("chinese", 4..=30), ("two characters", 2..=2), ("one character", 1..=1)] {
         pick(kind, &mut |random| {
             let text = passage(random).filter(|text| is_dense(text))?;
-            let runs: Vec<&str> = text.split(|c: char| !is_dense(&c.to_string())).filter(|run| !run.is_empty()).collect();
+            let runs: Vec<&str> =
+                text.split(|c: char| !is_dense(&c.to_string())).filter(|run| !run.is_empty()).collect();
             let run: Vec<char> = random.choice(runs)?.chars().collect();
             let n = random.usize(lengths.clone());
             let first = random.usize(..=run.len().checked_sub(n)?);

@@ -70,7 +70,9 @@ fn vectors(
 ) -> Result<Vec<Vec<f32>>, Failure> {
     let mut content = blake3::Hasher::new();
     content.update(embedder.id().as_bytes());
-    texts.iter().for_each(|text| drop(content.update(text.as_bytes())));
+    for text in texts {
+        content.update(text.as_bytes());
+    }
     let path = dir.join(format!("vectors-{}.f32", &content.finalize().to_hex()[..16]));
     let dimensions = embedder.dimensions();
     if let Ok(bytes) = fs::read(&path)

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tantivy::directory::MmapDirectory;
 use tantivy::{Index, IndexReader, ReloadPolicy, TantivyError};
 
-use super::schema::{Fields, schema};
+use super::schema::{Fields, schema, settings};
 use super::snapshot::Snapshot;
 use super::vectors::{VectorPlugin, VectorReader};
 use super::writer::Writer;
@@ -16,7 +16,7 @@ use crate::{EngineError, text};
 
 /// Version of everything in a generation's folder: schema, tokenizers, chunker, vector column. Raise it when an
 /// index made before could not be read, or would answer otherwise.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// Vectors of a generation made while there is no embedder: none will be added, but the schema needs a length.
 const DIMENSIONS_WITHOUT_EMBEDDER: usize = 384;
@@ -166,6 +166,7 @@ impl Generation {
         let directory = MmapDirectory::open(&folder).map_err(|e| failed(e.into()))?;
         let index = Index::builder()
             .schema(schema)
+            .settings(settings())
             .register_plugin(std::sync::Arc::new(VectorPlugin::new(fields.vector, label.dimensions)))
             .open_or_create(directory)
             .map_err(|e| match e {

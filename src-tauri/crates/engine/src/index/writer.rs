@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tantivy::{Index, IndexWriter, TantivyDocument, TantivyError, Term};
 
+use super::merging::merge_policy;
 use super::passage::{Passage, ROW_WITH_PASSAGE, Row, add_row, passage_document, row_alone};
 use super::schema::Fields;
 use super::vectors::Quantized;
@@ -30,6 +31,7 @@ impl Writer {
             },
             source => EngineError::Index { path: folder.to_owned(), source },
         })?;
+        writer.set_merge_policy(Box::new(merge_policy()));
         // Only for the message another process shows; the lock itself is the system's and ends with this process.
         if let Err(error) = fs::write(&holder_file, std::process::id().to_string()) {
             tracing::warn!(%error, "the index's holder could not be noted");

@@ -1,7 +1,7 @@
 //! What one collection measures.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
@@ -120,16 +120,13 @@ pub(crate) fn measure(
     let mut added = Vec::new();
     for number in next..next + ADDED {
         let start = Instant::now();
-        add(&mut writer, maker, number)?;
-        let found = engine.search(
-            &SearchRequest { stage: Stage::Lexical, ..SearchRequest::new(number.to_string()) },
-            &Cancel::new(),
-            &mut |_, _| {},
-        )?;
+        let path = add(&mut writer, maker, number)?;
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let request = SearchRequest { stage: Stage::Lexical, ..SearchRequest::new(name.clone()) };
+        let found = engine.search(&request, &Cancel::new(), &mut |_, _| {})?;
         added.push(ms(start));
-        let name = format!("-{number}.md");
-        if !found.hits.iter().any(|hit| hit.path.to_string_lossy().ends_with(&name)) {
-            return Err(Failure::failed("bench", format!("note {number} was added and is not found by its name")));
+        if !found.hits.iter().any(|hit| hit.path == path) {
+            return Err(Failure::failed("bench", format!("{name} was added and is not found by its name")));
         }
     }
 
@@ -191,10 +188,13 @@ fn open(dir: &Path) -> Result<Generation, Failure> {
     Ok(current.ok_or_else(|| EngineError::NoIndex { path: dir.to_owned() })?)
 }
 
-fn add(writer: &mut Writer, maker: &Maker<'_>, number: u64) -> Result<(), Failure> {
+/// Writes a note and publishes it; returns its path.
+fn add(writer: &mut Writer, maker: &Maker<'_>, number: u64) -> Result<PathBuf, Failure> {
     let note = maker.note(number);
-    writer.replace(&row(&note.passages[0].path, note.passages.len()), &note.passages, &note.quantized())?;
-    Ok(writer.commit()?)
+    let path = note.passages[0].path.as_str();
+    writer.replace(&row(path, note.passages.len()), &note.passages, &note.quantized())?;
+    writer.commit()?;
+    Ok(path.into())
 }
 
 fn search_ms(engine: &Engine, question: &str, stage: Stage) -> Result<f64, Failure> {

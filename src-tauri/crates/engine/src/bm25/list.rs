@@ -16,7 +16,7 @@ pub(super) struct List<'a> {
 enum Entries<'a> {
     Term {
         /// Read block by block (128 entries), `at` an entry of the current one.
-        postings: BlockSegmentPostings,
+        postings: Box<BlockSegmentPostings>,
         at: usize,
         lengths: FieldNormReader,
         weight: &'a Bm25Weight,
@@ -32,7 +32,7 @@ impl<'a> List<'a> {
         most: f32,
         grain: f32,
     ) -> Self {
-        Self::new(Entries::Term { postings, at: 0, lengths, weight }, most, grain)
+        Self::new(Entries::Term { postings: Box::new(postings), at: 0, lengths, weight }, most, grain)
     }
 
     pub(super) fn phrase(scorer: Box<dyn Scorer>, most: f32, grain: f32) -> Self {

@@ -126,6 +126,8 @@ pub enum Command {
     Search(SearchArgs),
     /// Measure every stage on a test collection in BEIR layout, or on your own notes
     Eval(Box<EvalArgs>),
+    /// Time search and indexing over up to a million passages made from your notes
+    Bench(BenchArgs),
     /// Score passages from standard input against a question
     Rerank(RerankArgs),
     /// List, check, import or fetch models
@@ -269,6 +271,32 @@ pub struct EvalArgs {
     pub embedder: EmbedderArg,
     #[command(flatten)]
     pub reranker: RerankerArg,
+}
+
+/// The passages are made from real ones, with words and vectors spread alike; your own index is not touched.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// Folders of notes to make the passages from; the watched ones without any
+    #[arg(value_name = "FOLDER")]
+    pub folders: Vec<PathBuf>,
+    /// Passages of each collection, smallest first
+    #[arg(long, value_name = "N,N,...", value_delimiter = ',', default_value = "10000,100000,1000000")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
+    pub sizes: Vec<u32>,
+    /// Keep the collections in DIR for the next time (about 1.5 KB a passage)
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+    /// Questions (as queries.jsonl) to ask besides those made from the notes; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub queries: Vec<PathBuf>,
+    /// Also compare the vector column with exact cosines, over N of the questions
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub recall: Option<u32>,
+    /// Draw how the times grow
+    #[arg(long, value_name = "FILE.svg")]
+    pub chart: Option<PathBuf>,
+    #[command(flatten)]
+    pub embedder: EmbedderArg,
 }
 
 /// Passages come one a line: plain text, or JSON strings, or JSON objects with "text" and perhaps "id".

@@ -12,6 +12,7 @@
 //! | 130 | interrupted (Ctrl-C) |
 
 mod args;
+mod bench;
 mod commands;
 mod eval;
 mod failure;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::chunk::Chunk;
 use crate::index::vectors::Quantized;
-use crate::index::{Generations, Passage, Row, RowState, Snapshot};
+use crate::index::{Generations, Passage, Row, Snapshot};
 use crate::neighbour::Limits;
 use crate::notes::IndexedNotes;
 use crate::pipeline::{self, Models, Question};
@@ -207,15 +207,5 @@ fn passage(doc: &EvalDoc, ordinal: usize) -> Passage {
 }
 
 fn row(file: &[Passage]) -> Row {
-    Row {
-        path: file.first().map_or_else(Default::default, |passage| passage.path.clone().into()),
-        state: RowState::Indexed,
-        reason: None,
-        at: 0,
-        embedded: true,
-        passages: file.len(),
-        modified: 0,
-        changed: 0,
-        size: file.iter().map(|passage| passage.chunk.text.len() as u64).sum(),
-    }
+    Row::indexed(file.first().map_or_else(Default::default, |passage| passage.path.clone().into()), file.len())
 }

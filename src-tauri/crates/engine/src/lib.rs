@@ -9,6 +9,7 @@
 //! [`Reranker`], results go out as plain values. All of it works without a model, by words alone, and says so.
 
 mod blend;
+mod bm25;
 pub mod calibrate;
 pub mod cancel;
 pub mod catalog;

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::blend::{self, Known};
+use crate::bm25::Words;
 use crate::fuse;
 use crate::index::{Passage, Snapshot};
 use crate::names::{Named, named};
-use crate::recall::{self, Candidate, Ranked, Words, ms};
+use crate::recall::{self, Candidate, Ranked, ms};
 use crate::search::{Counts, Stage, TookMs};
 use crate::{Cancel, Embedder, EngineError, ModelError, Reranker};
 
@@ -59,11 +60,11 @@ pub(crate) fn run(
 ) -> Result<Answer, EngineError> {
     let start = Instant::now();
     let go_on = || if cancel.is_cancelled() { Err(EngineError::Cancelled) } else { Ok(()) };
-    let words = Words::of(question.text, snapshot);
+    let words = Words::of(question.text, snapshot).map_err(|e| snapshot.failed(e))?;
     let named = named(question.text, snapshot).map_err(|e| snapshot.failed(e))?;
     let by_words = |depth: usize| {
         let mut ranked = recall::lexical(snapshot, &words, depth)?;
-        recall::add_named(snapshot, &words, &named, &mut ranked.candidates)?;
+        recall::add_named(&words, &named, &mut ranked.candidates)?;
         Ok(ranked)
     };
     let first_stage = |stage, candidates, took_ms| {

@@ -1,5 +1,6 @@
 //! One file a command. Each takes its arguments and the [`Session`] and writes its answer.
 
+mod bench;
 mod eval;
 mod folders;
 mod index;
@@ -26,6 +27,7 @@ pub(crate) fn run(command: Command, session: &mut Session<'_, '_>) -> Result<(),
         Command::Status { files } => status::run(files, session),
         Command::Search(args) => search::run(&args, session),
         Command::Eval(args) => eval::run(&args, session),
+        Command::Bench(args) => bench::run(&args, session),
         Command::Rerank(args) => rerank::run(&args, session),
         Command::Models(command) => models::run(command, session),
     }

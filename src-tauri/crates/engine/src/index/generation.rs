@@ -12,7 +12,7 @@ use tantivy::{Index, ReloadPolicy, TantivyError};
 use super::damage::{self, Damage, Health, guarded, may_be_damage};
 use super::directory::{Folder, MANAGED, META};
 use super::label::{self, FORMAT, Label};
-use super::schema::{Fields, schema};
+use super::schema::{Fields, schema, settings};
 use super::snapshot::Snapshot;
 use super::vectors::{VectorPlugin, VectorReader};
 use super::writer::Writer;
@@ -91,8 +91,11 @@ impl Generation {
         write_label(&path, &label)?;
         let (schema, fields) = schema(label.dimensions);
         let folder = Folder::to_write(disk.box_clone(), None);
-        let made =
-            Index::builder().schema(schema).register_plugin(plugin(&label, fields)).open_or_create(folder.clone());
+        let made = Index::builder()
+            .schema(schema)
+            .settings(settings())
+            .register_plugin(plugin(&label, fields))
+            .open_or_create(folder.clone());
         made.map_err(|source| match (folder.fault(), source) {
             (Some((kind, message)), _) => {
                 EngineError::writing("make an index in", path.clone(), std::io::Error::new(kind, message))

@@ -13,6 +13,7 @@ mod generation;
 mod generations;
 mod hold;
 mod label;
+mod merging;
 mod passage;
 mod schema;
 mod snapshot;
@@ -25,7 +26,11 @@ pub use generation::Generation;
 pub use generations::Generations;
 pub use hold::Hold;
 pub use label::FORMAT;
+#[cfg(test)]
+pub(crate) use passage::passage_document;
 pub use passage::{Passage, Row, RowState, text_hash};
 pub use schema::Fields;
+#[cfg(test)]
+pub(crate) use schema::schema;
 pub use snapshot::Snapshot;
 pub use writer::Writer;

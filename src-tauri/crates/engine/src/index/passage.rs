@@ -40,16 +40,6 @@ pub enum RowState {
     Failed,
 }
 
-impl RowState {
-    fn as_str(self) -> &'static str {
-        match self {
-            RowState::Indexed => "indexed",
-            RowState::Skipped => "skipped",
-            RowState::Failed => "failed",
-        }
-    }
-}
-
 /// A file in the catalog.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
@@ -68,6 +58,14 @@ pub struct Row {
     pub size: u64,
 }
 
+impl Row {
+    /// The row of a file whose passages are all indexed with their vectors; what the disk says of it is left at 0.
+    pub fn indexed(path: PathBuf, passages: usize) -> Self {
+        let state = RowState::Indexed;
+        Self { path, state, reason: None, at: 0, embedded: true, passages, modified: 0, changed: 0, size: 0 }
+    }
+}
+
 /// First eight bytes of BLAKE3 over what the embedder reads. Among a million passages the chance that any two differ
 /// and agree in it is about 3 in 10^8.
 pub fn text_hash(model_text: &str) -> u64 {
@@ -76,7 +74,7 @@ pub fn text_hash(model_text: &str) -> u64 {
     u64::from_le_bytes(first)
 }
 
-pub(super) fn passage_document(f: &Fields, passage: &Passage, vector: Option<&Quantized>) -> TantivyDocument {
+pub(crate) fn passage_document(f: &Fields, passage: &Passage, vector: Option<&Quantized>) -> TantivyDocument {
     let mut doc = TantivyDocument::new();
     let path = Path::new(&passage.path);
     doc.add_text(f.path, &passage.path);
@@ -110,6 +108,7 @@ pub(super) fn passage_document(f: &Fields, passage: &Passage, vector: Option<&Qu
     if let Some(place) = &passage.chunk.place {
         doc.add_text(f.place, write_place(place));
     }
+    doc.add_u64(f.order, order(passage));
     doc.add_u64(f.text_hash, text_hash(&passage.model_text()));
     if let Some(vector) = vector {
         doc.add_custom(f.vector, vector.as_bytes());
@@ -119,16 +118,7 @@ pub(super) fn passage_document(f: &Fields, passage: &Passage, vector: Option<&Qu
 
 pub(super) fn add_row(f: &Fields, doc: &mut TantivyDocument, row: &Row, kind: u64) {
     doc.add_u64(f.row, kind);
-    doc.add_text(f.row_state, row.state.as_str());
-    if let Some(reason) = &row.reason {
-        doc.add_text(f.row_reason, reason);
-    }
-    doc.add_u64(f.row_at, row.at);
-    doc.add_u64(f.row_embedded, u64::from(row.embedded));
-    doc.add_u64(f.row_passages, row.passages as u64);
-    doc.add_i64(f.modified, row.modified);
-    doc.add_i64(f.changed, row.changed);
-    doc.add_u64(f.size, row.size);
+    doc.add_bytes(f.row_data, &write_row(row));
 }
 
 pub(super) fn row_alone(f: &Fields, row: &Row) -> TantivyDocument {
@@ -154,21 +144,56 @@ pub(super) fn read_passage(f: &Fields, doc: &TantivyDocument) -> Passage {
 }
 
 pub(super) fn read_row(f: &Fields, doc: &TantivyDocument) -> Row {
+    doc.get_first(f.row_data).and_then(|value| value.as_bytes().map(parse_row)).unwrap_or_else(|| parse_row(&[]))
+}
+
+/// The path, NUL, seven numbers of 8 bytes, the reason. The path first: a column keeps values in order and of each only
+/// what differs from the one before.
+fn write_row(row: &Row) -> Vec<u8> {
+    let mut bytes = row.path.to_string_lossy().into_owned().into_bytes();
+    bytes.push(0);
+    let state = match row.state {
+        RowState::Indexed => 0,
+        RowState::Skipped => 1,
+        RowState::Failed => 2,
+    };
+    let unsigned = [state, row.at, u64::from(row.embedded), row.passages as u64, row.size];
+    bytes.extend(unsigned.iter().flat_map(|number| number.to_le_bytes()));
+    bytes.extend([row.modified, row.changed].iter().flat_map(|number| number.to_le_bytes()));
+    bytes.extend(row.reason.iter().flat_map(|reason| reason.bytes()));
+    bytes
+}
+
+/// What [`write_row`] wrote. Of anything else, a failed file that will be read again.
+pub(super) fn parse_row(bytes: &[u8]) -> Row {
+    let (path, rest) = bytes.split_at(bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len()));
+    let (numbers, _) = rest.get(1..).unwrap_or_default().as_chunks::<8>();
+    let number = |i: usize| numbers.get(i).map_or(u64::MAX, |number| u64::from_le_bytes(*number));
+    let signed = |i: usize| numbers.get(i).map_or(0, |number| i64::from_le_bytes(*number));
+    let reason = rest.get(1 + 7 * 8..).map(|reason| String::from_utf8_lossy(reason).into_owned());
     Row {
-        path: PathBuf::from(text(doc, f.path)),
-        state: match text(doc, f.row_state).as_str() {
-            "indexed" => RowState::Indexed,
-            "skipped" => RowState::Skipped,
+        path: PathBuf::from(String::from_utf8_lossy(path).into_owned()),
+        state: match number(0) {
+            0 => RowState::Indexed,
+            1 => RowState::Skipped,
             _ => RowState::Failed,
         },
-        reason: doc.get_first(f.row_reason).and_then(|v| v.as_str().map(str::to_owned)),
-        at: number(doc, f.row_at),
-        embedded: number(doc, f.row_embedded) == 1,
-        passages: number(doc, f.row_passages) as usize,
-        modified: doc.get_first(f.modified).and_then(|v| v.as_i64()).unwrap_or_default(),
-        changed: doc.get_first(f.changed).and_then(|v| v.as_i64()).unwrap_or_default(),
-        size: number(doc, f.size),
+        at: number(1),
+        embedded: number(2) == 1,
+        passages: number(3) as usize,
+        size: number(4),
+        modified: signed(5),
+        changed: signed(6),
+        reason: reason.filter(|reason| !reason.is_empty()),
     }
+}
+
+/// What passages of equal score are ordered by: five bytes of their file's hash, then their place in it. No merge of
+/// segments changes it.
+fn order(passage: &Passage) -> u64 {
+    let mut first = [0; 8];
+    first[..5].copy_from_slice(&blake3::hash(passage.path.as_bytes()).as_bytes()[..5]);
+    u64::from_be_bytes(first) | (passage.chunk.ordinal as u64).min(0xff_ffff)
 }
 
 /// A place in a few bytes: a letter for its kind, then its values.
@@ -215,6 +240,21 @@ fn number(doc: &TantivyDocument, field: tantivy::schema::Field) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_come_back_as_they_went() {
+        for state in [RowState::Indexed, RowState::Skipped, RowState::Failed] {
+            for reason in [None, Some("too large: 64 MB".to_owned())] {
+                let numbers =
+                    Row { at: 1, modified: -2, changed: i64::MIN, size: u64::MAX, ..Row::indexed("".into(), 3) };
+                let row = Row { path: "/notes/读书.md".into(), state, reason, embedded: false, ..numbers };
+                assert_eq!(parse_row(&write_row(&row)), row);
+            }
+        }
+        for length in 0..30 {
+            assert_eq!(parse_row(&vec![b'x'; length]).state, RowState::Failed);
+        }
+    }
 
     #[test]
     fn places_come_back_as_they_went() {

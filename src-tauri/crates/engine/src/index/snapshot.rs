@@ -1,14 +1,17 @@
 //! A commit, frozen: what one search sees, whatever is written meanwhile.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::Path;
 use std::sync::Arc;
 
 use tantivy::collector::{Count, DocSetCollector};
+use tantivy::columnar::Column;
 use tantivy::query::{BooleanQuery, Occur, Query, TermQuery};
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocAddress, Searcher, TantivyDocument, Term};
 
-use super::passage::{Passage, ROW_ALONE, ROW_WITH_PASSAGE, Row, read_passage, read_row};
+use super::passage::{Passage, ROW_ALONE, ROW_WITH_PASSAGE, Row, parse_row, read_passage, read_row};
 use super::schema::Fields;
 use super::vectors::{Quantized, VectorReader};
 
@@ -23,7 +26,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    pub(super) fn new(searcher: Searcher, fields: Fields, vectors: VectorReader, folder: &Path) -> Self {
+    pub(crate) fn new(searcher: Searcher, fields: Fields, vectors: VectorReader, folder: &Path) -> Self {
         Self { searcher, fields, vectors: Arc::new(vectors), folder: folder.into(), donor: None }
     }
 
@@ -55,21 +58,23 @@ impl Snapshot {
     /// Every file's row, in no order.
     pub fn rows(&self) -> tantivy::Result<Vec<Row>> {
         let mut rows = Vec::new();
-        for kind in [ROW_WITH_PASSAGE, ROW_ALONE] {
-            for address in self.searcher.search(&self.row_query(kind), &DocSetCollector)? {
-                let doc: TantivyDocument = self.searcher.doc(address)?;
-                rows.push(read_row(&self.fields, &doc));
-            }
+        for segment in self.searcher.segment_readers() {
+            let Some(column) = segment.fast_fields().bytes("row_data")? else { continue };
+            let mut ords: Vec<u64> = segment.doc_ids_alive().filter_map(|doc| column.ords().first(doc)).collect();
+            ords.sort_unstable();
+            rows.reserve(ords.len());
+            column.dictionary().sorted_ords_to_term_cb(&ords, |bytes| rows.push(parse_row(bytes)))?;
         }
         Ok(rows)
     }
 
     /// The row of one file.
     pub fn row_of(&self, path: &Path) -> tantivy::Result<Option<Row>> {
-        for kind in [ROW_WITH_PASSAGE, ROW_ALONE] {
-            let row = BooleanQuery::intersection(vec![self.path_query(path), Box::new(self.row_query(kind))]);
-            if let Some(address) = self.searcher.search(&row, &DocSetCollector)?.into_iter().next() {
-                let doc: TantivyDocument = self.searcher.doc(address)?;
+        let term = Term::from_field_text(self.fields.path, &path.to_string_lossy());
+        let of_file = TermQuery::new(term, IndexRecordOption::Basic);
+        for address in self.searcher.search(&of_file, &DocSetCollector)? {
+            let doc: TantivyDocument = self.searcher.doc(address)?;
+            if doc.get_first(self.fields.row).is_some() {
                 return Ok(Some(read_row(&self.fields, &doc)));
             }
         }
@@ -81,6 +86,18 @@ impl Snapshot {
         let alone: Box<dyn Query> = Box::new(self.row_query(ROW_ALONE));
         let passages = BooleanQuery::new(vec![(Occur::Must, self.path_query(path)), (Occur::MustNot, alone)]);
         Ok(self.searcher.search(&passages, &DocSetCollector)?.into_iter().collect())
+    }
+
+    /// What passages of equal score are ordered by, of each of `addresses`.
+    pub(crate) fn orders(&self, addresses: &[DocAddress]) -> tantivy::Result<Vec<u64>> {
+        let mut columns: HashMap<u32, Column<u64>> = HashMap::new();
+        for address in addresses {
+            if let Entry::Vacant(slot) = columns.entry(address.segment_ord) {
+                slot.insert(self.searcher.segment_reader(address.segment_ord).fast_fields().u64("order")?);
+            }
+        }
+        let of = |address: &DocAddress| columns[&address.segment_ord].first(address.doc_id).unwrap_or(u64::MAX);
+        Ok(addresses.iter().map(of).collect())
     }
 
     /// Passages in the index.

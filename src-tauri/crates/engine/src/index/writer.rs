@@ -7,6 +7,7 @@ use tantivy::indexer::IndexWriterOptions;
 use tantivy::{Index, IndexWriter, TantivyDocument, TantivyError, Term};
 
 use super::directory::{Fault, Folder};
+use super::merging::merge_policy;
 use super::passage::{Passage, ROW_WITH_PASSAGE, Row, add_row, passage_document, row_alone};
 use super::schema::Fields;
 use super::vectors::Quantized;
@@ -67,6 +68,7 @@ impl Writer {
         if self.open.is_none() {
             match self.index.writer_with_options(self.options.clone()) {
                 Ok(writer) => {
+                    writer.set_merge_policy(Box::new(merge_policy()));
                     // What a commit that came to nothing left behind must go first: the next one may number its list
                     // of deletions alike, and a file of that name would stop it, each time.
                     if let Err(error) = writer.garbage_collect_files().wait() {

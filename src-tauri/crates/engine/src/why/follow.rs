@@ -7,12 +7,13 @@ use tantivy::DocAddress;
 
 use super::words::words;
 use super::{WhyOutcome, WhyPassage, WhyReport};
+use crate::bm25::Words;
 use crate::catalog::{self, Disk, FileRow, FileState};
 use crate::engine::Asked;
 use crate::hits::{Standing, Wall, hits};
 use crate::index::Row;
 use crate::pipeline::{self, Answer, Question};
-use crate::recall::{self, Candidate, Words};
+use crate::recall::{self, Candidate};
 use crate::scan::{self, Places, Rules};
 use crate::search::Stage;
 use crate::{Cancel, EngineError, SearchRequest};
@@ -159,7 +160,7 @@ impl Following<'_> {
         let failed = |e| snapshot.failed(e);
         let n = snapshot.n_passages().map_err(failed)? as usize;
         report.looked_at = n.min(RANKS);
-        let question = Words::of(&self.request.query, snapshot);
+        let question = Words::of(&self.request.query, snapshot).map_err(failed)?;
         let by_words = by_address(recall::lexical(snapshot, &question, report.looked_at).map_err(failed)?.candidates);
         let vector = match &self.asked.models.embedder {
             Some(embedder) if report.n_vectors > 0 => Some(embedder.embed_query(&self.request.query)?),

@@ -53,7 +53,13 @@ impl Column {
 
     /// The row of a document, if it has a vector.
     pub fn row_of(&self, document: DocId) -> Option<usize> {
-        self.document_bytes().binary_search_by_key(&document, |bytes| DocId::from_le_bytes(*bytes)).ok()
+        let documents = self.document_bytes();
+        let at = |row: usize| documents.get(row).map(|bytes| DocId::from_le_bytes(*bytes));
+        // Where every document has a vector, which is the rule, rows are numbered as documents.
+        if at(document as usize) == Some(document) {
+            return Some(document as usize);
+        }
+        documents.binary_search_by_key(&document, |bytes| DocId::from_le_bytes(*bytes)).ok()
     }
 
     /// The codes of a row; `row` is below [`Self::n_rows`].

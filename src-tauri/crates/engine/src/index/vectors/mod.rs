@@ -34,7 +34,7 @@ mod reader;
 mod sketch;
 #[cfg(test)]
 mod tests;
-mod top;
+pub(crate) mod top;
 
 use tantivy::schema::{Field, SchemaBuilder};
 

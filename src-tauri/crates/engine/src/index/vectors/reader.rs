@@ -103,8 +103,14 @@ impl VectorReader {
     /// The cosine of `query` and a document's vector; `None` where it has none, is deleted or unknown, or where
     /// `query` has another width or no direction.
     pub fn cosine(&self, query: &[f32], document: DocAddress) -> Option<f32> {
-        let codes = self.codes(document)?;
-        Some(QueryCodes::new(&self.unit_query(query)?).cosine(codes))
+        self.cosines(query, &[document])[0]
+    }
+
+    /// The same for many documents, in their order.
+    pub fn cosines(&self, query: &[f32], documents: &[DocAddress]) -> Vec<Option<f32>> {
+        let Some(query) = self.unit_query(query) else { return vec![None; documents.len()] };
+        let query = QueryCodes::new(&query);
+        documents.iter().map(|document| self.codes(*document).map(|codes| query.cosine(codes))).collect()
     }
 
     /// The stored vector of a document, fit to be added again.

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 /// A row of one segment with its score. Rows of a segment are numbered in document order.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Scored {
+pub(crate) struct Scored {
     pub score: f32,
     pub segment: u32,
     pub row: u32,
@@ -22,7 +22,7 @@ impl Scored {
 /// Rows gather in a buffer of twice the limit; when it is full the lower half is cut off and the score at the cut
 /// becomes the `floor` below which later rows are turned away with one comparison.
 #[derive(Debug)]
-pub(super) struct Top {
+pub(crate) struct Top {
     limit: usize,
     floor: f32,
     kept: Vec<Scored>,

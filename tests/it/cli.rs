@@ -250,7 +250,8 @@ fn where_events_run_out_folders_are_looked_through_and_it_is_said_what_to_raise(
         let mut command = Command::new("unshare");
         command.args(["--user", "--map-root-user", "sh", "-c", FEW_WATCHES, "sh"]);
         command.arg(inner.get_program()).args(inner.get_args());
-        inner.get_envs().for_each(|(name, value)| drop(value.map(|value| command.env(name, value))));
+        let set = inner.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        command.envs(set);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     };

@@ -398,14 +398,9 @@ test("a folder that is away keeps its notes until the user says otherwise", asyn
 
 test("what keeps a folder from being followed is said, with what to do", async () => {
   const backend = new ScriptedBackend();
-  const problem = {
-    folder: "/notes",
-    message: "The system watches no more folders",
-    advice: "Raise fs.inotify.max_user_watches.",
-  };
-  backend.found = { problems: [problem] };
+  const said = "The system watches no more folders. Raise fs.inotify.max_user_watches.";
+  backend.found = { problems: [said] };
   await open(backend);
-  const said = `${problem.message}. ${problem.advice}`;
   expect(screen.getByTestId("status-line").textContent).toContain(said);
   expect((await openPanel()).textContent).toContain(said);
 });

@@ -26,8 +26,8 @@ pub struct Status {
     /// Failed files first, then those out of reach, skipped, waiting; indexed ones are left out, and so is what exceeds
     /// 200. Empty unless asked for.
     pub files: Vec<FileRow>,
-    /// What keeps folders from being followed as they should be.
-    pub problems: Vec<WatchProblem>,
+    /// What keeps folders from being followed as they should be, and what is damaged: a sentence or two each.
+    pub problems: Vec<String>,
     pub indexing: IndexingState,
 }
 
@@ -79,14 +79,6 @@ pub struct ReasonCount {
     pub files: usize,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Type)]
-pub struct WatchProblem {
-    pub folder: String,
-    pub message: String,
-    /// What to do.
-    pub advice: String,
-}
-
 /// `missing` has a reason; searching goes on without.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Type)]
 #[serde(rename_all = "lowercase")]
@@ -124,6 +116,9 @@ impl Status {
         files.retain(|row| row.state != FileState::Indexed);
         files.sort_by(|a, b| (a.state, &a.path).cmp(&(b.state, &b.path)));
         files.truncate(MAX_FILES);
+        let watching = from.watch.into_iter().flat_map(|watch| watch.problems);
+        let damage = from.damage.into_iter().map(|damage| damage.message);
+        let problems = damage.chain(watching.map(|p| format!("{}. {}", p.message, p.advice))).collect();
         Self {
             roots: from.roots.into_iter().map(RootStatus::from).collect(),
             generation: from.generation,
@@ -132,7 +127,7 @@ impl Status {
             size_bytes: from.size_bytes,
             reasons: from.reasons.into_iter().map(ReasonCount::from).collect(),
             files,
-            problems: from.watch.into_iter().flat_map(|watch| watch.problems).map(WatchProblem::from).collect(),
+            problems,
             indexing,
         }
     }
@@ -177,12 +172,6 @@ impl From<engine::ReasonCount> for ReasonCount {
     }
 }
 
-impl From<engine::WatchProblem> for WatchProblem {
-    fn from(from: engine::WatchProblem) -> Self {
-        Self { folder: text(&from.folder), message: from.message, advice: from.advice }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,6 +193,7 @@ mod tests {
             size_bytes: 0,
             reasons: Vec::new(),
             watch: None,
+            damage: Vec::new(),
             files: Some(files),
         };
         let status = Status::new(from, IndexingState::default());

@@ -26,7 +26,7 @@ impl Bench {
 
     /// As after a start of the program.
     fn start(&self, embedder: Arc<BagOfWords>) -> Engine {
-        let engine = Engine::open(EngineOptions { data_dir: self.data.path().to_owned() }).unwrap();
+        let engine = Engine::open(EngineOptions::new(self.data.path())).unwrap();
         engine.add_folder(self.notes.path()).unwrap();
         engine.set_embedder(embedder);
         engine

@@ -41,7 +41,7 @@ struct Sound {
 }
 
 fn open(data: &Path) -> (Engine, Arc<BagOfWords>) {
-    let engine = Engine::open(EngineOptions { data_dir: data.to_owned() }).unwrap();
+    let engine = Engine::open(EngineOptions::new(data)).unwrap();
     let embedder = Arc::new(BagOfWords::new("bag-of-words@1"));
     engine.set_embedder(embedder.clone());
     (engine, embedder)
@@ -189,7 +189,7 @@ fn files_overwritten_with_zeros() {
 fn settings_that_cannot_be_saved_twice_are_kept_aside() {
     let data = folder_in_memory();
     fs::write(data.path().join("settings.toml"), "folders = 7").unwrap();
-    let engine = Engine::open(EngineOptions { data_dir: data.path().to_owned() }).unwrap();
+    let engine = Engine::open(EngineOptions::new(data.path())).unwrap();
     assert!(engine.settings().folders.is_empty());
     let damage = engine.status(false).unwrap().damage;
     assert!(damage[0].message.contains("settings.damaged.toml"), "{damage:?}");

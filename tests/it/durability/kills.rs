@@ -71,7 +71,7 @@ struct Reader {
 impl Reader {
     fn start(data_dir: &Path) -> Self {
         let (stop, n_searches) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-        let engine = Engine::open(EngineOptions { data_dir: data_dir.to_owned() }).unwrap();
+        let engine = Engine::open(EngineOptions::new(data_dir)).unwrap();
         let data_dir = data_dir.to_owned();
         let (stopped, n) = (stop.clone(), n_searches.clone());
         let thread = std::thread::spawn(move || {

@@ -10,7 +10,7 @@ use nuthatch_engine::{Cancel, Engine, EngineOptions, SearchRequest, Stage};
 use crate::support::{BagOfWords, Nuthatch, write};
 
 fn reader(nuthatch: &Nuthatch) -> Engine {
-    Engine::open(EngineOptions { data_dir: nuthatch.data_dir().to_owned() }).unwrap()
+    Engine::open(EngineOptions::new(nuthatch.data_dir())).unwrap()
 }
 
 fn n_found(engine: &Engine, query: &str) -> usize {

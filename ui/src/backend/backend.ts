@@ -117,13 +117,6 @@ export interface ReasonCount {
   files: number;
 }
 
-/** Something that keeps a folder from being followed as it should be. */
-export interface WatchProblem {
-  folder: string;
-  message: string;
-  advice: string;
-}
-
 export interface Status {
   roots: RootStatus[];
   /** Grows with every commit. */
@@ -135,7 +128,8 @@ export interface Status {
   reasons: ReasonCount[];
   /** Those that are not indexed, the worst first, up to a limit; empty unless asked for. */
   files: FileRow[];
-  problems: WatchProblem[];
+  /** What keeps folders from being followed as they should be, and what is damaged: a sentence or two each. */
+  problems: string[];
   /** Whether the folders are being followed, and why not. */
   indexing: { state: "loading" | "ready" | "missing"; reason: string | null };
 }

@@ -91,7 +91,7 @@ mod tests {
         };
         check(EngineError::EmptyQuery.into(), ErrorKind::EmptyQuery, "type a few words");
         check(EngineError::NoIndex { path: path.clone() }.into(), ErrorKind::NoIndex, "add a folder");
-        let locked = EngineError::Locked { path: path.clone(), holder: "7".to_owned() };
+        let locked = EngineError::Locked { path: path.clone(), holder: "process 7".to_owned() };
         check(FolderError::Engine(Box::new(locked)).into(), ErrorKind::Locked, "process 7");
         check(FolderError::NotFound { path }.into(), ErrorKind::Folder, "/notes");
     }

@@ -15,6 +15,14 @@ export const commands = {
 	removeFolder: (path: string) => __TAURI_INVOKE<null>("remove_folder", { path }),
 	/**  `with_files` adds a row for each file that is not indexed, up to a limit. */
 	status: (withFiles: boolean) => __TAURI_INVOKE<Status>("status", { withFiles }),
+	/**  Reads failed files again: those at `paths` and below, all where `paths` is empty. Returns how many there are. */
+	retry: (paths: string[]) => __TAURI_INVOKE<number>("retry", { paths }),
+	/**  Gives up the notes of a watched folder that is away; it stays watched. */
+	forgetFolder: (path: string) => __TAURI_INVOKE<null>("forget_folder", { path }),
+	/**  Why a file is shown for a question, or is not. */
+	why: (question: WhyQuestion, path: string) => __TAURI_INVOKE<WhyReport>("why", { question, path }),
+	/**  Opens the system's file picker; `null` when nothing was picked. */
+	pickFile: () => __TAURI_INVOKE<string | null>("pick_file"),
 	/**  `span` is the hit's, in bytes. */
 	preview: (path: string, span: [number, number], query: string) => __TAURI_INVOKE<Preview>("preview", { path, span, query }),
 	/**  Opens a note in its default app. */
@@ -73,7 +81,7 @@ export type FileRow = {
 	at: number,
 };
 
-export type FileState = "failed" | "skipped" | "waiting" | "indexed";
+export type FileState = "failed" | "offline" | "skipped" | "waiting" | "indexed";
 
 /**  `missing` has a reason; searching goes on without. */
 export type Health = "loading" | "ready" | "missing";
@@ -92,6 +100,8 @@ export type Hit = {
 	recall_rank: number,
 	lexical_rank: number | null,
 	vector_rank: number | null,
+	/**  The file has changed since it was read. */
+	stale: boolean,
 };
 
 /**  Where an indexing run stands. */
@@ -149,6 +159,13 @@ export type Preview = {
 	cut_after: boolean,
 };
 
+/**  How many files are in a state other than indexed for one and the same reason. */
+export type ReasonCount = {
+	state: FileState,
+	reason: string,
+	files: number,
+};
+
 export type RootStatus = {
 	path: string,
 	files: number,
@@ -156,7 +173,10 @@ export type RootStatus = {
 	waiting: number,
 	skipped: number,
 	failed: number,
-	offline: boolean,
+	/**  Files that are out of reach; their notes are kept. */
+	offline: number,
+	/**  Why the folder itself is not there now. */
+	away: string | null,
 };
 
 /**
@@ -192,11 +212,15 @@ export type Status = {
 	n_chunks: number,
 	n_vectors: number,
 	size_bytes: number,
+	/**  Why the files that are not indexed are not: most files first. Complete, whatever `files` leaves out. */
+	reasons: ReasonCount[],
 	/**
-	 *  Failed files first, then skipped, then waiting; indexed ones are left out, and so is what exceeds 200. Empty
-	 *  unless asked for.
+	 *  Failed files first, then those out of reach, skipped, waiting; indexed ones are left out, and so is what exceeds
+	 *  200. Empty unless asked for.
 	 */
 	files: FileRow[],
+	/**  What keeps folders from being followed as they should be, and what is damaged: a sentence or two each. */
+	problems: string[],
 	indexing: IndexingState,
 };
 
@@ -206,6 +230,24 @@ export type TookMs = {
 	fuse: number,
 	rerank: number,
 	total: number,
+};
+
+/**  The search that is asked about, as the window has it. */
+export type WhyQuestion = {
+	query: string,
+	candidates: number,
+	/**  The slider's, in `0..=1`. */
+	threshold: number | null,
+};
+
+export type WhyReport = {
+	path: string,
+	/**  Whether the search shows the file. */
+	shown: boolean,
+	/**  The way in plain words, step by step. */
+	steps: string[],
+	/**  What to change to have it shown (higher); empty where nothing needs to be. */
+	advice: string[],
 };
 
 /* Tauri Specta runtime */

@@ -4,17 +4,23 @@ use std::ops::Range;
 
 use super::sentence::{hard_cuts, sentences};
 use super::{Chunk, ChunkRules, estimate_tokens};
-use crate::extract::{Block, BlockKind, Document};
+use crate::extract::{Block, BlockKind, Document, Place};
 
 /// The passages of a document; none if it is blank.
 pub(super) fn cut(document: &Document, rules: &ChunkRules) -> Vec<Chunk> {
-    let mut cutter = Cutter { document, rules, open: Passage::default(), done: Vec::new() };
+    let mut cutter = Cutter { document, rules, open: Passage::default(), done: Vec::new(), n_closed: 0 };
     let sizes: Vec<usize> = document.blocks.iter().map(|block| estimate_tokens(&block.text)).collect();
     let whole = rules.target_tokens + rules.target_tokens / 4;
-    if sizes.iter().sum::<usize>() <= whole.min(rules.max_tokens) {
+    let parts = parts(document);
+    let is_one_part = parts.first() == parts.last();
+    if is_one_part && sizes.iter().sum::<usize>() <= whole.min(rules.max_tokens) {
         cutter.open.pieces = (0..sizes.len()).map(|at| Piece::whole(&document.blocks, at, sizes[at])).collect();
     } else {
         for (at, tokens) in sizes.into_iter().enumerate() {
+            if at > 0 && parts[at] != parts[at - 1] {
+                cutter.close();
+                cutter.n_closed = cutter.done.len();
+            }
             cutter.add_block(at, tokens);
         }
     }
@@ -26,6 +32,16 @@ pub(super) fn cut(document: &Document, rules: &ChunkRules) -> Vec<Chunk> {
     let places = document.places_at(chunks.iter().map(|chunk| chunk.span.start));
     chunks.iter_mut().zip(places).for_each(|(chunk, place)| chunk.place = place);
     chunks
+}
+
+/// Which page, slide, chapter or range of cells each block stands in: a passage must not reach from one into the next, or
+/// a hit would open at the wrong one. Cells of notebooks and scenes of films are too small to be passages of their own.
+fn parts(document: &Document) -> Vec<usize> {
+    let is_part =
+        |place: &Place| !matches!(place, Place::Line { .. } | Place::NotebookCell { .. } | Place::Time { .. });
+    let starts: Vec<usize> =
+        document.places.iter().filter(|(_, place)| is_part(place)).map(|(start, _)| *start).collect();
+    document.blocks.iter().map(|block| starts.partition_point(|start| *start <= block.span.start)).collect()
 }
 
 /// A part of a block, or all of it.
@@ -67,6 +83,8 @@ struct Cutter<'a> {
     rules: &'a ChunkRules,
     open: Passage,
     done: Vec<Passage>,
+    /// So many of `done` belong to parts that are over: nothing is added to them.
+    n_closed: usize,
 }
 
 impl Cutter<'_> {
@@ -155,7 +173,7 @@ impl Cutter<'_> {
 
     /// Gives a last passage of a few words to the one before.
     fn join_short_end(&mut self) {
-        let Some([before, last]) = self.done.last_chunk_mut() else { return };
+        let Some([before, last]) = self.done[self.n_closed..].last_chunk_mut() else { return };
         let news = last.pieces.split_off(last.n_repeated);
         let tokens: usize = news.iter().map(|piece| piece.tokens).sum();
         if tokens < self.rules.target_tokens / 4 && before.tokens + tokens <= self.rules.max_tokens {

@@ -45,6 +45,9 @@ impl Disk {
 
     /// A file, or a folder with all that is in it.
     pub fn remove(&mut self, at: &Path, path: &str) {
+        if self.is_through_link(path) {
+            return;
+        }
         let full = at.join(path);
         match full.symlink_metadata() {
             Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(full).unwrap(),
@@ -56,7 +59,8 @@ impl Disk {
     }
 
     pub fn rename(&mut self, at: &Path, from: &str, to: &str) {
-        if is_in(to, from) || is_in(from, to) || at.join(from).symlink_metadata().is_err() {
+        if is_in(to, from) || is_in(from, to) || self.is_through_link(from) || at.join(from).symlink_metadata().is_err()
+        {
             return;
         }
         self.remove(at, to);
@@ -72,6 +76,11 @@ impl Disk {
             self.nodes.insert(format!("{to}{}", &node[from.len()..]), value);
         }
         prune(at, from);
+    }
+
+    /// Whether a folder above `path` is a link: what lies behind it has a place of its own.
+    fn is_through_link(&self, path: &str) -> bool {
+        path.match_indices('/').any(|(i, _)| self.nodes.get(&path[..i]) == Some(&Node::Link))
     }
 
     /// Folders above `path`, in place of files there; and no folder at `path`.

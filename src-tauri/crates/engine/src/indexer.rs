@@ -16,7 +16,7 @@ pub(crate) use session::Session;
 use crate::catalog::Ledger;
 use crate::engine::{IndexProgress, Phase};
 use crate::extract::worker::Workers;
-use crate::neighbour::{Limits, Neighbour};
+use crate::neighbour::{HOLD_TEXT, Limits, Neighbour};
 use crate::scan::{Look, under};
 use crate::{Cancel, Embedder, EngineError};
 
@@ -110,6 +110,12 @@ impl Indexer<'_> {
 
     fn commit_now_and_then(&mut self) -> Result<(), EngineError> {
         if self.session.last_commit.elapsed() > COMMIT_EVERY { self.session.commit() } else { Ok(()) }
+    }
+
+    /// Lets searches go first for a little while, unless somebody waits for this very run. `true` where one still runs, or
+    /// has only just ended.
+    fn give_way(&self) -> bool {
+        self.session.is_polite && self.neighbour.give_way(HOLD_TEXT, self.cancel)
     }
 
     fn check(&self) -> Result<(), EngineError> {

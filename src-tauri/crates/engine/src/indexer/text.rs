@@ -11,7 +11,7 @@ use super::session::vector_of;
 use crate::EngineError;
 use crate::engine::Phase;
 use crate::index::{RowState, Snapshot};
-use crate::neighbour::{HOLD_TEXT, fitting};
+use crate::neighbour::fitting;
 use crate::scan::{Seen, Stamp, Verdict};
 
 /// Files read and cut at once; bounds memory and how long a cancel waits.
@@ -24,7 +24,7 @@ impl Indexer<'_> {
             self.session.n_read = 0;
             return Ok(false);
         }
-        self.neighbour.give_way(HOLD_TEXT, self.cancel);
+        self.give_way();
         let n = {
             let ledger = self.session.ledger();
             let size = |path| ledger.entries.get(path).map_or(0, |seen| seen.stamp.size);

@@ -12,7 +12,7 @@ use super::session::vector_of;
 use crate::engine::Phase;
 use crate::index::vectors::Quantized;
 use crate::index::{Row, RowState};
-use crate::neighbour::{HOLD_TEXT, HOLD_VECTORS};
+use crate::neighbour::HOLD_VECTORS;
 use crate::{Embedder, EngineError};
 
 /// Passages of the files that are read and written together.
@@ -63,7 +63,7 @@ impl Indexer<'_> {
     /// Whether somebody searches and vectors have not waited long enough for them. It waits a little itself, and between
     /// any two of these waits a change on disk is looked at.
     fn gives_way(&mut self) -> bool {
-        if self.neighbour.give_way(HOLD_TEXT, self.cancel) {
+        if self.give_way() {
             let since = *self.session.held_since.get_or_insert_with(Instant::now);
             if since.elapsed() < HOLD_VECTORS {
                 return true;

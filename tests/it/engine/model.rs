@@ -25,7 +25,9 @@ impl Disk {
     pub fn write(&mut self, at: &Path, path: &str, word: &'static str) {
         self.make_way(at, path);
         self.n_writes += 1;
-        fs::write(at.join(path), format!("# Note\n\n{word} {}", "x".repeat(self.n_writes % 97 + 1))).unwrap();
+        // Whatever the word: a folder that takes another's place brings files of the same tick along.
+        let filling = self.n_writes % 97 + 24 - word.len();
+        fs::write(at.join(path), format!("# Note\n\n{word} {}", "x".repeat(filling))).unwrap();
         self.nodes.insert(path.to_owned(), Node::Note(word));
     }
 

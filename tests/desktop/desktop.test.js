@@ -144,6 +144,22 @@ describe("Nuthatch's window", () => {
     assert.equal(await app.text("below-threshold"), "");
   });
 
+  test("follows a note through the search, and counts what is indexed", async () => {
+    const close = async () => {
+      await app.script("document.querySelector('dialog [aria-label=Close]').click()");
+      await app.until("no sheet", async () => await app.script("return document.querySelector('dialog') === null"));
+    };
+    await app.script("document.querySelector('[data-testid=preview] [title^=Follow]').click()");
+    await app.until("the last step", async () => (await app.text("why-steps")).includes("shown"));
+    await keep("5-why");
+    await close();
+    await app.script("document.querySelector('[data-testid=status-line] button').click()");
+    const said = "return document.querySelector('dialog')?.textContent ?? ''";
+    await app.until("the counts", async () => /(\d+) of \1 indexed/.test(await app.script(said)));
+    await keep("6-library");
+    await close();
+  });
+
   test("forgets a folder that is taken off the list", async () => {
     const [folder] = await app.invoke("folders");
     await app.invoke("remove_folder", { path: folder });

@@ -83,11 +83,18 @@ fn find(engine: &Engine, query: &str, stage: Stage) -> (Vec<String>, Option<Degr
     (names, found.degraded)
 }
 
-/// The largest file of a kind.
+/// The largest file of a kind, of those that the last commit counts on: what a merge has replaced may still lie about.
 fn victim(data: &Path, kind: &str) -> PathBuf {
+    let is_meta = |path: &PathBuf| path.ends_with("meta.json");
+    let meta = files(data).into_iter().find(is_meta).map(|path| fs::read_to_string(path).unwrap()).unwrap();
+    let meta = meta.replace('-', "");
     let is_kind = |path: &PathBuf| {
         let name = path.file_name().unwrap().to_str().unwrap();
-        if kind.starts_with('.') && kind != ".managed.json" { name.ends_with(kind) } else { name == kind }
+        if !kind.starts_with('.') || kind == ".managed.json" {
+            return name == kind;
+        }
+        // `<segment>.<kind>`, or `<segment>.<number of the commit>.del`
+        name.ends_with(kind) && name.split('.').rev().skip(1).all(|part| meta.contains(part))
     };
     let of_kind = files(data).into_iter().filter(is_kind);
     of_kind.max_by_key(|path| fs::metadata(path).unwrap().len()).unwrap_or_else(|| panic!("no {kind}"))

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use super::archive::Archive;
 use super::office::{Layout, Properties, Relations, main_part};
-use super::xml::{self, Element, Xml};
+use super::xml::{self, Element, Unread, Xml};
 use super::{BlockKind, Extractor, Place, Reading, Unreadable};
 
 pub(super) struct Docx;
@@ -149,7 +149,7 @@ struct Body {
     /// Several where a text box stands in a paragraph.
     paragraphs: Vec<Paragraph>,
     /// The element we are in that is not read, and how many of its name are open.
-    unread: Option<(String, usize)>,
+    unread: Unread,
     in_text: bool,
     /// Inside a paragraph's own properties, not those of its runs.
     in_shape: bool,
@@ -174,12 +174,7 @@ impl Body {
 
     fn start(&mut self, element: &Element<'_>) {
         let name = element.name();
-        if let Some((unread, n_open)) = &mut self.unread {
-            *n_open += usize::from(unread == name);
-            return;
-        }
-        if UNREAD.contains(&name) {
-            self.unread = Some((name.to_owned(), 1));
+        if self.unread.starts(name, &UNREAD) {
             return;
         }
         match name {
@@ -209,11 +204,7 @@ impl Body {
     }
 
     fn end(&mut self, name: &str) -> Result<(), Unreadable> {
-        if let Some((unread, n_open)) = &mut self.unread {
-            *n_open -= usize::from(unread == name);
-            if *n_open == 0 {
-                self.unread = None;
-            }
+        if self.unread.ends(name) {
             return Ok(());
         }
         match name {

@@ -3,7 +3,7 @@
 use super::archive::{Archive, ENCRYPTED, broken};
 use super::docx::one_line;
 use super::office::{Layout, Properties};
-use super::xml::{self, Element, Xml};
+use super::xml::{self, Element, Unread, Xml};
 use super::{BlockKind, Extractor, Place, Reading, Unreadable};
 
 pub(super) struct Odt;
@@ -36,7 +36,7 @@ struct Body {
     layout: Layout,
     /// Several where a note or a text box stands in a paragraph. A heading has a level.
     paragraphs: Vec<(Option<u8>, String)>,
-    unread: Option<(String, usize)>,
+    unread: Unread,
     /// Notes and text boxes of the open paragraph, which come after it.
     aside: Vec<String>,
     /// Of each open list, whether the next paragraph begins an item.
@@ -49,7 +49,7 @@ impl Body {
         match xml {
             Xml::Start(element) => self.start(&element),
             Xml::End(name) => self.end(&name)?,
-            Xml::Text(text) if self.unread.is_none() => {
+            Xml::Text(text) if !self.unread.is_open() => {
                 if let Some((_, so_far)) = self.paragraphs.last_mut() {
                     // White space folds, as in HTML.
                     let begins_blank = text.starts_with(char::is_whitespace);
@@ -69,12 +69,7 @@ impl Body {
 
     fn start(&mut self, element: &Element<'_>) {
         let name = element.name();
-        if let Some((unread, n_open)) = &mut self.unread {
-            *n_open += usize::from(unread == name);
-            return;
-        }
-        if UNREAD.contains(&name) {
-            self.unread = Some((name.to_owned(), 1));
+        if self.unread.starts(name, &UNREAD) {
             return;
         }
         let number = |name: &str| element.get(name).and_then(|number| number.parse::<usize>().ok());
@@ -106,11 +101,7 @@ impl Body {
     }
 
     fn end(&mut self, name: &str) -> Result<(), Unreadable> {
-        if let Some((unread, n_open)) = &mut self.unread {
-            *n_open -= usize::from(unread == name);
-            if *n_open == 0 {
-                self.unread = None;
-            }
+        if self.unread.ends(name) {
             return Ok(());
         }
         match name {

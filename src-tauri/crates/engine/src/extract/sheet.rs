@@ -4,7 +4,7 @@
 use std::fmt::Display;
 use std::io::Cursor;
 
-use calamine::{Data, ExcelDateTime, Ods, Reader, SheetType, Xls, Xlsb, Xlsx};
+use calamine::{Data, DataRef, ExcelDateTime, Ods, Reader, SheetType, Xls, Xlsb, Xlsx};
 
 use super::archive::{self, Archive, ENCRYPTED, broken};
 use super::block::Rendition;
@@ -53,19 +53,13 @@ impl Extractor for Spreadsheet {
             let mut book = open::<Xlsb<_>>(bytes)?;
             for name in names(&book) {
                 let mut reader = book.worksheet_cells_reader(&name).map_err(damaged)?;
-                let cells = std::iter::from_fn(|| reader.next_cell().map_err(damaged).transpose());
-                let cells =
-                    cells.map(|cell| cell.map(|cell| (cell.get_position(), text(&cell.get_value().clone().into()))));
-                lay(&mut rendition, &name, cells)?;
+                lay(&mut rendition, &name, streamed(|| reader.next_cell().map_err(damaged)))?;
             }
         } else {
             let mut book = open::<Xlsx<_>>(bytes)?;
             for name in names(&book) {
                 let mut reader = book.worksheet_cells_reader(&name).map_err(damaged)?;
-                let cells = std::iter::from_fn(|| reader.next_cell().map_err(damaged).transpose());
-                let cells =
-                    cells.map(|cell| cell.map(|cell| (cell.get_position(), text(&cell.get_value().clone().into()))));
-                lay(&mut rendition, &name, cells)?;
+                lay(&mut rendition, &name, streamed(|| reader.next_cell().map_err(damaged)))?;
             }
         }
         let properties = Properties::of_office(&mut parts)?;
@@ -89,6 +83,14 @@ fn damaged(error: impl Display) -> Unreadable {
 fn names<'a, R: Reader<Bytes<'a>>>(book: &R) -> Vec<String> {
     let sheets = book.sheets_metadata().iter().filter(|sheet| sheet.typ == SheetType::WorkSheet);
     sheets.map(|sheet| sheet.name.clone()).collect()
+}
+
+/// Cells as they come; both kinds of book have a reader of their own that gives them alike.
+fn streamed<'a>(
+    mut next: impl FnMut() -> Result<Option<calamine::Cell<DataRef<'a>>>, Unreadable>,
+) -> impl Iterator<Item = Result<Cell, Unreadable>> {
+    let cells = std::iter::from_fn(move || next().transpose());
+    cells.map(|cell| cell.map(|cell| (cell.get_position(), text(&cell.get_value().clone().into()))))
 }
 
 fn by_range<'a, R: Reader<Bytes<'a>>>(book: &mut R, rendition: &mut Rendition) -> Result<(), Unreadable>

@@ -20,6 +20,37 @@ pub(super) enum Xml<'a> {
     Text(String),
 }
 
+/// The element that is passed over with all that is in it, while there is one.
+#[derive(Debug, Default)]
+pub(super) struct Unread(Option<(String, usize)>);
+
+impl Unread {
+    /// Whether an element that starts is passed over: it stands in one that is, or is one of `names`.
+    pub(super) fn starts(&mut self, name: &str, names: &[&str]) -> bool {
+        match &mut self.0 {
+            // One of the same name inside must not end it.
+            Some((unread, n_open)) => *n_open += usize::from(unread == name),
+            None if names.contains(&name) => self.0 = Some((name.to_owned(), 1)),
+            None => return false,
+        }
+        true
+    }
+
+    /// Whether what ends was passed over.
+    pub(super) fn ends(&mut self, name: &str) -> bool {
+        let Some((unread, n_open)) = &mut self.0 else { return false };
+        *n_open -= usize::from(unread == name);
+        if *n_open == 0 {
+            self.0 = None;
+        }
+        true
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
 /// An element at its start.
 pub(super) struct Element<'a> {
     tag: BytesStart<'a>,

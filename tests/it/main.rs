@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 #![allow(clippy::print_stdout, reason = "random and hostile tests print what they counted")]
 
+mod bench;
 mod cli;
 mod contract;
 mod durability;

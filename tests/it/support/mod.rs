@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use nuthatch_engine::extract::worker::{WORKER_ARGUMENT, WorkerCommand};
 
-pub use command::Nuthatch;
+pub use command::{Answer, Nuthatch};
 pub use fakes::{BagOfWords, WordShare};
 
 /// The root of the source tree.

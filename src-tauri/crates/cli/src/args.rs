@@ -126,7 +126,7 @@ pub enum Command {
     Search(SearchArgs),
     /// Measure every stage on a test collection in BEIR layout, or on your own notes
     Eval(Box<EvalArgs>),
-    /// Time search and indexing over up to a million passages made from your notes
+    /// Time the models on this machine, or how the index grows
     Bench(BenchArgs),
     /// Score passages from standard input against a question
     Rerank(RerankArgs),
@@ -273,9 +273,40 @@ pub struct EvalArgs {
     pub reranker: RerankerArg,
 }
 
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct BenchArgs {
+    #[command(subcommand)]
+    pub command: Option<BenchCommand>,
+    #[command(flatten)]
+    pub speed: SpeedArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum BenchCommand {
+    /// Time search and indexing over up to a million passages made from your notes
+    Growth(GrowthArgs),
+}
+
+/// Reranking, embedding, tokenizing, loading and memory; with an index, whole questions too. `--threads`, `--device` and
+/// `--precision` say how the models run.
+#[derive(Debug, Args)]
+pub struct SpeedArgs {
+    /// Pairs to rerank instead of made ones: `{"q": "question", "p": ["passage", ...]}`, or a list of those
+    #[arg(long, value_name = "FILE")]
+    pub pairs: Option<PathBuf>,
+    /// Model to time instead of the one in the settings: a name, or a folder in Hugging Face layout. A bi-encoder and a
+    /// cross-encoder may be given
+    #[arg(long = "model", value_name = "NAME")]
+    pub models: Vec<String>,
+    /// Times that each is measured; the median counts
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub runs: u16,
+}
+
 /// The passages are made from real ones, with words and vectors spread alike; your own index is not touched.
 #[derive(Debug, Args)]
-pub struct BenchArgs {
+pub struct GrowthArgs {
     /// Folders of notes to make the passages from; the watched ones without any
     #[arg(value_name = "FOLDER")]
     pub folders: Vec<PathBuf>,

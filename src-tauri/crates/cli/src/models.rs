@@ -1,9 +1,12 @@
 //! Loading models for a command that needs them, and saying so when one is not there.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use nuthatch_engine::{Embedder, Engine, Reranker};
 use nuthatch_inference::{DeviceChoice, LoadError, LoadOptions, ModelStore, Precision, StoreOptions};
+
+use tempfile::TempDir;
 
 use crate::args::{DeviceArg, PrecisionArg};
 use crate::failure::Failure;
@@ -30,7 +33,26 @@ impl From<LoadError> for Failure {
     }
 }
 
+/// A folder in Hugging Face layout, imported into a store that is gone once this is dropped: models are read into memory.
+pub(crate) struct Passing {
+    pub(crate) store: ModelStore,
+    pub(crate) name: String,
+    _folder: TempDir,
+}
+
 impl Session<'_, '_> {
+    /// For a model that is to be measured, and not kept.
+    pub(crate) fn passing(&self, folder: &Path) -> Result<Passing, Failure> {
+        let beside = self.data_dir().join("eval");
+        let io =
+            |error: std::io::Error| Failure::failed("io", format!("cannot write to {}: {error}", beside.display()));
+        std::fs::create_dir_all(&beside).map_err(io)?;
+        let passing = tempfile::tempdir_in(&beside).map_err(io)?;
+        let mut store = ModelStore::open(StoreOptions { shipped: None, data_dir: passing.path().to_owned() })?;
+        let name = store.import(folder).map_err(|error| Failure::failed("model", error.to_string()))?;
+        Ok(Passing { store, name, _folder: passing })
+    }
+
     pub(crate) fn store(&self) -> Result<ModelStore, Failure> {
         let (shipped, data_dir) = (ModelStore::shipped_dir(), self.data_dir().to_owned());
         Ok(ModelStore::open(StoreOptions { shipped, data_dir })?)

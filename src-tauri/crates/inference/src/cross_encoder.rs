@@ -26,9 +26,14 @@ impl CrossEncoder {
         Ok(Self { id: format!("{}@{}", entry.name, model.content), model, activation, calibration })
     }
 
-    /// What it runs on and in which numbers, e.g. `cpu, int8`.
-    pub fn placed(&self) -> &str {
-        &self.model.placed
+    /// What it runs on: `cpu`, `cuda` or `metal`.
+    pub fn device(&self) -> &str {
+        self.model.device
+    }
+
+    /// The numbers that linear layers multiply, and the instructions that do it, e.g. `int8 avx512-vnni`.
+    pub fn path(&self) -> &str {
+        &self.model.path
     }
 
     /// A pair as the model reads it: the passage is cut to make room, the question as good as never.

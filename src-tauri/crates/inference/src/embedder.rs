@@ -27,9 +27,14 @@ impl BiEncoder {
         })
     }
 
-    /// What it runs on and in which numbers, e.g. `cpu, int8`.
-    pub fn placed(&self) -> &str {
-        &self.model.placed
+    /// What it runs on: `cpu`, `cuda` or `metal`.
+    pub fn device(&self) -> &str {
+        self.model.device
+    }
+
+    /// The numbers that linear layers multiply, and the instructions that do it, e.g. `int8 avx512-vnni`.
+    pub fn path(&self) -> &str {
+        &self.model.path
     }
 
     /// Token ids of a text as it stands, without a prefix: what the window's end would cut off is gone.

@@ -37,8 +37,10 @@ pub struct Model {
     pub hidden_size: usize,
     /// First 12 hexadecimal digits of the SHA-256 over weights, tokenizer, config and number format.
     pub content: String,
-    /// What it runs on and in which numbers, e.g. `cpu, int8`.
-    pub placed: String,
+    /// `cpu`, `cuda` or `metal`.
+    pub device: &'static str,
+    /// The numbers that linear layers multiply, and the instructions that do it, e.g. `int8 avx512-vnni`.
+    pub path: String,
     threads: ThreadPool,
     /// For many texts of a bi-encoder: those are passages to index, which give way to questions.
     background: Option<ThreadPool>,
@@ -105,9 +107,9 @@ impl Model {
             Kind::CrossEncoder => None,
         };
         // `format` goes into the model's identity and so says what was asked for: an index may move between machines.
-        let (device, computes_in) = match placement {
-            Placement::Cpu => ("cpu", kernels::numbers(precision)),
-            Placement::Gpu { name, .. } => (name, format),
+        let (device, path) = match placement {
+            Placement::Cpu => ("cpu", kernels::path(precision)),
+            Placement::Gpu { name, .. } => (name, format.to_owned()),
         };
         Ok(Self {
             folder: folder.to_owned(),
@@ -116,7 +118,8 @@ impl Model {
             tokenizer,
             hidden_size: config.hidden_size,
             content: content(folder, &files, &modules, format)?,
-            placed: format!("{device}, {computes_in}"),
+            device,
+            path,
             threads,
             background,
         })

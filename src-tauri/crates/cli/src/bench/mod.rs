@@ -1,18 +1,4 @@
-//! How search and indexing grow with the number of passages: `nuthatch bench`.
-//!
-//! Collections of ten thousand to a million passages are made from real notes ([`made`]), so that words, lengths and
-//! vectors are spread as in real ones, indexed by the engine as any note is, and asked several hundred questions.
+//! What `nuthatch bench` measures: the models' speed, and how the index grows.
 
-mod build;
 pub(crate) mod growth;
-mod made;
-mod measure;
-mod questions;
-mod recall;
-pub(crate) mod source;
-
-pub(crate) use build::stock;
-pub(crate) use made::Maker;
-pub(crate) use measure::{Measured, measure};
-pub(crate) use questions::questions;
-pub(crate) use recall::of_real;
+pub(crate) mod speed;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use nuthatch_engine::{Engine, Reranker, Stage};
-use nuthatch_inference::{ModelStore, StoreOptions, load_reranker};
+use nuthatch_inference::load_reranker;
 use serde::Serialize;
 
 use crate::eval::asking::{Asked, Asking};
@@ -25,24 +25,15 @@ pub(crate) fn load(engine: &Engine, name: Option<&str>, session: &Session<'_, '_
     if let Some(name) = name {
         let known = session.store()?.list().iter().any(|model| model.name == name);
         if !known && Path::new(name).is_dir() {
-            return Ok(Named { name: name.to_owned(), reranker: from_folder(Path::new(name), session)? });
+            let passing = session.passing(Path::new(name))?;
+            let reranker = load_reranker(&passing.store, Some(&passing.name), &session.load_options())?;
+            return Ok(Named { name: name.to_owned(), reranker: Arc::new(reranker) });
         }
     }
     let reranker = session.reranker(engine, name)?;
     // Behind the name, an id holds the sum of the content.
     let own_name = reranker.id().split('@').next().unwrap_or_default().to_owned();
     Ok(Named { name: name.map_or(own_name, str::to_owned), reranker })
-}
-
-/// Imports the folder into a store that is gone after the model is read into memory.
-fn from_folder(folder: &Path, session: &Session<'_, '_>) -> Result<Arc<dyn Reranker>, Failure> {
-    let beside = session.data_dir().join("eval");
-    let io = |error: std::io::Error| Failure::failed("io", format!("cannot write to {}: {error}", beside.display()));
-    std::fs::create_dir_all(&beside).map_err(io)?;
-    let passing = tempfile::tempdir_in(&beside).map_err(io)?;
-    let mut store = ModelStore::open(StoreOptions { shipped: None, data_dir: passing.path().to_owned() })?;
-    let name = store.import(folder).map_err(|error| Failure::failed("model", error.to_string()))?;
-    Ok(Arc::new(load_reranker(&store, Some(&name), &session.load_options())?))
 }
 
 /// One cross-encoder's row.

@@ -24,6 +24,15 @@ pub fn may_saturate() -> bool {
     INT8.with(GemmExecutor::may_saturate)
 }
 
+/// What the library calls the kernel that it has picked for this machine.
+pub fn f32_kernel() -> String {
+    F32.with(|gemm| gemm.kernel_name().to_owned())
+}
+
+pub fn int8_kernel() -> String {
+    INT8.with(|gemm| gemm.kernel_name().to_owned())
+}
+
 /// `out = a b`, plus a bias if the options say so.
 pub fn f32(
     out: &mut [f32],

@@ -47,14 +47,14 @@ pub struct Scratch {
     pairs: PairsRoom,
 }
 
-/// The numbers that layers asked for in `precision` multiply on this machine: `f32`, `int8`, or `int16` where 8-bit
-/// products would lose some of their sum.
-pub fn numbers(precision: Precision) -> &'static str {
+/// The numbers that layers asked for in `precision` multiply on this machine, and the instructions: `f32`, `int8`, or
+/// `int16` where 8-bit products would lose some of their sum.
+pub fn path(precision: Precision) -> String {
     match precision {
-        Precision::F32 => "f32",
+        Precision::F32 => format!("f32 {}", gemm::f32_kernel()),
         #[cfg(target_arch = "x86_64")]
-        Precision::Int8 if is_int16() => "int16",
-        Precision::Int8 => "int8",
+        Precision::Int8 if is_int16() => "int16 avx2".to_owned(),
+        Precision::Int8 => format!("int8 {}", gemm::int8_kernel()),
     }
 }
 

@@ -11,5 +11,5 @@ mod simd;
 
 pub use attention::{Attention, Heads, Projected, Rows};
 pub use elementwise::{add_layer_norm, gelu_gate, layer_norm, tanh, unit_length};
-pub use linear::{Activation, Linear, Scratch, numbers};
+pub use linear::{Activation, Linear, Scratch, path};
 pub use rotary::Rotation;

@@ -8,8 +8,8 @@ use nuthatch_engine::neighbour::Limits;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::bench::made::{FOLDER, Maker};
-use crate::bench::recall::Nearest;
+use crate::bench::growth::made::{FOLDER, Maker};
+use crate::bench::growth::recall::Nearest;
 use crate::failure::Failure;
 use crate::progress;
 use crate::session::Session;

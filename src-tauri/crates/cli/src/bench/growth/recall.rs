@@ -9,9 +9,9 @@ use nuthatch_engine::index::vectors::Quantized;
 use nuthatch_engine::index::{Generations, Passage, Snapshot};
 use nuthatch_engine::neighbour::Limits;
 
-use crate::bench::build::{Stock, row};
-use crate::bench::made::Maker;
-use crate::bench::source::Source;
+use crate::bench::growth::build::{Stock, row};
+use crate::bench::growth::made::Maker;
+use crate::bench::growth::source::Source;
 use crate::failure::Failure;
 
 /// What is looked for: the nearest hundred.

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::bench::made::is_dense;
-use crate::bench::source::Source;
+use crate::bench::growth::made::is_dense;
+use crate::bench::growth::source::Source;
 use crate::eval::beir::read_questions;
 use crate::failure::Failure;
 

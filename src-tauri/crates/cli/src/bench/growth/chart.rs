@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::bench::measure::Measured;
+use crate::bench::growth::measure::Measured;
 use crate::eval::draw::{Anchor, BLUE, FAINT, GREEN, GREY, INK, ORANGE, Scale, Svg};
 
 const WIDTH: f64 = 760.0;

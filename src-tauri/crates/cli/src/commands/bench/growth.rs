@@ -1,12 +1,12 @@
-//! `nuthatch bench`: how search and indexing grow, on this machine, with these notes' words.
+//! `nuthatch bench growth`: how search and indexing grow, on this machine, with these notes' words.
 
 use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::args::BenchArgs;
-use crate::bench::source::Source;
-use crate::bench::{Maker, Measured, growth, measure, of_real, questions, stock};
+use crate::args::GrowthArgs;
+use crate::bench::growth::source::Source;
+use crate::bench::growth::{Maker, Measured, chart, measure, of_real, questions, stock};
 use crate::eval::output::Output;
 use crate::failure::Failure;
 use crate::session::Session;
@@ -19,7 +19,7 @@ struct Report {
     sizes: Vec<Measured>,
 }
 
-pub(crate) fn run(args: &BenchArgs, session: &mut Session<'_, '_>) -> Result<(), Failure> {
+pub(crate) fn run(args: &GrowthArgs, session: &mut Session<'_, '_>) -> Result<(), Failure> {
     let engine = session.engine()?;
     let embedder = session.embedder(&engine, args.embedder.embedder.as_deref())?;
     let chart = args.chart.as_deref().map(Output::create).transpose()?;
@@ -61,7 +61,7 @@ pub(crate) fn run(args: &BenchArgs, session: &mut Session<'_, '_>) -> Result<(),
     let report = Report { n_questions: questions.len(), real_recall_100, sizes };
     if let Some(chart) = chart {
         let subtitle = format!("{} questions; passages made from {} real ones", questions.len(), source.passages.len());
-        chart.text(&growth::chart(&report.sizes, &subtitle))?;
+        chart.text(&chart::chart(&report.sizes, &subtitle))?;
     }
-    session.answer(&report, |out, _| growth::table(out, &report.sizes, real_recall_100))
+    session.answer(&report, |out, _| chart::table(out, &report.sizes, real_recall_100))
 }

@@ -11,10 +11,10 @@ use nuthatch_engine::neighbour::Limits;
 use nuthatch_engine::{Cancel, Embedder, Engine, EngineError, EngineOptions, SearchRequest, Stage};
 use serde::Serialize;
 
-use crate::bench::build::{Built, Stock, folder, row};
-use crate::bench::made::Maker;
-use crate::bench::questions::Question;
-use crate::bench::recall;
+use crate::bench::growth::build::{Built, Stock, folder, row};
+use crate::bench::growth::made::Maker;
+use crate::bench::growth::questions::Question;
+use crate::bench::growth::recall;
 use crate::eval::run::quantile;
 use crate::failure::Failure;
 

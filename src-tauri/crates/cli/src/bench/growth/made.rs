@@ -15,7 +15,7 @@ use nuthatch_engine::chunk::Chunk;
 use nuthatch_engine::index::Passage;
 use nuthatch_engine::index::vectors::Quantized;
 
-use crate::bench::source::Source;
+use crate::bench::growth::source::Source;
 
 /// The folder that made notes say they are in. It does not exist: they are shown as those of a drive that is away.
 pub(crate) const FOLDER: &str = "/nuthatch-bench";

@@ -17,8 +17,15 @@ type Shared<'a> = State<'a, Arc<Shell>>;
 /// Not `async`: questions are taken on the window's thread, in the order typed, so that the newest is the last.
 #[tauri::command]
 #[specta::specta]
-pub fn search(shell: Shared<'_>, query_id: u32, query: String, candidates: u32, on_event: Channel<SearchEvent>) {
-    search::spawn(&shell, Question { id: query_id, text: query, candidates }, on_event);
+pub fn search(
+    shell: Shared<'_>,
+    query_id: u32,
+    query: String,
+    candidates: u32,
+    read_all: bool,
+    on_event: Channel<SearchEvent>,
+) {
+    search::spawn(&shell, Question { id: query_id, text: query, candidates, read_all }, on_event);
 }
 
 #[tauri::command]

@@ -16,6 +16,8 @@ pub struct Question {
     pub id: u32,
     pub text: String,
     pub candidates: u32,
+    /// Whether the cross-encoder is to read all of them, however long it takes.
+    pub read_all: bool,
 }
 
 /// Ends the question at work and answers this one on a thread of its own. A question that was overtaken, or whose
@@ -50,12 +52,13 @@ fn answer(shell: &Shell, question: &Question, cancel: &Cancel, send: &mut dyn Fn
         results: results.into(),
         done,
     };
-    let request = SearchRequest {
-        top: TOP,
-        candidates: question.candidates as usize,
-        ..SearchRequest::new(question.text.as_str())
-    };
     let found = shell.engine().map(|engine| {
+        let request = SearchRequest {
+            top: TOP,
+            candidates: question.candidates as usize,
+            budget_ms: engine.settings().budget_ms().filter(|_| !question.read_all),
+            ..SearchRequest::new(question.text.as_str())
+        };
         let mut landed = |stage, list: &SearchResults| send(results(stage, list, false));
         engine.search(&request, cancel, &mut landed)
     });

@@ -17,11 +17,19 @@ export interface Asked {
   id: number;
   query: string;
   candidates: number;
+  readAll: boolean;
   /** Lands a stage's list. */
   land(
     stage: Stage,
     hits: Hit[],
-    options?: { done?: boolean; degraded?: Degraded; rerankMs?: number; nothingAnswers?: boolean },
+    options?: {
+      done?: boolean;
+      degraded?: Degraded;
+      rerankMs?: number;
+      nothingAnswers?: boolean;
+      /** Candidates read; all of them without. */
+      read?: number;
+    },
   ): void;
   fail(kind: string, message: string): void;
 }
@@ -63,16 +71,18 @@ export class ScriptedBackend implements Backend {
     id: number,
     query: string,
     candidates: number,
+    readAll: boolean,
     onEvent: (event: SearchEvent) => void,
   ): Promise<void> {
     this.searches.push({
       id,
       query,
       candidates,
+      readAll,
       land: (
         stage,
         hits,
-        { done = stage === "rerank", degraded = null, rerankMs = 310, nothingAnswers = false } = {},
+        { done = stage === "rerank", degraded = null, rerankMs = 310, nothingAnswers = false, read } = {},
       ) => {
         const rerank = stage === "rerank" ? rerankMs : 0;
         const results = {
@@ -88,7 +98,7 @@ export class ScriptedBackend implements Backend {
           candidates: {
             asked: candidates,
             recalled: candidates,
-            reranked: stage === "rerank" ? candidates : 0,
+            reranked: stage === "rerank" ? (read ?? candidates) : 0,
           },
           degraded,
           nothing_answers: nothingAnswers,

@@ -245,6 +245,24 @@ test("the cost of each number of candidates is the last one measured", () => {
   ]);
 });
 
+test("the rest of the candidates is read when asked for, of this question only", () => {
+  ask("bread");
+  expect(backend.last.readAll).toBe(false);
+  backend.last.land("rerank", hits("abc"), { done: false, read: 16 });
+  expect([search.cutShort, names()]).toEqual([null, "abc"]);
+  backend.last.land("rerank", hits("abc"), { read: 30 });
+  expect(search.cutShort).toEqual({ read: 30, of: 100 });
+  expect(search.costs.size).toBe(0);
+  search.readAll();
+  expect(backend.last).toMatchObject({ query: "bread", readAll: true });
+  backend.last.land("rerank", hits("bac"));
+  expect([search.cutShort, names(), search.costs.get(100)]).toEqual([null, "bac", 310]);
+  search.refresh();
+  expect(backend.last.readAll).toBe(true);
+  ask("butter");
+  expect(backend.last.readAll).toBe(false);
+});
+
 test("an answer that nothing reranked measures nothing", () => {
   ask("bread");
   backend.last.land("lexical", hits("abc"), {

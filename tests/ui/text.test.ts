@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Place, Range } from "$ui/backend/backend";
 import {
+  degradedText,
   duration,
   folderText,
   modelsText,
@@ -8,7 +9,6 @@ import {
   placeText,
   progressText,
   score,
-  shortfall,
 } from "$ui/text/format";
 import { inlineMarks, markdownBlocks, plainBlocks } from "$ui/text/markdown";
 import { shownPath } from "$ui/text/path";
@@ -232,46 +232,13 @@ test.each([
 });
 
 test("what an answer had to do without is said", () => {
-  const results = {
-    query: "q",
-    model: null,
-    took_ms: { lexical: 1, vector: 0, fuse: 0, rerank: 0, total: 1 },
-    candidates: { asked: 100, recalled: 100, reranked: 100 },
-    degraded: null,
-    nothing_answers: false,
-    hits: [],
-  };
-  expect(shortfall(results)).toBeNull();
-  expect(
-    shortfall({
-      ...results,
-      candidates: { asked: 100, recalled: 12, reranked: 12 },
-    }),
-  ).toBeNull();
-  expect(
-    shortfall({
-      ...results,
-      candidates: { asked: 100, recalled: 100, reranked: 30 },
-    }),
-  ).toBe("Reranking stopped in time: 30 of 100 candidates read");
-  expect(
-    shortfall({
-      ...results,
-      degraded: { kind: "no_embedder", reason: "still loading" },
-    }),
-  ).toBe("Found by words only: still loading");
-  expect(
-    shortfall({
-      ...results,
-      degraded: { kind: "no_reranker", reason: "no such file" },
-    }),
-  ).toBe("Not reranked: no such file");
-  expect(
-    shortfall({
-      ...results,
-      degraded: { kind: "vectors_pending", embedded: 3, chunks: 8012 },
-    }),
-  ).toContain("3 of 8,012 passages");
+  expect(degradedText({ kind: "no_embedder", reason: "still loading" })).toBe(
+    "Found by words only: still loading",
+  );
+  expect(degradedText({ kind: "no_reranker", reason: "no such file" })).toBe("Not reranked: no such file");
+  expect(degradedText({ kind: "vectors_pending", embedded: 3, chunks: 8012 })).toContain(
+    "3 of 8,012 passages",
+  );
 });
 
 test("the models' state is said while one is not ready", () => {

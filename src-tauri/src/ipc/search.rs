@@ -7,8 +7,8 @@ use specta_typescript::Number;
 
 use super::{AppError, text};
 
-/// What `search` sends down its channel: one `results` a stage as it lands, the last with `done`, or one `failed`.
-/// A question overtaken by a newer one falls silent.
+/// What `search` sends down its channel: one `results` a list as it lands (reranking lands several), the last with
+/// `done`, or one `failed`. A question overtaken by a newer one falls silent.
 #[derive(Clone, Debug, PartialEq, Serialize, Type)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum SearchEvent {

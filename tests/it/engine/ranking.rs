@@ -128,6 +128,66 @@ fn a_newer_question_stops_an_older_one_before_its_next_stage() {
     assert_eq!(reranker.n_calls.load(Ordering::Relaxed), 1);
 }
 
+/// Forty notes with more and more of the question's words, and who reads them.
+fn flock() -> (Bench, Arc<WordShare>) {
+    let bench = Bench::with_models();
+    let reranker = Arc::new(WordShare::default());
+    bench.engine.set_reranker(reranker.clone());
+    for i in 0..40 {
+        let words = ["water", "grey water", "grey heron", "grey heron by the water"][i % 4];
+        bench.write(&format!("n{i:02}.md"), &format!("# Note {i}\n\nSeen today: {words}, number {i}."));
+    }
+    bench.index();
+    (bench, reranker)
+}
+
+#[test]
+fn reading_stops_when_its_time_is_up_and_goes_on_where_it_stopped() {
+    let (bench, reranker) = flock();
+    let all = SearchRequest { top: 100, ..SearchRequest::new(QUERY) };
+    let results = bench.search(&SearchRequest { budget_ms: Some(0), ..all.clone() });
+    let (read, recalled) = (results.candidates.reranked, results.candidates.recalled);
+    assert!(read >= 8 && read < recalled, "{:?}", results.candidates);
+    assert_eq!((reranker.n_read.load(Ordering::Relaxed), recalled), (read, 40));
+    assert!(results.hits.is_sorted_by(|a, b| a.score >= b.score), "no hole for a threshold to cut");
+    // What was not read keeps the first stage's order, below.
+    let unread: Vec<usize> = results.hits[read..].iter().map(|hit| hit.recall_rank).collect();
+    assert!(unread.len() == recalled - read && unread.is_sorted(), "{unread:?}");
+
+    let results = bench.search(&all);
+    assert_eq!((results.candidates.reranked, reranker.n_read.load(Ordering::Relaxed)), (40, 40), "read once");
+    let again = bench.search(&SearchRequest { threshold: Some(0.0), ..all });
+    assert_eq!((again.hits, reranker.n_read.load(Ordering::Relaxed)), (results.hits, 40));
+}
+
+#[test]
+fn the_list_is_shown_while_it_is_read() {
+    let (bench, _) = flock();
+    let mut landed = Vec::new();
+    let mut look = |stage, results: &nuthatch_engine::SearchResults| {
+        if stage == Stage::Rerank {
+            landed.push((results.candidates.reranked, results.hits[0].clone()));
+        }
+    };
+    let request = SearchRequest { top: 100, ..SearchRequest::new(QUERY) };
+    let last = bench.engine.search(&request, &Cancel::new(), &mut look).unwrap();
+    let (read, first) = landed.first().expect("forty are more than one batch while the speed is not known");
+    assert!(*read < last.candidates.reranked && last.candidates.reranked == 40);
+    assert_eq!(*first, last.hits[0], "the best was among the first");
+}
+
+#[test]
+fn a_newer_question_stops_an_older_one_between_batches() {
+    let (bench, reranker) = flock();
+    let cancel = Cancel::new();
+    let outcome = bench.engine.search(&SearchRequest::new(QUERY), &cancel, &mut |stage, _| {
+        if stage == Stage::Rerank {
+            cancel.cancel();
+        }
+    });
+    assert!(is_cancelled(&outcome) && reranker.n_calls.load(Ordering::Relaxed) == 1, "{outcome:?}");
+}
+
 /// A model that was stopped in the middle says so in its own words.
 fn is_cancelled<T>(outcome: &Result<T, EngineError>) -> bool {
     use nuthatch_engine::ModelError;

@@ -64,6 +64,8 @@ impl Embedder for BagOfWords {
 #[derive(Default)]
 pub struct WordShare {
     pub n_calls: AtomicUsize,
+    /// Passages, over all calls.
+    pub n_read: AtomicUsize,
 }
 
 impl Reranker for WordShare {
@@ -76,6 +78,7 @@ impl Reranker for WordShare {
             return Err(ModelError::Cancelled);
         }
         self.n_calls.fetch_add(1, Ordering::Relaxed);
+        self.n_read.fetch_add(passages.len(), Ordering::Relaxed);
         let asked: Vec<String> = words(query).collect();
         let share = |passage: &str| {
             let held: Vec<String> = words(passage).collect();

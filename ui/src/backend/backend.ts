@@ -210,6 +210,8 @@ export interface Backend {
     queryId: number,
     query: string,
     candidates: number,
+    /** Whether all of them are to be read, however long it takes. */
+    readAll: boolean,
     onEvent: (event: SearchEvent) => void,
   ): Promise<void>;
 

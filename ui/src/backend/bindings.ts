@@ -6,7 +6,7 @@ import * as __TAURI_EVENT from "@tauri-apps/api/event";
 /** Commands */
 export const commands = {
 	/**  Not `async`: questions are taken on the window's thread, in the order typed, so that the newest is the last. */
-	search: (queryId: number, query: string, candidates: number, onEvent: Channel<SearchEvent>) => __TAURI_INVOKE<void>("search", { queryId, query, candidates, onEvent }),
+	search: (queryId: number, query: string, candidates: number, readAll: boolean, onEvent: Channel<SearchEvent>) => __TAURI_INVOKE<void>("search", { queryId, query, candidates, readAll, onEvent }),
 	folders: () => __TAURI_INVOKE<string[]>("folders"),
 	/**  Opens the system's folder picker; `null` when nothing was picked. */
 	addFolder: () => __TAURI_INVOKE<string | null>("add_folder"),
@@ -180,8 +180,8 @@ export type RootStatus = {
 };
 
 /**
- *  What `search` sends down its channel: one `results` a stage as it lands, the last with `done`, or one `failed`.
- *  A question overtaken by a newer one falls silent.
+ *  What `search` sends down its channel: one `results` a list as it lands (reranking lands several), the last with
+ *  `done`, or one `failed`. A question overtaken by a newer one falls silent.
  */
 export type SearchEvent = { kind: "results"; query_id: number; stage: Stage; results: SearchResults; done: boolean } | { kind: "failed"; query_id: number; error: AppError };
 

@@ -81,6 +81,7 @@ export class FakeBackend implements Backend {
     id: number,
     query: string,
     candidates: number,
+    _readAll: boolean,
     onEvent: (event: SearchEvent) => void,
   ): Promise<void> {
     this.#newest = id;

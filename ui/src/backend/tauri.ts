@@ -6,8 +6,8 @@ import type { Backend, FolderDrag } from "./backend";
 import { commands, events } from "./bindings";
 
 export const tauriBackend: Backend = {
-  async search(queryId, query, candidates, onEvent) {
-    await commands.search(queryId, query, candidates, new Channel(onEvent));
+  async search(queryId, query, candidates, readAll, onEvent) {
+    await commands.search(queryId, query, candidates, readAll, new Channel(onEvent));
   },
 
   folders: commands.folders,

@@ -49,6 +49,8 @@ export class Search {
   /** Of the newest search; events of any other are late. */
   #queryId = 0;
   #reason: Reason = "asked";
+  /** Whether every candidate is read for the question at hand, however long it takes. */
+  #readAll = false;
   /** The question last sent. */
   #asked = "";
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -72,6 +74,14 @@ export class Search {
   /** Whether the scores are the first stage's, which say little across questions. */
   get provisional(): boolean {
     return this.pending || this.answer?.results.candidates.reranked === 0;
+  }
+
+  /** How many candidates the time sufficed for, and of how many; null where all were read, or none. */
+  get cutShort(): { read: number; of: number } | null {
+    if (!this.answer?.done) return null;
+    const { asked, recalled, reranked } = this.answer.results.candidates;
+    const of = Math.min(asked, recalled);
+    return reranked > 0 && reranked < of ? { read: reranked, of } : null;
   }
 
   /** Whether even the best note has a score so low that probably none answers; said of the last list only. */
@@ -129,6 +139,13 @@ export class Search {
     if (query !== "") this.#ask(query === this.shownFor ? "refresh" : "asked");
   }
 
+  /** Asks again, and has the rest of the candidates read as well; what was read before costs nothing. */
+  readAll(): void {
+    if (this.cutShort === null || this.shownFor !== this.text.trim()) return;
+    this.#readAll = true;
+    this.#ask("refresh");
+  }
+
   pick(card: Card): void {
     this.#picked = card.key;
   }
@@ -172,10 +189,11 @@ export class Search {
     clearTimeout(this.#timer);
     const id = ++this.#queryId;
     this.#reason = reason;
+    if (reason === "asked") this.#readAll = false;
     this.#asked = this.text.trim();
     this.busy = true;
     this.#backend
-      .search(id, this.#asked, this.candidates, (event) => this.#receive(event))
+      .search(id, this.#asked, this.candidates, this.#readAll, (event) => this.#receive(event))
       .catch((error: unknown) => this.#receive({ kind: "failed", query_id: id, error: asAppError(error) }));
   }
 
@@ -201,7 +219,7 @@ export class Search {
     } else {
       this.#replace(results.hits);
     }
-    if (done && results.candidates.reranked > 0) {
+    if (done && results.candidates.reranked > 0 && this.cutShort === null) {
       this.costs = new Map(this.costs).set(results.candidates.asked, results.took_ms.rerank);
     }
   }

@@ -1,11 +1,4 @@
-import type {
-  Degraded,
-  IndexProgress,
-  ModelsState,
-  Place,
-  RootStatus,
-  SearchResults,
-} from "../backend/backend";
+import type { Degraded, IndexProgress, ModelsState, Place, RootStatus } from "../backend/backend";
 
 const wholeNumber = new Intl.NumberFormat("en");
 
@@ -84,6 +77,7 @@ export function progressText({ phase, done, total }: IndexProgress): string | nu
   }
 }
 
+/** What an answer had to do without. */
 export function degradedText(degraded: Degraded): string {
   switch (degraded.kind) {
     case "damaged":
@@ -95,17 +89,6 @@ export function degradedText(degraded: Degraded): string {
     case "vectors_pending":
       return `${count(degraded.embedded)} of ${counted(degraded.chunks, "passage")} can be found by meaning so far, the rest by words only`;
   }
-}
-
-/** Everything this answer had to do without, as one line; null when nothing is missing. */
-export function shortfall(results: SearchResults): string | null {
-  const parts = results.degraded === null ? [] : [degradedText(results.degraded)];
-  const { reranked, recalled, asked } = results.candidates;
-  const expected = Math.min(recalled, asked);
-  if (reranked > 0 && reranked < expected) {
-    parts.push(`Reranking stopped in time: ${reranked} of ${expected} candidates read`);
-  }
-  return parts.length > 0 ? parts.join(". ") : null;
 }
 
 /** What the models cannot do now, in few words (every answer gives the reason); null when both are ready. */

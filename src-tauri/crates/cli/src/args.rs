@@ -179,6 +179,10 @@ pub struct SearchArgs {
     /// Leave out what scores below X, from 0 to 1
     #[arg(long, value_name = "X", value_parser = probability)]
     pub threshold: Option<f32>,
+    /// Milliseconds that reranking may take; what is not read in that time keeps the first stage's order, below. 0 is no
+    /// limit; that of the settings (300) without it
+    #[arg(long, value_name = "MS")]
+    pub budget_ms: Option<u64>,
     /// Stop after this stage; it is an error if its model is not there
     #[arg(long, value_enum)]
     pub stage: Option<StageArg>,

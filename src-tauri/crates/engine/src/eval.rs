@@ -107,12 +107,12 @@ impl Collection {
             writer.close()?;
         }
         let snapshot = generation.snapshot()?;
-        Ok(Self { snapshot, models: Models { embedder, reranker } })
+        Ok(Self { snapshot, models: Models { embedder, reranker, scores: None } })
     }
 
     /// The same collection, read by another cross-encoder.
     pub fn with_reranker(&self, reranker: Arc<dyn Reranker>) -> Self {
-        let models = Models { embedder: self.models.embedder.clone(), reranker: Some(reranker) };
+        let models = Models { embedder: self.models.embedder.clone(), reranker: Some(reranker), scores: None };
         Self { snapshot: self.snapshot.clone(), models }
     }
 
@@ -125,7 +125,7 @@ impl Collection {
         depth: usize,
         cancel: &Cancel,
     ) -> Result<Ranking, EngineError> {
-        let question = Question { text: query, candidates: candidates.max(depth), stage };
+        let question = Question { text: query, candidates: candidates.max(depth), stage, budget: None };
         let question = if stage == Stage::Rerank { Question { candidates, ..question } } else { question };
         let answer = pipeline::run(&self.snapshot, &self.models, &question, cancel, &mut |_| {})?;
         let mut ranked = Vec::with_capacity(answer.scored.len());

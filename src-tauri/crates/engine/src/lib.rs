@@ -30,6 +30,7 @@ pub mod notes;
 mod pipeline;
 pub mod preview;
 mod recall;
+mod rerank;
 mod scan;
 pub mod search;
 pub mod settings;

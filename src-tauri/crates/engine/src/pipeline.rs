@@ -1,14 +1,15 @@
 //! One question through all stages over one snapshot: recall by words and by meaning at once, fuse, rerank, score.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::blend::{self, Known};
 use crate::bm25::Words;
 use crate::fuse;
-use crate::index::{Passage, Snapshot};
+use crate::index::Snapshot;
 use crate::names::{Named, named};
 use crate::recall::{self, Candidate, Ranked, ms};
+use crate::rerank::{Reading, Scores};
 use crate::search::{Counts, Stage, TookMs};
 use crate::{Cancel, Embedder, EngineError, ModelError, Reranker};
 
@@ -17,6 +18,8 @@ use crate::{Cancel, Embedder, EngineError, ModelError, Reranker};
 pub(crate) struct Models {
     pub embedder: Option<Arc<dyn Embedder>>,
     pub reranker: Option<Arc<dyn Reranker>>,
+    /// What the cross-encoder said before; without, it reads everything again.
+    pub scores: Option<Arc<Scores>>,
 }
 
 /// A candidate with its final score.
@@ -48,9 +51,12 @@ pub(crate) struct Question<'a> {
     pub text: &'a str,
     pub candidates: usize,
     pub stage: Stage,
+    /// How long the cross-encoder may read; `None` is as long as it takes.
+    pub budget: Option<Duration>,
 }
 
-/// Runs every stage up to `question.stage` that the models allow. `landed` gets each list but the last.
+/// Runs every stage up to `question.stage` that the models allow. `landed` gets each list but the last;
+/// reranking lands one after each batch.
 pub(crate) fn run(
     snapshot: &Snapshot,
     models: &Models,
@@ -70,6 +76,15 @@ pub(crate) fn run(
     let first_stage = |stage, candidates, took_ms| {
         let answer = first_stage(stage, candidates, &words, question, took_ms, start);
         Answer { named: named.clone(), ..answer }
+    };
+    // Without a cross-encoder, or for an earlier stage, the first stage's answer is final.
+    let rerank = |answer: Answer, landed: &mut dyn FnMut(&Answer)| {
+        let Some(reranker) = models.reranker.as_deref().filter(|_| question.stage == Stage::Rerank) else {
+            return Ok(answer);
+        };
+        landed(&answer);
+        let (query, scores, budget) = (question.text, models.scores.as_deref(), question.budget);
+        Reading { snapshot, query, reranker, scores, budget, start }.rerank(answer, cancel, landed)
     };
     let best = |candidates| recall::best(question.candidates, &named, candidates);
     let depth = recall::depth(question.candidates);
@@ -100,7 +115,7 @@ pub(crate) fn run(
     let Some((meaning, mut by_meaning)) = vector else {
         // The cross-encoder reads what the words found.
         let answer = first_stage(Stage::Lexical, best(lexical.candidates), took_ms);
-        return rerank(snapshot, models, question, answer, start, cancel, &mut |_| {});
+        return rerank(answer, &mut |_| {});
     };
     took_ms.vector = by_meaning.took_ms;
     go_on()?;
@@ -122,7 +137,7 @@ pub(crate) fn run(
     took_ms.fuse = fused.took_ms;
     let hybrid = first_stage(Stage::Hybrid, best(fused.candidates), took_ms);
     go_on()?;
-    rerank(snapshot, models, question, hybrid, start, cancel, landed)
+    rerank(hybrid, landed)
 }
 
 /// The question's vector and its nearest passages; `None` without an embedder or without vectors.
@@ -170,57 +185,4 @@ fn first_stage(
         .collect();
     took_ms.total = ms(start);
     Answer { stage, scored, took_ms, counts, named: Vec::new() }
-}
-
-/// Lets the cross-encoder read every candidate in one call. Without one, or for an earlier stage, `answer` is final.
-#[allow(clippy::too_many_arguments)]
-fn rerank(
-    snapshot: &Snapshot,
-    models: &Models,
-    question: &Question<'_>,
-    mut answer: Answer,
-    start: Instant,
-    cancel: &Cancel,
-    landed: &mut dyn FnMut(&Answer),
-) -> Result<Answer, EngineError> {
-    let Some(reranker) = models.reranker.as_ref().filter(|_| question.stage == Stage::Rerank) else {
-        return Ok(answer);
-    };
-    landed(&answer);
-    let reading = Instant::now();
-    let passages: Vec<Passage> = answer
-        .scored
-        .iter()
-        .map(|s| snapshot.passage(s.candidate.address))
-        .collect::<tantivy::Result<_>>()
-        .map_err(|e| snapshot.failed(e))?;
-    let texts: Vec<String> = passages.iter().map(Passage::model_text).collect();
-    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let raw = reranker.score(question.text, &texts, cancel)?;
-    let calibration = reranker.calibration();
-    let first = fuse::z_scores(answer.scored.iter().map(|s| Some(s.candidate.score)));
-    for ((scored, raw), first) in answer.scored.iter_mut().zip(raw).zip(first) {
-        scored.raw_score = raw;
-        scored.cross = Some(calibration.probability(raw));
-        scored.score = blend::RERANKED.score(&Known {
-            cross: scored.cross,
-            cosine: scored.candidate.evidence.cosine,
-            words: scored.words,
-            recall_rank: scored.recall_rank,
-            first,
-        });
-        answer.counts.reranked += 1;
-    }
-    // Equal scores in the order of files and passages, which no merge of segments changes.
-    let mut order: Vec<usize> = (0..passages.len()).collect();
-    let place = |i: usize| (&passages[i].path, passages[i].chunk.ordinal);
-    order.sort_by(|&a, &b| {
-        let (score_a, score_b) = (answer.scored[a].score, answer.scored[b].score);
-        score_b.total_cmp(&score_a).then_with(|| place(a).cmp(&place(b)))
-    });
-    answer.scored = order.into_iter().map(|i| answer.scored[i]).collect();
-    answer.stage = Stage::Rerank;
-    answer.took_ms.rerank = ms(reading);
-    answer.took_ms.total = ms(start);
-    Ok(answer)
 }

@@ -30,11 +30,14 @@ pub struct SearchRequest {
     /// Hits whose score is below are dropped, after reranking. In `0..=1`; `None` keeps all.
     pub threshold: Option<f32>,
     pub stage: Stage,
+    /// How long the cross-encoder may read: it takes the candidates in the first stage's order, the rest keep that
+    /// order below. `None` reads all, however long it takes.
+    pub budget_ms: Option<u64>,
 }
 
 impl SearchRequest {
     pub fn new(query: impl Into<String>) -> Self {
-        Self { query: query.into(), top: 5, candidates: 100, threshold: None, stage: Stage::Rerank }
+        Self { query: query.into(), top: 5, candidates: 100, threshold: None, stage: Stage::Rerank, budget_ms: None }
     }
 }
 

@@ -26,6 +26,8 @@ pub struct Settings {
     pub candidates: usize,
     /// Hits below are left out; in `0..=1`.
     pub threshold: Option<f32>,
+    /// How long reranking may take; how many candidates are read in that time depends on the machine. 0 is no limit.
+    pub rerank_budget_ms: u64,
     /// Read files and folders whose name begins with a dot as well.
     pub hidden: bool,
     /// Leave out what `.gitignore` files leave out. A `.nuthatchignore` always counts.
@@ -58,6 +60,7 @@ impl Default for Settings {
             reranker: None,
             candidates: 100,
             threshold: None,
+            rerank_budget_ms: 300,
             hidden: false,
             gitignore: true,
             max_text_mb: 20,
@@ -74,6 +77,11 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// For [`SearchRequest::budget_ms`](crate::SearchRequest::budget_ms).
+    pub fn budget_ms(&self) -> Option<u64> {
+        (self.rerank_budget_ms > 0).then_some(self.rerank_budget_ms)
+    }
+
     /// Reads `settings.toml` of a data folder; defaults where there is none. Damaged ones are kept aside, and their copy
     /// or the defaults serve: what was wrong is returned with them.
     ///

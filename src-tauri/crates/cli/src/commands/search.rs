@@ -20,6 +20,7 @@ pub(crate) fn run(args: &SearchArgs, session: &mut Session<'_, '_>) -> Result<()
         // The window's slider does not reach here: a script gets what it asks for.
         threshold: args.threshold,
         stage: args.stage.map_or(Stage::Rerank, Stage::from),
+        budget_ms: args.budget_ms.map_or(engine.settings().budget_ms(), |ms| (ms > 0).then_some(ms)),
     };
     if request.query.trim().is_empty() {
         return Err(EngineError::EmptyQuery.into());

@@ -145,7 +145,7 @@ impl Following<'_> {
     }
 
     fn run(&self, candidates: usize, stage: Stage) -> Result<Answer, EngineError> {
-        let question = Question { text: &self.request.query, candidates, stage };
+        let question = Question { text: &self.request.query, candidates, stage, budget: None };
         pipeline::run(&self.asked.snapshot, &self.asked.models, &question, self.cancel, &mut |_| {})
     }
 

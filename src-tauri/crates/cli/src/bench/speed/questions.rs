@@ -1,4 +1,4 @@
-//! Whole questions over the index of the watched folders, stage by stage.
+//! Whole questions over the index of the watched folders, stage by stage; the cross-encoder reads every candidate.
 
 use std::path::Path;
 
@@ -44,7 +44,7 @@ pub(crate) fn ask(engine: &Engine, cancel: &Cancel) -> Result<Option<Questions>,
         times.sort_by(f64::total_cmp);
         Ok(quantile(&times, 0.5))
     };
-    // Once before it counts, so that what is read is in memory.
+    // Once before it counts, so that what is read is in memory. Not for reranking: scores are kept.
     median(Stage::Hybrid)?;
     Ok(Some(Questions {
         passages: status.n_chunks,

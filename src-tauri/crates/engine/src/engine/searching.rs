@@ -1,0 +1,169 @@
+//! Questions: answered, or followed to where a file's way ended.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{Engine, Wake, lock};
+use crate::blend;
+use crate::hits::{self, Wall};
+use crate::index::Snapshot;
+use crate::pipeline::{self, Answer, Models, Question};
+use crate::scan::{Places, Rules};
+use crate::why::{self, Asking, WhyReport};
+use crate::{Cancel, Degraded, EngineError, SearchRequest, SearchResults, Stage};
+
+/// One state of the index, and the models that go with it.
+pub(crate) struct Asked {
+    pub snapshot: Snapshot,
+    pub models: Models,
+    /// There is an embedder, be its vectors those of this index or not.
+    has_embedder: bool,
+    embedder_fits: bool,
+    /// Whether the index is one of vectors, or of words alone.
+    pub has_vectors: bool,
+    /// Why there is no bi-encoder, if there is none.
+    pub no_embedder: String,
+    pub no_reranker: String,
+}
+
+impl Engine {
+    /// Answers a question. `stages` is called with each earlier list as it lands (by words, fused, then one after each
+    /// batch that the cross-encoder has read); the last list is returned. A raised flag ends it with [`EngineError::Cancelled`] before the next stage.
+    pub fn search(
+        &self,
+        request: &SearchRequest,
+        cancel: &Cancel,
+        stages: &mut dyn FnMut(Stage, &SearchResults),
+    ) -> Result<SearchResults, EngineError> {
+        if request.query.trim().is_empty() {
+            return Err(EngineError::EmptyQuery);
+        }
+        let _searching = self.inner.neighbour.search();
+        let serving = self.serving()?.ok_or_else(|| EngineError::NoIndex { path: self.inner.data_dir.clone() })?;
+        let n_known = serving.spoilt().len();
+        let answer = serving.reading(|_| self.answer(request, cancel, stages));
+        if serving.spoilt().len() > n_known {
+            // Found just now: a watch mends it at once.
+            self.wake(Wake::Setup);
+        }
+        answer
+    }
+
+    fn answer(
+        &self,
+        request: &SearchRequest,
+        cancel: &Cancel,
+        stages: &mut dyn FnMut(Stage, &SearchResults),
+    ) -> Result<SearchResults, EngineError> {
+        let asked = self.asked()?.ok_or_else(|| EngineError::NoIndex { path: self.inner.data_dir.clone() })?;
+        let damage = self.serving()?.map(|serving| serving.spoilt()).unwrap_or_default();
+        let Asked { snapshot, models, embedder_fits: fits, .. } = &asked;
+        let model = models.reranker.as_ref().map(|r| r.id().to_owned());
+
+        let folders = self.settings().folders;
+        let wall = Wall { folders: &folders, is_away: &|path| self.is_away(path, &folders) };
+        let degraded = |stage: Stage| -> Result<Option<Degraded>, EngineError> {
+            if let Some(first) = damage.first() {
+                return Ok(Some(Degraded::Damaged { file: first.file.clone(), reason: first.message.clone() }));
+            }
+            let asks = |needed: Stage| request.stage >= needed && stage >= Stage::Lexical;
+            if !asks(Stage::Vector) {
+                return Ok(None);
+            }
+            if !asked.has_embedder {
+                return Ok(Some(Degraded::NoEmbedder { reason: asked.no_embedder.clone() }));
+            }
+            let chunks = snapshot.n_passages().map_err(|e| snapshot.failed(e))?;
+            let embedded = if *fits { snapshot.vectors().n_vectors() as u64 } else { 0 };
+            if embedded < chunks {
+                return Ok(Some(Degraded::VectorsPending { embedded, chunks }));
+            }
+            Ok((asks(Stage::Rerank) && models.reranker.is_none())
+                .then(|| Degraded::NoReranker { reason: asked.no_reranker.clone() }))
+        };
+        let results = |answer: &Answer| -> Result<SearchResults, EngineError> {
+            let shown = hits::hits(answer, snapshot, request, &wall)?;
+            if !shown.outdated.is_empty() {
+                // A search sees what no event told.
+                self.wake(Wake::Paths(shown.outdated));
+            }
+            Ok(SearchResults {
+                query: request.query.clone(),
+                model: model.clone().filter(|_| answer.stage == Stage::Rerank),
+                took_ms: answer.took_ms,
+                candidates: answer.counts,
+                degraded: degraded(answer.stage)?,
+                nothing_answers: blend::nothing_answers(answer),
+                hits: shown.hits,
+            })
+        };
+        let question = Question {
+            text: &request.query,
+            candidates: request.candidates,
+            stage: request.stage,
+            budget: request.budget_ms.map(Duration::from_millis),
+        };
+        let answer = pipeline::run(snapshot, models, &question, cancel, &mut |answer| {
+            // An early list that cannot be shown is no reason to withhold the final one.
+            if let Ok(results) = results(answer) {
+                stages(answer.stage, &results);
+            }
+        })?;
+        results(&answer)
+    }
+
+    /// What a question is asked of; `None` where nothing was indexed yet.
+    fn asked(&self) -> Result<Option<Asked>, EngineError> {
+        let Some(generation) = self.serving()? else { return Ok(None) };
+        let snapshot = generation.snapshot()?;
+        let (embedder, no_embedder) = {
+            let slot = lock(&self.inner.embedder);
+            (slot.ready(), slot.why_missing())
+        };
+        // Vectors of another model than the question's mean nothing together.
+        let embedder_fits = embedder.as_ref().is_some_and(|e| generation.embedder() == Some(e.id()));
+        let (reranker, no_reranker) = {
+            let slot = lock(&self.inner.reranker);
+            (slot.ready(), slot.why_missing())
+        };
+        let has_embedder = embedder.is_some();
+        let has_vectors = generation.embedder().is_some();
+        let models =
+            Models { embedder: embedder.filter(|_| embedder_fits), reranker, scores: Some(self.inner.scores.clone()) };
+        Ok(Some(Asked { snapshot, models, has_embedder, embedder_fits, has_vectors, no_embedder, no_reranker }))
+    }
+
+    /// Why a file is shown for a question, or is not: follows it through the pipeline as a search would go.
+    pub fn why(&self, request: &SearchRequest, path: &Path, cancel: &Cancel) -> Result<WhyReport, EngineError> {
+        if request.query.trim().is_empty() {
+            return Err(EngineError::EmptyQuery);
+        }
+        // A link's own name, not what it leads to.
+        let path = std::path::absolute(path).map_err(|source| EngineError::Io {
+            action: "find",
+            path: path.to_owned(),
+            source,
+        })?;
+        let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
+        let path = match (folder, path.file_name()) {
+            (Some(folder), Some(name)) => folder.join(name),
+            _ => path,
+        };
+        if path.is_dir() && !path.is_symlink() {
+            let message = "a folder: name one file in it".to_owned();
+            return Err(EngineError::BadInput { path, message });
+        }
+        let settings = self.settings();
+        let rules = Rules::new(&settings, &self.inner.data_dir);
+        let places = Places::load(&self.inner.data_dir);
+        let asking = Asking { rules: &rules, places: &places, path: &path };
+        let wall = Wall { folders: &settings.folders, is_away: &|path| self.is_away(path, &settings.folders) };
+        why::follow(&asking, self.asked()?.as_ref(), request, &wall, cancel)
+    }
+
+    /// Whether a file that is not there is on a drive that is away.
+    fn is_away(&self, path: &Path, folders: &[PathBuf]) -> bool {
+        let root_is_away = folders.iter().filter(|folder| path.starts_with(folder)).all(|folder| !folder.exists());
+        root_is_away || Places::load(&self.inner.data_dir).is_away(path)
+    }
+}

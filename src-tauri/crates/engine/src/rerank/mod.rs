@@ -1,0 +1,119 @@
+//! The second stage: the cross-encoder reads the candidates in the first stage's order, batch after batch, as far as the
+//! time allows. Each batch gives a list of its own, so that the top is shown before the last candidate is read.
+
+mod pace;
+mod scores;
+
+use std::time::{Duration, Instant};
+
+pub(crate) use pace::Pace;
+pub(crate) use scores::Scores;
+
+use crate::blend::{self, Known};
+use crate::fuse;
+use crate::index::{Passage, Snapshot};
+use crate::pipeline::{Answer, Scored};
+use crate::recall::ms;
+use crate::search::Stage;
+use crate::{Cancel, EngineError, Reranker};
+
+/// What a reading needs to know besides the candidates.
+pub(crate) struct Reading<'a> {
+    pub snapshot: &'a Snapshot,
+    pub query: &'a str,
+    pub reranker: &'a dyn Reranker,
+    /// Scores of earlier readings, and the speed they were made at; without, everything is read.
+    pub scores: Option<&'a Scores>,
+    /// How long it may take; `None` reads every candidate.
+    pub budget: Option<Duration>,
+    /// When the question was asked.
+    pub start: Instant,
+}
+
+impl Reading<'_> {
+    /// Puts the candidates of `answer` in their final order. `landed` gets the list after each batch but the last.
+    ///
+    /// Candidates that the time did not suffice for follow those that were read, in the first stage's order, with no
+    /// higher score than any of them.
+    pub(crate) fn rerank(
+        &self,
+        answer: Answer,
+        cancel: &Cancel,
+        landed: &mut dyn FnMut(&Answer),
+    ) -> Result<Answer, EngineError> {
+        let begun = Instant::now();
+        let passages: Vec<Passage> = answer
+            .scored
+            .iter()
+            .map(|s| self.snapshot.passage(s.candidate.address))
+            .collect::<tantivy::Result<_>>()
+            .map_err(|e| self.snapshot.failed(e))?;
+        let texts: Vec<String> = passages.iter().map(Passage::model_text).collect();
+        let id = self.reranker.id();
+        let known = |text: &String| self.scores.and_then(|scores| scores.get(id, self.query, text));
+        let mut raw: Vec<Option<f32>> = texts.iter().map(known).collect();
+        let unread: Vec<usize> = (0..texts.len()).filter(|&i| raw[i].is_none()).collect();
+        let cost = |i: usize| pace::cost(self.query, &texts[i]);
+
+        let mut pace = Pace::new(self.budget, self.scores.and_then(|scores| scores.speed(id)));
+        let mut rest = &unread[..];
+        while !rest.is_empty() {
+            let n = pace.take(rest.iter().map(|&i| cost(i)), begun.elapsed());
+            let (batch, later) = rest.split_at(n);
+            if batch.is_empty() {
+                break;
+            }
+            let reading = Instant::now();
+            let batch_texts: Vec<&str> = batch.iter().map(|&i| texts[i].as_str()).collect();
+            let scores = self.reranker.score(self.query, &batch_texts, cancel)?;
+            pace.has_read(batch.iter().map(|&i| cost(i)).sum(), reading.elapsed());
+            for (&i, score) in batch.iter().zip(scores) {
+                raw[i] = Some(score);
+                if let Some(kept) = self.scores {
+                    kept.put(id, self.query, &texts[i], score);
+                }
+            }
+            rest = later;
+            if !rest.is_empty() {
+                landed(&self.list(&answer, &passages, &raw, begun));
+            }
+        }
+        if let (Some(scores), Some(speed)) = (self.scores, pace.speed()) {
+            scores.set_speed(id, speed);
+        }
+        Ok(self.list(&answer, &passages, &raw, begun))
+    }
+
+    /// The list as far as it has been read.
+    fn list(&self, first_stage: &Answer, passages: &[Passage], raw: &[Option<f32>], begun: Instant) -> Answer {
+        let calibration = self.reranker.calibration();
+        let first = fuse::z_scores(first_stage.scored.iter().map(|s| Some(s.candidate.score)));
+        let (mut read, mut unread): (Vec<(usize, Scored)>, Vec<Scored>) = (Vec::new(), Vec::new());
+        for (i, ((scored, raw), first)) in first_stage.scored.iter().zip(raw).zip(first).enumerate() {
+            let Some(raw) = *raw else {
+                unread.push(*scored);
+                continue;
+            };
+            let cross = Some(calibration.probability(raw));
+            let score = blend::RERANKED.score(&Known {
+                cross,
+                cosine: scored.candidate.evidence.cosine,
+                words: scored.words,
+                recall_rank: scored.recall_rank,
+                first,
+            });
+            read.push((i, Scored { raw_score: raw, cross, score, ..*scored }));
+        }
+        // Equal scores in the order of files and passages, which no merge of segments changes.
+        let place = |i: usize| (&passages[i].path, passages[i].chunk.ordinal);
+        read.sort_by(|(a, of_a), (b, of_b)| of_b.score.total_cmp(&of_a.score).then_with(|| place(*a).cmp(&place(*b))));
+        let mut answer = Answer { stage: Stage::Rerank, ..first_stage.clone() };
+        answer.counts.reranked = read.len();
+        let lowest = read.last().map_or(1.0, |(_, scored)| scored.score);
+        answer.scored = read.into_iter().map(|(_, scored)| scored).collect();
+        answer.scored.extend(unread.into_iter().map(|scored| Scored { score: scored.score.min(lowest), ..scored }));
+        answer.took_ms.rerank = ms(begun);
+        answer.took_ms.total = ms(self.start);
+        answer
+    }
+}

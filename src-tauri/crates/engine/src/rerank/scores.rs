@@ -1,0 +1,108 @@
+//! What the cross-encoder has said of pairs before: asking again, with another threshold or more candidates, costs only
+//! what is new.
+
+use std::collections::HashMap;
+use std::mem;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Pairs of a generation. Two are kept, so 32,768 pairs at most: about 1.5 MB, over 300 searches of 100 candidates.
+const GENERATION: usize = 16_384;
+
+/// Raw scores by model, question and text of the passage, and how fast each model reads on this machine. Bounded: what
+/// was not asked for in the last 16,384 to 32,768 pairs is forgotten.
+#[derive(Default)]
+pub(crate) struct Scores {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    young: HashMap<Key, f32>,
+    old: HashMap<Key, f32>,
+    /// Bytes a second.
+    speeds: HashMap<String, f64>,
+}
+
+type Key = [u8; 16];
+
+impl Scores {
+    pub(crate) fn get(&self, model: &str, query: &str, text: &str) -> Option<f32> {
+        let key = key(model, query, text);
+        let mut inner = self.lock();
+        if let Some(score) = inner.young.get(&key) {
+            return Some(*score);
+        }
+        let score = inner.old.remove(&key)?;
+        inner.put(key, score);
+        Some(score)
+    }
+
+    pub(crate) fn put(&self, model: &str, query: &str, text: &str, score: f32) {
+        self.lock().put(key(model, query, text), score);
+    }
+
+    /// Bytes a second, where the model has read here before.
+    pub(crate) fn speed(&self, model: &str) -> Option<f64> {
+        self.lock().speeds.get(model).copied()
+    }
+
+    pub(crate) fn set_speed(&self, model: &str, bytes_per_second: f64) {
+        self.lock().speeds.insert(model.to_owned(), bytes_per_second);
+    }
+
+    /// Each entry stands for itself: a panic elsewhere spoils none.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn put(&mut self, key: Key, score: f32) {
+        if self.young.len() >= GENERATION {
+            self.old = mem::take(&mut self.young);
+        }
+        self.young.insert(key, score);
+    }
+}
+
+fn key(model: &str, query: &str, text: &str) -> Key {
+    let mut hasher = blake3::Hasher::new();
+    for part in [model, query, text] {
+        // Lengths keep "ab", "c" and "a", "bc" apart.
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    }
+    let mut key = [0; 16];
+    key.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_asked_for_lately_is_kept() {
+        let scores = Scores::default();
+        scores.put("m", "q", "kept", 0.5);
+        for i in 0..4 * GENERATION {
+            scores.put("m", "q", &i.to_string(), i as f32);
+            if i % 1000 == 0 {
+                assert_eq!(scores.get("m", "q", "kept"), Some(0.5), "{i}");
+            }
+        }
+        assert_eq!(scores.get("m", "q", "0"), None);
+        let inner = scores.lock();
+        assert!(inner.young.len() + inner.old.len() <= 2 * GENERATION);
+    }
+
+    #[test]
+    fn models_questions_and_texts_are_told_apart() {
+        let scores = Scores::default();
+        scores.put("m", "ab", "c", 1.0);
+        for (model, query, text) in [("m", "a", "bc"), ("n", "ab", "c"), ("m", "ab", "d")] {
+            assert_eq!(scores.get(model, query, text), None);
+        }
+        assert_eq!(scores.get("m", "ab", "c"), Some(1.0));
+    }
+}

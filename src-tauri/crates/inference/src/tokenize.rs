@@ -77,6 +77,8 @@ impl Tokenizer {
     }
 
     fn bare(&self, text: &str) -> Result<Encoding, tokenizers::Error> {
+        // As sentencepiece does: space at the ends would be a token of its own.
+        let text = text.trim();
         let end = text.floor_char_boundary(self.window * BYTES_A_TOKEN);
         self.inner.encode_fast(&text[..end], false)
     }

@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn batches_are_as_large_as_a_step_allows() {
         // 250 candidates a second: 25 a step.
-        assert_eq!(batches(100, 250, None, None), [16, 25, 25, 34]);
+        assert_eq!(batches(100, 250, None, None), [16, 25, 25, 25, 9]);
         assert_eq!(batches(100, 250, None, Some(250e3)), [25, 25, 25, 25]);
         // A fast machine reads all at once, a slow one no fewer than are worth it.
         assert_eq!(batches(100, 250, None, Some(1e9)), [100]);

@@ -139,7 +139,7 @@ impl Layer {
                 let part = |first| Projected { rows: projected, stride: 3 * width, first };
                 for text in texts {
                     let out = &mut attended[text.first * width..(text.first + text.count) * width];
-                    attention.attend(heads, (part(0), *text), (part(width), part(2 * width), *text), out)?;
+                    attention.attend(heads, (part(0), *text), (part(width), part(2 * width), *text), out);
                 }
             }
             Projection::First { queries: linear, keys_values } => {
@@ -152,7 +152,7 @@ impl Layer {
                 for (i, text) in texts.iter().enumerate() {
                     let out = &mut attended[i * width..(i + 1) * width];
                     let only = Rows { first: i, count: 1 };
-                    attention.attend(heads, (asking, only), (part(0), part(width), *text), out)?;
+                    attention.attend(heads, (asking, only), (part(0), part(width), *text), out);
                 }
             }
         }

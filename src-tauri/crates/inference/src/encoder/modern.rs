@@ -169,7 +169,7 @@ impl Layer {
                 let reach = self.reach.unwrap_or(usize::MAX);
                 for text in texts {
                     let out = &mut attended[text.first * width..(text.first + text.count) * width];
-                    attention.attend_near(heads, [part(0), part(width), part(2 * width)], *text, reach, out)?;
+                    attention.attend_near(heads, [part(0), part(width), part(2 * width)], *text, reach, out);
                 }
             }
             Projection::First { queries: linear, keys_values } => {
@@ -186,12 +186,7 @@ impl Layer {
                     let out = &mut attended[i * width..(i + 1) * width];
                     let seen = self.reach.map_or(text.count, |reach| text.count.min(reach + 1));
                     let asked = Rows { first: text.first, count: seen };
-                    attention.attend(
-                        heads,
-                        (asking, Rows { first: i, count: 1 }),
-                        (part(0), part(width), asked),
-                        out,
-                    )?;
+                    attention.attend(heads, (asking, Rows { first: i, count: 1 }), (part(0), part(width), asked), out);
                 }
             }
         }

@@ -111,8 +111,9 @@ fn gelu_gate_body<const FMA: bool>(rows: &[f32], columns: usize, out: &mut [f32]
     }
 }
 
+/// Replaces each `x` by `exp(scale (x - max))` and returns 1 over their sum: what a softmax divides by.
 #[inline(always)]
-fn softmax_body<const FMA: bool>(row: &mut [f32], scale: f32) -> f32 {
+pub fn softmax_body<const FMA: bool>(row: &mut [f32], scale: f32) -> f32 {
     let (chunks, rest) = row.as_chunks::<LANES>();
     let mut high = [f32::NEG_INFINITY; LANES];
     for chunk in chunks {
@@ -202,10 +203,6 @@ dispatched! {
     pub fn gelu_gate(rows: &[f32], columns: usize, out: &mut [f32]) => gelu_gate_body
 }
 dispatched! {
-    /// Replaces each `x` by `exp(scale (x - max))` and returns 1 over their sum: what a softmax divides by.
-    pub fn softmax(row: &mut [f32], scale: f32) -> f32 => softmax_body
-}
-dispatched! {
     /// Rounds a row to 256 steps between its least and its greatest; 0 falls on a step exactly, because
     /// `x = (q - zero) * step`. Returns `(step, zero)`.
     pub fn quantise(row: &[f32], out: &mut [u8]) -> (f32, i32) => quantise_body
@@ -280,7 +277,7 @@ mod tests {
     #[test]
     fn softmax_sums_to_one_and_survives_large_scores() {
         let mut row: Vec<f32> = ramp().map(|x| x * 100.0).collect();
-        let scale = softmax(&mut row, 0.5);
+        let scale = softmax_body::<false>(&mut row, 0.5);
         let sum: f32 = row.iter().map(|x| x * scale).sum();
         assert!((sum - 1.0).abs() < 1e-5, "{sum}");
     }

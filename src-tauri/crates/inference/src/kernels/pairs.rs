@@ -135,7 +135,11 @@ impl Pairs {
                         }
                     }
                     let at = row * self.outputs + column;
-                    out[at..at + columns].copy_from_slice(&values[..columns]);
+                    // A whole tile in two moves; a copy of any length is a call.
+                    match <&mut [f32; COLUMNS]>::try_from(&mut out[at..at + columns]) {
+                        Ok(whole) => *whole = values,
+                        Err(_) => out[at..at + columns].copy_from_slice(&values[..columns]),
+                    }
                 }
                 first += n;
             }

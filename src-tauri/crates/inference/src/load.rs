@@ -42,7 +42,7 @@ pub enum Pooling {
 pub enum Precision {
     F32,
     /// Weights rounded to 8 bits an output channel, activations to 8 bits a row; everything else in f32. On x86 without
-    /// VNNI both are rounded to 11 bits or more, which costs no time there.
+    /// VNNI activations are rounded to 13 bits or more, which costs no time there.
     #[default]
     Int8,
 }

@@ -1,12 +1,14 @@
 //! Integer products for x86 without VNNI: `vpmaddwd` multiplies 16-bit numbers and adds them in pairs, exactly, in 32 bits.
 //!
 //! The 8-bit instruction of these machines (`vpmaddubsw`) adds its pairs in 16 bits, so weights would have to do with 7
-//! bits. Sixteen cost no more: both ways take two multiplications for 32 products, and both factors may be as fine as a
-//! 32-bit sum allows (about 12 bits for 384 inputs, 11 for 1536), so that hardly anything is lost against f32.
+//! bits. Sixteen cost no more: both ways take two multiplications for 32 products. Weights are kept in 8 bits and widened
+//! as they are loaded, because a single question is no more work than fetching them; activations are as fine as a 32-bit
+//! sum allows (15 bits for 384 inputs, 13 for 1536).
 
 use std::arch::x86_64::{
-    __m256i, _mm256_add_epi32, _mm256_cvtepi32_ps, _mm256_fmadd_ps, _mm256_load_si256, _mm256_loadu_ps,
-    _mm256_madd_epi16, _mm256_mul_ps, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_si256, _mm256_storeu_ps,
+    __m128i, __m256i, _mm_load_si128, _mm256_add_epi32, _mm256_cvtepi8_epi16, _mm256_cvtepi32_ps, _mm256_fmadd_ps,
+    _mm256_loadu_ps, _mm256_madd_epi16, _mm256_mul_ps, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_si256,
+    _mm256_storeu_ps,
 };
 
 use super::Activation;
@@ -21,16 +23,19 @@ const ROWS: usize = 6;
 /// Bytes of activations that go through all weights before the next do: half of a small second-level cache.
 const BLOCK_BYTES: usize = 256 << 10;
 
-/// Two inputs of 16 outputs: a cache line.
+/// Greatest magnitude of a weight's level.
+const HIGHEST_WEIGHT: f32 = 127.0;
+
+/// Two inputs of 16 outputs.
 #[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Line([[i16; 2]; COLUMNS]);
+#[repr(C, align(32))]
+struct Line([[i8; 2]; COLUMNS]);
 
 /// The weights of a linear layer, laid out for [`Pairs::apply`].
 pub struct Pairs {
     inputs: usize,
     outputs: usize,
-    /// Greatest magnitude of a level, of weights as of activations.
+    /// Greatest magnitude of an activation's level.
     highest: f32,
     /// For every 16 outputs all pairs of inputs.
     lines: Vec<Line>,
@@ -60,11 +65,14 @@ impl Pairs {
         let pairs = inputs.div_ceil(2);
         let mut lines = vec![Line([[0; 2]; COLUMNS]); tiles * pairs];
         let mut steps = vec![1.0; tiles * COLUMNS];
-        let mut row = Vec::with_capacity(inputs + 1);
+        // The last of an odd number of inputs is paired with 0.
+        let mut row = vec![0; inputs.next_multiple_of(2)];
         for (output, weights) in weights.chunks_exact(inputs).enumerate() {
-            row.clear();
-            row.resize(inputs.next_multiple_of(2), 0);
-            steps[output] = levels16(weights, highest, &mut row);
+            let largest = weights.iter().fold(0f32, |m, w| m.max(w.abs()));
+            steps[output] = if largest > 0.0 { largest / HIGHEST_WEIGHT } else { 1.0 };
+            for (level, w) in row.iter_mut().zip(weights) {
+                *level = (w / steps[output]).round() as i8;
+            }
             let tile = &mut lines[output / COLUMNS * pairs..][..pairs];
             let (row_pairs, _) = row.as_chunks::<2>();
             for (line, pair) in tile.iter_mut().zip(row_pairs) {
@@ -147,10 +155,9 @@ impl Pairs {
     }
 }
 
-/// The finest levels whose products cannot overflow a sum over `inputs`.
+/// The finest levels of activations whose products with weights cannot overflow a sum over `inputs`.
 fn highest_level(inputs: usize) -> f32 {
-    let pairs = inputs.next_multiple_of(2);
-    (i32::MAX as usize / pairs).isqrt().min(i16::MAX as usize) as f32
+    (i32::MAX as usize / (inputs * HIGHEST_WEIGHT as usize)).min(i16::MAX as usize) as f32
 }
 
 /// Sums of `R` rows of levels against 16 columns.
@@ -161,9 +168,10 @@ fn multiply<const R: usize>(levels: &[i16], lines: &[Line], out: &mut [[__m256i;
     assert!(stride == 2 * lines.len(), "a pair of levels for each line");
     let mut sums = [[_mm256_setzero_si256(); 2]; R];
     for (pair, line) in lines.iter().enumerate() {
-        let line: *const __m256i = std::ptr::from_ref(line).cast();
-        // SAFETY: a line is 64 bytes, aligned to 64.
-        let (low, high) = unsafe { (_mm256_load_si256(line), _mm256_load_si256(line.add(1))) };
+        let line: *const __m128i = std::ptr::from_ref(line).cast();
+        // SAFETY: a line is 32 bytes, aligned to 32.
+        let (low, high) = unsafe { (_mm_load_si128(line), _mm_load_si128(line.add(1))) };
+        let (low, high) = (_mm256_cvtepi8_epi16(low), _mm256_cvtepi8_epi16(high));
         for (row, sums) in sums.iter_mut().enumerate() {
             // SAFETY: `row < R` and `pair < stride / 2`, so both numbers lie in `levels`.
             let factors = unsafe { levels.as_ptr().add(row * stride + 2 * pair).cast::<i32>().read_unaligned() };

@@ -26,7 +26,7 @@ fn load<R: Runtime>(app: &AppHandle<R>, shell: &Shell, engine: &Engine) {
 
     let name = settings.embedder.as_deref();
     let embedder = from_store(engine.data_dir(), shipped.as_deref(), |store| load_embedder(store, name, &options));
-    let state = state(name, embedder.as_ref().map(Embedder::id));
+    let state = state(name, embedder.as_ref().map(|model| (model.id(), model.runs_on())));
     match embedder {
         Ok(embedder) => engine.set_embedder(Arc::new(embedder)),
         Err(reason) => engine.set_embedder_missing(reason),
@@ -35,7 +35,7 @@ fn load<R: Runtime>(app: &AppHandle<R>, shell: &Shell, engine: &Engine) {
 
     let name = settings.reranker.as_deref();
     let reranker = from_store(engine.data_dir(), shipped.as_deref(), |store| load_reranker(store, name, &options));
-    let state = self::state(name, reranker.as_ref().map(Reranker::id));
+    let state = self::state(name, reranker.as_ref().map(|model| (model.id(), model.runs_on())));
     match reranker {
         Ok(reranker) => engine.set_reranker(Arc::new(reranker)),
         Err(reason) => engine.set_reranker_missing(reason),
@@ -66,15 +66,18 @@ fn said(panic: &(dyn Any + Send)) -> &str {
 
 /// The window shows a model's name without the content hash of its id. A missing one is called what the settings
 /// call it.
-fn state(name: Option<&str>, loaded: Result<&str, &String>) -> ModelState {
+fn state(name: Option<&str>, loaded: Result<(&str, String), &String>) -> ModelState {
     match loaded {
-        Ok(id) => {
+        Ok((id, runs_on)) => {
             let name = id.split('@').next().unwrap_or(id);
-            ModelState { state: Health::Ready, name: Some(name.to_owned()), reason: None }
+            ModelState { state: Health::Ready, name: Some(name.to_owned()), reason: None, runs_on: Some(runs_on) }
         }
-        Err(reason) => {
-            ModelState { state: Health::Missing, name: name.map(str::to_owned), reason: Some(reason.clone()) }
-        }
+        Err(reason) => ModelState {
+            state: Health::Missing,
+            name: name.map(str::to_owned),
+            reason: Some(reason.clone()),
+            runs_on: None,
+        },
     }
 }
 
@@ -93,8 +96,9 @@ mod tests {
 
     #[test]
     fn states() {
-        let ready = state(None, Ok("builtin@5f3c"));
+        let ready = state(None, Ok(("builtin@5f3c", "cpu, int8".to_owned())));
         assert_eq!((ready.state, ready.name.as_deref()), (Health::Ready, Some("builtin")));
+        assert_eq!(ready.runs_on.as_deref(), Some("cpu, int8"));
         let missing = state(Some("mine"), Err(&"mine is not whole".to_owned()));
         assert_eq!((missing.state, missing.name.as_deref()), (Health::Missing, Some("mine")));
     }

@@ -184,8 +184,8 @@ export class ScriptedBackend implements Backend {
   });
   setCandidates = async () => undefined;
   modelsState = async () => ({
-    embedder: { state: "ready" as const, name: "e", reason: null },
-    reranker: { state: "ready" as const, name: "r", reason: null },
+    embedder: { state: "ready" as const, name: "e", reason: null, runs_on: null },
+    reranker: { state: "ready" as const, name: "r", reason: null, runs_on: null },
   });
   onIndexProgress = async (listener: (progress: IndexProgress) => void) => {
     this.#progress = listener;

@@ -242,9 +242,9 @@ test("what an answer had to do without is said", () => {
 });
 
 test("the models' state is said while one is not ready", () => {
-  const ready = { state: "ready" as const, name: "m", reason: null };
+  const ready = { state: "ready" as const, name: "m", reason: null, runs_on: null };
   const loading = { ...ready, state: "loading" as const };
-  const missing = { state: "missing" as const, name: null, reason: "gone" };
+  const missing = { state: "missing" as const, name: null, reason: "gone", runs_on: null };
   expect(modelsText({ embedder: ready, reranker: ready })).toBeNull();
   expect(modelsText({ embedder: loading, reranker: ready })).toContain("loading");
   expect(modelsText({ embedder: missing, reranker: missing })).toContain("words only");

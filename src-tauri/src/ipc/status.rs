@@ -102,6 +102,8 @@ pub struct ModelState {
     pub state: Health,
     pub name: Option<String>,
     pub reason: Option<String>,
+    /// Device, arithmetic, and why no GPU where there is none; of a model that is ready.
+    pub runs_on: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Type)]

@@ -187,6 +187,8 @@ export interface ModelState {
   name: string | null;
   /** Why it is missing, and what to do. */
   reason: string | null;
+  /** Device, arithmetic, and why no GPU where there is none; of a model that is ready. */
+  runs_on: string | null;
 }
 
 export interface ModelsState {

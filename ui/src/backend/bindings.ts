@@ -128,6 +128,8 @@ export type ModelState = {
 	state: Health,
 	name: string | null,
 	reason: string | null,
+	/**  Device, arithmetic, and why no GPU where there is none; of a model that is ready. */
+	runs_on: string | null,
 };
 
 /**  A model became ready, or turned out to be missing. */

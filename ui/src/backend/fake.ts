@@ -225,7 +225,9 @@ export class FakeBackend implements Backend {
 
   async modelsState(): Promise<ModelsState> {
     const state = (there: boolean, name: string, reason: string): ModelState =>
-      there ? { state: "ready", name, reason: null } : { state: "missing", name: null, reason };
+      there
+        ? { state: "ready", name, reason: null, runs_on: "cpu, int8; no GPU: this build is for the CPU" }
+        : { state: "missing", name: null, reason, runs_on: null };
     const { embedder, reranker } = this.#scenario.models;
     return {
       embedder: state(embedder, "multilingual-e5-small-enzh", NO_EMBEDDER),

@@ -19,8 +19,8 @@ pub enum DeviceChoice {
 
 /// What it comes to.
 pub enum Placement {
-    /// The crate's own kernels.
-    Cpu,
+    /// The crate's own kernels. Where a GPU was welcome, why there is none.
+    Cpu { no_gpu: Option<String> },
     /// Candle's kernels, in f16.
     Gpu { device: Device, name: &'static str },
 }
@@ -30,14 +30,20 @@ impl DeviceChoice {
     pub fn place(self) -> Result<Placement, LoadError> {
         let unavailable = |device, reason| LoadError::Device { device, reason };
         match self {
-            Self::Cpu => Ok(Placement::Cpu),
+            Self::Cpu => Ok(Placement::Cpu { no_gpu: None }),
             Self::Cuda => cuda().map_err(|reason| unavailable("CUDA", reason)),
             Self::Metal => metal().map_err(|reason| unavailable("Metal", reason)),
-            Self::Auto => Ok(cuda()
-                .or_else(|no_cuda| {
-                    metal().map_err(|no_metal| tracing::info!(no_cuda, no_metal, "the model runs on the CPU"))
-                })
-                .unwrap_or(Placement::Cpu)),
+            Self::Auto => Ok(cuda().or_else(|no_cuda| metal().map_err(|no_metal| (no_cuda, no_metal))).unwrap_or_else(
+                |(no_cuda, no_metal)| {
+                    let has_neither = cfg!(not(any(feature = "cuda", feature = "metal")));
+                    let no_gpu = if has_neither {
+                        "this build is for the CPU".to_owned()
+                    } else {
+                        format!("CUDA: {no_cuda}; Metal: {no_metal}")
+                    };
+                    Placement::Cpu { no_gpu: Some(no_gpu) }
+                },
+            )),
         }
     }
 }

@@ -32,6 +32,11 @@ impl BiEncoder {
         self.model.device
     }
 
+    /// For people: device, path, and why no GPU where there is none.
+    pub fn runs_on(&self) -> String {
+        self.model.runs_on()
+    }
+
     /// The numbers that linear layers multiply, and the instructions that do it, e.g. `int8 avx512-vnni`.
     pub fn path(&self) -> &str {
         &self.model.path

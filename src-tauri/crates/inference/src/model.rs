@@ -41,6 +41,8 @@ pub struct Model {
     pub device: &'static str,
     /// The numbers that linear layers multiply, and the instructions that do it, e.g. `int8 avx512-vnni`.
     pub path: String,
+    /// Why it does not run on a GPU, where that was welcome.
+    no_gpu: Option<String>,
     threads: ThreadPool,
     /// For many texts of a bi-encoder: those are passages to index, which give way to questions.
     background: Option<ThreadPool>,
@@ -79,7 +81,7 @@ impl Model {
         };
         let precision = options.precision.unwrap_or_default();
         let (backend, format) = match &placement {
-            Placement::Cpu => {
+            Placement::Cpu { .. } => {
                 let encoder = Box::new(Encoder::load(&weights, &config, pooling, precision, window)?);
                 (Backend::Cpu { encoder, rooms: Mutex::default() }, precision.name())
             }
@@ -107,9 +109,9 @@ impl Model {
             Kind::CrossEncoder => None,
         };
         // `format` goes into the model's identity and so says what was asked for: an index may move between machines.
-        let (device, path) = match placement {
-            Placement::Cpu => ("cpu", kernels::path(precision)),
-            Placement::Gpu { name, .. } => (name, format.to_owned()),
+        let (device, path, no_gpu) = match placement {
+            Placement::Cpu { no_gpu } => ("cpu", kernels::path(precision), no_gpu),
+            Placement::Gpu { name, .. } => (name, format.to_owned(), None),
         };
         Ok(Self {
             folder: folder.to_owned(),
@@ -120,6 +122,7 @@ impl Model {
             content: content(folder, &files, &modules, format)?,
             device,
             path,
+            no_gpu,
             threads,
             background,
         })
@@ -158,11 +161,15 @@ impl Model {
                 let threads = self.threads(texts.len());
                 let share = tokens / (threads.current_num_threads() * BATCHES_A_THREAD);
                 let batches = batch::cut(texts, share.clamp(*CPU_BATCH.start(), *CPU_BATCH.end()));
+                // The kept library shares products out by itself.
+                let share_among =
+                    if batches.len() < threads.current_num_threads() { threads.current_num_threads() } else { 1 };
                 let one = |batch: &Batch| {
                     if cancel.is_cancelled() {
                         return Err(ModelError::Cancelled);
                     }
                     let mut room = lock(rooms).pop().unwrap_or_default();
+                    room.share_among(share_among);
                     let rows = encoder.pooled(batch, &mut room).map_err(|e| self.failed(&e));
                     lock(rooms).push(room);
                     rows
@@ -183,6 +190,13 @@ impl Model {
             return Err(self.failed(&format!("it computed {bad}")));
         }
         Ok(out)
+    }
+
+    /// For people, e.g. `cpu, int8 avx512-vnni; no GPU: this build is for the CPU`.
+    pub fn runs_on(&self) -> String {
+        let Self { device, path, no_gpu, .. } = self;
+        let why = no_gpu.as_ref().map_or(String::new(), |why| format!("; no GPU: {why}"));
+        format!("{device}, {path}{why}")
     }
 
     pub fn failed(&self, reason: &dyn std::fmt::Display) -> ModelError {

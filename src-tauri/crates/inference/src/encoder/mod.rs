@@ -35,6 +35,13 @@ pub struct Workspace {
     attention: Attention,
 }
 
+impl Workspace {
+    /// Lets the layers share their work among threads of the current pool, where batches alone would leave some idle.
+    pub fn share_among(&mut self, threads: usize) {
+        self.scratch.threads = threads;
+    }
+}
+
 impl Encoder {
     /// For texts of up to `window` tokens.
     pub fn load(

@@ -40,6 +40,8 @@ enum Packed {
 /// Room that integer layers reuse from call to call.
 #[derive(Default)]
 pub struct Scratch {
+    /// Threads of the current pool that a layer may share its work among; 0 and 1 are none but this.
+    pub threads: usize,
     levels: Vec<u8>,
     rows: Vec<(f32, i32)>,
     products: Vec<i32>,
@@ -121,7 +123,7 @@ impl Linear {
                 }
             }
             #[cfg(target_arch = "x86_64")]
-            Packed::Int16(pairs) => pairs.apply(x, activation, out, &mut scratch.pairs),
+            Packed::Int16(pairs) => pairs.apply(x, activation, out, &mut scratch.pairs, scratch.threads.max(1)),
         }
         Ok(())
     }

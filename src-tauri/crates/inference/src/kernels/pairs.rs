@@ -10,6 +10,9 @@ use std::arch::x86_64::{
     _mm256_loadu_ps, _mm256_madd_epi16, _mm256_mul_ps, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_si256,
     _mm256_storeu_ps,
 };
+use std::ops::Range;
+
+use rayon::prelude::*;
 
 use super::Activation;
 use super::elementwise::{gelu, levels16};
@@ -25,6 +28,9 @@ const BLOCK_BYTES: usize = 256 << 10;
 
 /// Greatest magnitude of a weight's level.
 const HIGHEST_WEIGHT: f32 = 127.0;
+
+/// Tiles that are worth a thread: handing one over takes some microseconds.
+const LEAST_TILES: usize = 6;
 
 /// Two inputs of 16 outputs.
 #[derive(Clone, Copy)]
@@ -84,8 +90,9 @@ impl Pairs {
         Self { inputs, outputs, highest, lines, steps, bias }
     }
 
-    /// `x` holds rows of `inputs` numbers; `out` gets as many rows of `outputs`, through `activation`.
-    pub fn apply(&self, x: &[f32], activation: Activation, out: &mut [f32], room: &mut PairsRoom) {
+    /// `x` holds rows of `inputs` numbers; `out` gets as many rows of `outputs`, through `activation`. The outputs are shared
+    /// out among `threads` of the current pool.
+    pub fn apply(&self, x: &[f32], activation: Activation, out: &mut [f32], room: &mut PairsRoom, threads: usize) {
         let n_rows = x.len() / self.inputs;
         let stride = self.inputs.next_multiple_of(2);
         room.levels.resize(n_rows * stride, 0);
@@ -93,21 +100,57 @@ impl Pairs {
         let rows = x.chunks_exact(self.inputs).zip(room.levels.chunks_exact_mut(stride));
         room.steps.extend(rows.map(|(x, levels)| levels16(x, self.highest, levels)));
         assert!(out.len() == n_rows * self.outputs, "one row of outputs for each of inputs");
+        let tiles = self.lines.len() / (stride / 2);
+        let share = tiles.div_ceil(threads).max(LEAST_TILES);
+        if share >= tiles {
+            return self.tiles(0..tiles, n_rows, room, activation, out);
+        }
+        let (room, shares) = (&*room, tiles.div_ceil(share));
+        let parts = (0..shares).into_par_iter().map(|i| {
+            let tiles = i * share..tiles.min((i + 1) * share);
+            let mut part = vec![0.0; n_rows * self.columns(&tiles).len()];
+            self.tiles(tiles.clone(), n_rows, room, activation, &mut part);
+            (self.columns(&tiles), part)
+        });
+        for (columns, part) in parts.collect::<Vec<_>>() {
+            for (out, part) in out.chunks_exact_mut(self.outputs).zip(part.chunks_exact(columns.len())) {
+                out[columns.clone()].copy_from_slice(part);
+            }
+        }
+    }
+
+    /// The outputs of some tiles.
+    fn columns(&self, tiles: &Range<usize>) -> Range<usize> {
+        tiles.start * COLUMNS..self.outputs.min(tiles.end * COLUMNS)
+    }
+
+    /// `out` has the columns of these tiles only.
+    fn tiles(&self, tiles: Range<usize>, n_rows: usize, room: &PairsRoom, activation: Activation, out: &mut [f32]) {
+        let stride = self.inputs.next_multiple_of(2);
         let block = (BLOCK_BYTES / (2 * stride) / ROWS).max(1) * ROWS;
         for first in (0..n_rows).step_by(block) {
             let rows = first..n_rows.min(first + block);
             // SAFETY: a `Pairs` is only made where `fit` has seen the instructions.
-            unsafe { self.block(rows, room, activation, out) };
+            unsafe { self.block(tiles.clone(), rows, room, activation, out) };
         }
     }
 
     /// # Safety
     /// The machine has AVX2 and FMA.
     #[target_feature(enable = "avx2,fma")]
-    unsafe fn block(&self, rows: std::ops::Range<usize>, room: &PairsRoom, activation: Activation, out: &mut [f32]) {
+    unsafe fn block(
+        &self,
+        tiles: Range<usize>,
+        rows: Range<usize>,
+        room: &PairsRoom,
+        activation: Activation,
+        out: &mut [f32],
+    ) {
         let stride = self.inputs.next_multiple_of(2);
         let pairs = stride / 2;
-        for (tile, lines) in self.lines.chunks_exact(pairs).enumerate() {
+        let of_out = self.columns(&tiles);
+        for tile in tiles {
+            let lines = &self.lines[tile * pairs..][..pairs];
             let column = tile * COLUMNS;
             let columns = COLUMNS.min(self.outputs - column);
             let (steps, bias) = (&self.steps[column..][..COLUMNS], &self.bias[column..][..COLUMNS]);
@@ -142,7 +185,7 @@ impl Pairs {
                             *value = gelu::<true>(*value);
                         }
                     }
-                    let at = row * self.outputs + column;
+                    let at = row * of_out.len() + column - of_out.start;
                     // A whole tile in two moves; a copy of any length is a call.
                     match <&mut [f32; COLUMNS]>::try_from(&mut out[at..at + columns]) {
                         Ok(whole) => *whole = values,
@@ -199,12 +242,32 @@ mod tests {
             for rows in 1..=13 {
                 let x: Vec<f32> = ends.iter().cycle().take(rows * inputs).map(|e| e * 3.0).collect();
                 let mut out = vec![0.0; rows];
-                layer.apply(&x, Activation::None, &mut out, &mut PairsRoom::default());
+                layer.apply(&x, Activation::None, &mut out, &mut PairsRoom::default(), 1);
                 for y in out {
                     let exact = 3.0 * inputs as f32 + 0.5;
                     assert!((y - exact).abs() <= exact * 1e-5, "{inputs} inputs, {rows} rows: {y} against {exact}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn threads_share_the_outputs() {
+        if !Pairs::fit() {
+            return;
+        }
+        let (inputs, outputs) = (37, 16 * 13 + 5);
+        let number = |i: usize| ((i * 7919 % 1009) as f32 - 500.0) * 0.004;
+        let weights: Vec<f32> = (0..inputs * outputs).map(number).collect();
+        let layer = Pairs::new(&weights, &weights[..outputs]);
+        let x: Vec<f32> = (0..inputs * 9).map(|i| number(i + 3)).collect();
+        let run = |threads| {
+            let mut out = vec![f32::NAN; outputs * 9];
+            layer.apply(&x, Activation::Gelu, &mut out, &mut PairsRoom::default(), threads);
+            out
+        };
+        for threads in [2, 3, 64] {
+            assert_eq!(run(threads), run(1));
         }
     }
 }

@@ -19,9 +19,11 @@ from tokenizers import Tokenizer
 from transformers import AutoModelForSequenceClassification
 
 import data
-from train_cross import logits
+from train_cross import BOS, EOS, logits
 
 WINDOW = 256  # as the manifest says
+SPECIAL = 4  # tokens of a pair that are no text
+PASSAGE_SHARE = 4  # a quarter of the window is the passage's, however long the question: as `tokenize.rs` has it
 
 
 def shown(doc: dict) -> str:
@@ -30,16 +32,25 @@ def shown(doc: dict) -> str:
     return text if text.startswith(title) else f"{title}\n{text}" if text else title
 
 
+def pair(question: list[int], passage: list[int]) -> list[int]:
+    """As the app cuts them."""
+    room = WINDOW - SPECIAL
+    question = question[: room - min(len(passage), room // PASSAGE_SHARE)]
+    return [BOS, *question, EOS, EOS, *passage[: room - len(question)], EOS]
+
+
 def rescore(model_dir: Path, folder: Path, evidence: Path, out: Path) -> str:
     torch.set_num_threads(1)
     model = AutoModelForSequenceClassification.from_pretrained(model_dir, dtype=torch.float32).eval()
     tokenizer = Tokenizer.from_file(str(model_dir / "tokenizer.json"))
     tokenizer.no_padding()
-    tokenizer.enable_truncation(WINDOW, strategy="only_second")
+    tokenizer.no_truncation()
     texts = {d["_id"]: shown(d) for d in data.jsonl(next(folder.glob("corpus.jsonl*")))}
     questions = {q["_id"]: q["text"] for q in data.jsonl(folder / "queries.jsonl")}
     rows = list(data.jsonl(evidence))
-    ids = [e.ids for e in tokenizer.encode_batch([(questions[r["query"]], texts[r["doc"]]) for r in rows])]
+    known = list({questions[r["query"]] for r in rows} | {texts[r["doc"]] for r in rows})
+    bare = {text: e.ids for text, e in zip(known, tokenizer.encode_batch(known, add_special_tokens=False))}
+    ids = [pair(bare[questions[r["query"]]], bare[texts[r["doc"]]]) for r in rows]
     with torch.inference_mode():
         scores = expit(logits(model, ids).numpy().astype(np.float64))
     part = out.with_suffix(".part")

@@ -91,11 +91,12 @@ fn by_name_first<'a>(answer: &'a Answer, snapshot: &Snapshot) -> Result<Vec<&'a 
     if answer.named.is_empty() {
         return Ok(answer.scored.iter().collect());
     }
-    let (mut first, mut rest) = (Vec::new(), Vec::new());
-    for scored in &answer.scored {
-        let path = snapshot.passage(scored.candidate.address).map_err(|e| snapshot.failed(e))?.path;
-        if answer.named.iter().any(|named| named.path == path) { first.push(scored) } else { rest.push(scored) }
+    let mut of_named = HashSet::new();
+    for named in &answer.named {
+        of_named.extend(snapshot.passages_of(Path::new(&named.path)).map_err(|e| snapshot.failed(e))?);
     }
+    let is_named = |scored: &&Scored| of_named.contains(&scored.candidate.address);
+    let (mut first, rest): (Vec<_>, Vec<_>) = answer.scored.iter().partition(is_named);
     first.extend(rest);
     Ok(first)
 }

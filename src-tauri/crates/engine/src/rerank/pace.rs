@@ -8,8 +8,11 @@ const STEP: Duration = Duration::from_millis(100);
 /// Candidates of the first batch while nothing is known of this machine: a window of lists fits in.
 const FIRST: usize = 16;
 
-/// Fewer are not worth a batch of their own; so many are read in any case.
+/// Fewer are not worth a batch of their own.
 const LEAST: usize = 8;
+
+/// So many are read however long it takes: the first ten give nearly what the first hundred give (`models/train/README.md`).
+const TOP: usize = 10;
 
 /// Bytes that a pair costs besides its text.
 const PAIR_BYTES: usize = 32;
@@ -51,7 +54,7 @@ impl Pace {
             };
             costs.clone().take_while(fits).count()
         };
-        let mut batch = fit_in(STEP).max(LEAST).min(n);
+        let mut batch = fit_in(STEP).max(if self.has_read { LEAST } else { TOP }).min(n);
         // A rest that is not worth a batch of its own comes along.
         if n - batch < LEAST {
             batch = n;
@@ -61,7 +64,7 @@ impl Pace {
                 let in_time = fit_in(budget.saturating_sub(elapsed));
                 if in_time < LEAST.min(n) { 0 } else { batch.min(in_time) }
             }
-            Some(budget) => batch.min(fit_in(budget).max(LEAST)),
+            Some(budget) => batch.min(fit_in(budget).max(TOP)),
             None => batch,
         }
     }
@@ -116,8 +119,8 @@ mod tests {
         assert!((66..=75).contains(&depth(250, 300, None)), "{:?}", batches(100, 250, Some(300), None));
         assert_eq!(depth(1000, 300, None), 100);
         // However slow, the top is read; a budget that is used up ends it there.
-        assert_eq!(depth(1, 300, Some(1e3)), LEAST);
-        assert_eq!(depth(250, 0, Some(250e3)), LEAST);
+        assert_eq!(depth(1, 300, Some(1e3)), TOP);
+        assert_eq!(depth(250, 0, Some(250e3)), TOP);
         assert_eq!(depth(250, 0, None), FIRST);
         // What was known of the machine before holds until it has read: it may have slowed down since.
         assert!(depth(50, 300, Some(1e6)) <= 100);

@@ -119,6 +119,6 @@ fn an_engine_that_did_not_open_is_told_by_every_command() {
 fn models_are_loading_until_told_otherwise() {
     let (_app, window) = app(Arc::new(Shell::default()));
     let models = ask(&window, "models_state", json!({})).unwrap();
-    assert_eq!(models["embedder"], json!({ "state": "loading", "name": null, "reason": null }));
+    assert_eq!(models["embedder"], json!({ "state": "loading", "name": null, "reason": null, "runs_on": null }));
     assert_eq!(models["embedder"], models["reranker"]);
 }

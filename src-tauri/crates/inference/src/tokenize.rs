@@ -62,14 +62,15 @@ impl Tokenizer {
 
     /// A question to be paired with many passages: tokenized once.
     pub fn question(&self, question: &str) -> Result<Question, tokenizers::Error> {
-        Ok(Question(self.bare(question)?))
+        Ok(Question(self.bare(question.trim())?))
     }
 
-    /// Question and passage. The passage is cut to the room that the question leaves. Only a question that would
+    /// Question and passage, without space at their ends: sentencepiece drops it, and here it would be a token of its own
+    /// in the files of some models. The passage is cut to the room that the question leaves. Only a question that would
     /// leave it less than a quarter is cut itself, and no further than it must be.
     pub fn pair(&self, question: &Question, passage: &str) -> Result<Tokens, tokenizers::Error> {
         let mut question = question.0.clone();
-        let mut passage = self.bare(passage)?;
+        let mut passage = self.bare(passage.trim())?;
         let room = self.room(true);
         truncate(&mut question, room - passage.len().min(room / PASSAGE_SHARE));
         truncate(&mut passage, room - question.len());
@@ -77,8 +78,6 @@ impl Tokenizer {
     }
 
     fn bare(&self, text: &str) -> Result<Encoding, tokenizers::Error> {
-        // As sentencepiece does: space at the ends would be a token of its own.
-        let text = text.trim();
         let end = text.floor_char_boundary(self.window * BYTES_A_TOKEN);
         self.inner.encode_fast(&text[..end], false)
     }

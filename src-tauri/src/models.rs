@@ -26,7 +26,7 @@ fn load<R: Runtime>(app: &AppHandle<R>, shell: &Shell, engine: &Engine) {
 
     let name = settings.embedder.as_deref();
     let embedder = from_store(engine.data_dir(), shipped.as_deref(), |store| load_embedder(store, name, &options));
-    let state = state(name, embedder.as_ref().map(|model| (model.id(), model.runs_on())));
+    let state = state(name, embedder.as_ref().map(|model| (model.id(), model.placed().to_string())));
     match embedder {
         Ok(embedder) => engine.set_embedder(Arc::new(embedder)),
         Err(reason) => engine.set_embedder_missing(reason),
@@ -35,7 +35,7 @@ fn load<R: Runtime>(app: &AppHandle<R>, shell: &Shell, engine: &Engine) {
 
     let name = settings.reranker.as_deref();
     let reranker = from_store(engine.data_dir(), shipped.as_deref(), |store| load_reranker(store, name, &options));
-    let state = self::state(name, reranker.as_ref().map(|model| (model.id(), model.runs_on())));
+    let state = self::state(name, reranker.as_ref().map(|model| (model.id(), model.placed().to_string())));
     match reranker {
         Ok(reranker) => engine.set_reranker(Arc::new(reranker)),
         Err(reason) => engine.set_reranker_missing(reason),

@@ -33,16 +33,20 @@ impl From<LoadError> for Failure {
     }
 }
 
-/// A folder in Hugging Face layout, imported into a store that is gone once this is dropped: models are read into memory.
-pub(crate) struct Passing {
+/// Where a model to be measured is. What was imported for it is gone once this is dropped: models are read into memory.
+pub(crate) struct Source {
     pub(crate) store: ModelStore,
     pub(crate) name: String,
-    _folder: TempDir,
+    _folder: Option<TempDir>,
 }
 
 impl Session<'_, '_> {
-    /// For a model that is to be measured, and not kept.
-    pub(crate) fn passing(&self, folder: &Path) -> Result<Passing, Failure> {
+    /// A model by its name, or straight from a folder in Hugging Face layout.
+    pub(crate) fn source(&self, name: &str) -> Result<Source, Failure> {
+        let (store, folder) = (self.store()?, Path::new(name));
+        if store.list().iter().any(|model| model.name == name) || !folder.is_dir() {
+            return Ok(Source { store, name: name.to_owned(), _folder: None });
+        }
         let beside = self.data_dir().join("eval");
         let io =
             |error: std::io::Error| Failure::failed("io", format!("cannot write to {}: {error}", beside.display()));
@@ -50,7 +54,7 @@ impl Session<'_, '_> {
         let passing = tempfile::tempdir_in(&beside).map_err(io)?;
         let mut store = ModelStore::open(StoreOptions { shipped: None, data_dir: passing.path().to_owned() })?;
         let name = store.import(folder).map_err(|error| Failure::failed("model", error.to_string()))?;
-        Ok(Passing { store, name, _folder: passing })
+        Ok(Source { store, name, _folder: Some(passing) })
     }
 
     pub(crate) fn store(&self) -> Result<ModelStore, Failure> {

@@ -2,6 +2,7 @@
 
 use nuthatch_engine::{Calibration, Cancel, ModelError, Reranker};
 
+use crate::device::Placed;
 use crate::model::Model;
 use crate::store::{Activation, Entry};
 use crate::tokenize::Tokens;
@@ -26,19 +27,8 @@ impl CrossEncoder {
         Ok(Self { id: format!("{}@{}", entry.name, model.content), model, activation, calibration })
     }
 
-    /// What it runs on: `cpu`, `cuda` or `metal`.
-    pub fn device(&self) -> &str {
-        self.model.device
-    }
-
-    /// For people: device, path, and why no GPU where there is none.
-    pub fn runs_on(&self) -> String {
-        self.model.runs_on()
-    }
-
-    /// The numbers that linear layers multiply, and the instructions that do it, e.g. `int8 avx512-vnni`.
-    pub fn path(&self) -> &str {
-        &self.model.path
+    pub fn placed(&self) -> &Placed {
+        &self.model.placed
     }
 
     /// A pair as the model reads it: the passage is cut to make room, the question as good as never.

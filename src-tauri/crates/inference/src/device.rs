@@ -1,5 +1,7 @@
 //! Where a model runs.
 
+use std::fmt;
+
 use candle_core::Device;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +25,24 @@ pub enum Placement {
     Cpu { no_gpu: Option<String> },
     /// Candle's kernels, in f16.
     Gpu { device: Device, name: &'static str },
+}
+
+/// What a loaded model runs on. For people it reads `cpu, int16 avx2; no GPU: this build is for the CPU`.
+#[derive(Clone, Debug)]
+pub struct Placed {
+    /// `cpu`, `cuda` or `metal`.
+    pub device: &'static str,
+    /// The numbers that linear layers multiply, and what does it, e.g. `int16 avx2`.
+    pub path: String,
+    /// Why it does not run on a GPU, where that was welcome.
+    pub no_gpu: Option<String>,
+}
+
+impl fmt::Display for Placed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {}", self.device, self.path)?;
+        self.no_gpu.as_ref().map_or(Ok(()), |why| write!(f, "; no GPU: {why}"))
+    }
 }
 
 impl DeviceChoice {

@@ -2,6 +2,7 @@
 
 use nuthatch_engine::{Cancel, Embedder, ModelError};
 
+use crate::device::Placed;
 use crate::kernels::unit_length;
 use crate::model::Model;
 use crate::store::Entry;
@@ -27,19 +28,8 @@ impl BiEncoder {
         })
     }
 
-    /// What it runs on: `cpu`, `cuda` or `metal`.
-    pub fn device(&self) -> &str {
-        self.model.device
-    }
-
-    /// For people: device, path, and why no GPU where there is none.
-    pub fn runs_on(&self) -> String {
-        self.model.runs_on()
-    }
-
-    /// The numbers that linear layers multiply, and the instructions that do it, e.g. `int8 avx512-vnni`.
-    pub fn path(&self) -> &str {
-        &self.model.path
+    pub fn placed(&self) -> &Placed {
+        &self.model.placed
     }
 
     /// Token ids of a text as it stands, without a prefix: what the window's end would cut off is gone.

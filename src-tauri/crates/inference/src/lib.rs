@@ -29,7 +29,7 @@ mod tokenize;
 mod weights;
 
 pub use cross_encoder::CrossEncoder;
-pub use device::DeviceChoice;
+pub use device::{DeviceChoice, Placed};
 pub use embedder::BiEncoder;
 pub use error::LoadError;
 pub use load::{Kind, LoadOptions, Pooling, Precision, load_embedder, load_reranker};

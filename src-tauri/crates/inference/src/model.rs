@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use crate::batch::{self, Batch};
 use crate::config::{Config, Family};
-use crate::device::Placement;
+use crate::device::{Placed, Placement};
 use crate::encoder::{Encoder, Workspace};
 use crate::head::Head;
 use crate::modules::Modules;
@@ -37,12 +37,7 @@ pub struct Model {
     pub hidden_size: usize,
     /// First 12 hexadecimal digits of the SHA-256 over weights, tokenizer, config and number format.
     pub content: String,
-    /// `cpu`, `cuda` or `metal`.
-    pub device: &'static str,
-    /// The numbers that linear layers multiply, and the instructions that do it, e.g. `int8 avx512-vnni`.
-    pub path: String,
-    /// Why it does not run on a GPU, where that was welcome.
-    no_gpu: Option<String>,
+    pub placed: Placed,
     threads: ThreadPool,
     /// For many texts of a bi-encoder: those are passages to index, which give way to questions.
     background: Option<ThreadPool>,
@@ -109,9 +104,9 @@ impl Model {
             Kind::CrossEncoder => None,
         };
         // `format` goes into the model's identity and so says what was asked for: an index may move between machines.
-        let (device, path, no_gpu) = match placement {
-            Placement::Cpu { no_gpu } => ("cpu", kernels::path(precision), no_gpu),
-            Placement::Gpu { name, .. } => (name, format.to_owned(), None),
+        let placed = match placement {
+            Placement::Cpu { no_gpu } => Placed { device: "cpu", path: kernels::path(precision), no_gpu },
+            Placement::Gpu { name, .. } => Placed { device: name, path: format.to_owned(), no_gpu: None },
         };
         Ok(Self {
             folder: folder.to_owned(),
@@ -120,9 +115,7 @@ impl Model {
             tokenizer,
             hidden_size: config.hidden_size,
             content: content(folder, &files, &modules, format)?,
-            device,
-            path,
-            no_gpu,
+            placed,
             threads,
             background,
         })
@@ -190,13 +183,6 @@ impl Model {
             return Err(self.failed(&format!("it computed {bad}")));
         }
         Ok(out)
-    }
-
-    /// For people, e.g. `cpu, int8 avx512-vnni; no GPU: this build is for the CPU`.
-    pub fn runs_on(&self) -> String {
-        let Self { device, path, no_gpu, .. } = self;
-        let why = no_gpu.as_ref().map_or(String::new(), |why| format!("; no GPU: {why}"));
-        format!("{device}, {path}{why}")
     }
 
     pub fn failed(&self, reason: &dyn std::fmt::Display) -> ModelError {

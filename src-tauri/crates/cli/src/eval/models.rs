@@ -1,6 +1,5 @@
 //! Several cross-encoders on the same candidates.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use nuthatch_engine::{Engine, Reranker, Stage};
@@ -23,17 +22,14 @@ pub(crate) struct Named {
 /// logits: nobody has calibrated them. Without a name that of the settings, or the built-in one.
 pub(crate) fn load(engine: &Engine, name: Option<&str>, session: &Session<'_, '_>) -> Result<Named, Failure> {
     if let Some(name) = name {
-        let known = session.store()?.list().iter().any(|model| model.name == name);
-        if !known && Path::new(name).is_dir() {
-            let passing = session.passing(Path::new(name))?;
-            let reranker = load_reranker(&passing.store, Some(&passing.name), &session.load_options())?;
-            return Ok(Named { name: name.to_owned(), reranker: Arc::new(reranker) });
-        }
+        let source = session.source(name)?;
+        let reranker = load_reranker(&source.store, Some(&source.name), &session.load_options())?;
+        return Ok(Named { name: name.to_owned(), reranker: Arc::new(reranker) });
     }
-    let reranker = session.reranker(engine, name)?;
+    let reranker = session.reranker(engine, None)?;
     // Behind the name, an id holds the sum of the content.
-    let own_name = reranker.id().split('@').next().unwrap_or_default().to_owned();
-    Ok(Named { name: name.map_or(own_name, str::to_owned), reranker })
+    let name = reranker.id().split('@').next().unwrap_or_default().to_owned();
+    Ok(Named { name, reranker })
 }
 
 /// One cross-encoder's row.

@@ -28,7 +28,8 @@ pub(crate) struct Asked {
 
 impl Engine {
     /// Answers a question. `stages` is called with each earlier list as it lands (by words, fused, then one after each
-    /// batch that the cross-encoder has read); the last list is returned. A raised flag ends it with [`EngineError::Cancelled`] before the next stage.
+    /// batch that the cross-encoder has read); the last list is returned. A raised flag ends it with
+    /// [`EngineError::Cancelled`] before the next stage.
     pub fn search(
         &self,
         request: &SearchRequest,

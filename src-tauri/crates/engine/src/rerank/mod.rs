@@ -6,7 +6,8 @@ mod scores;
 
 use std::time::{Duration, Instant};
 
-pub(crate) use pace::Pace;
+use pace::Pace;
+use scores::Key;
 pub(crate) use scores::Scores;
 
 use crate::blend::{self, Known};
@@ -50,8 +51,10 @@ impl Reading<'_> {
             .map_err(|e| self.snapshot.failed(e))?;
         let texts: Vec<String> = passages.iter().map(Passage::model_text).collect();
         let id = self.reranker.id();
-        let known = |text: &String| self.scores.and_then(|scores| scores.get(id, self.query, text));
-        let mut raw: Vec<Option<f32>> = texts.iter().map(known).collect();
+        let key = |text: &String| scores::key(id, self.query, text);
+        let keys: Vec<Key> = self.scores.map_or_else(Vec::new, |_| texts.iter().map(key).collect());
+        let known = |i: usize| self.scores.and_then(|scores| scores.get(keys[i]));
+        let mut raw: Vec<Option<f32>> = (0..texts.len()).map(known).collect();
         let unread: Vec<usize> = (0..texts.len()).filter(|&i| raw[i].is_none()).collect();
         let cost = |i: usize| pace::cost(self.query, &texts[i]);
 
@@ -70,7 +73,7 @@ impl Reading<'_> {
             for (&i, score) in batch.iter().zip(scores) {
                 raw[i] = Some(score);
                 if let Some(kept) = self.scores {
-                    kept.put(id, self.query, &texts[i], score);
+                    kept.put(keys[i], score);
                 }
             }
             rest = later;

@@ -23,11 +23,11 @@ struct Inner {
     speeds: HashMap<String, f64>,
 }
 
-type Key = [u8; 16];
+/// See [`key`].
+pub(super) type Key = [u8; 16];
 
 impl Scores {
-    pub(crate) fn get(&self, model: &str, query: &str, text: &str) -> Option<f32> {
-        let key = key(model, query, text);
+    pub(super) fn get(&self, key: Key) -> Option<f32> {
         let mut inner = self.lock();
         if let Some(score) = inner.young.get(&key) {
             return Some(*score);
@@ -37,8 +37,8 @@ impl Scores {
         Some(score)
     }
 
-    pub(crate) fn put(&self, model: &str, query: &str, text: &str, score: f32) {
-        self.lock().put(key(model, query, text), score);
+    pub(super) fn put(&self, key: Key, score: f32) {
+        self.lock().put(key, score);
     }
 
     /// Bytes a second, where the model has read here before.
@@ -65,7 +65,8 @@ impl Inner {
     }
 }
 
-fn key(model: &str, query: &str, text: &str) -> Key {
+/// What a score is kept under.
+pub(super) fn key(model: &str, query: &str, text: &str) -> Key {
     let mut hasher = blake3::Hasher::new();
     for part in [model, query, text] {
         // Lengths keep "ab", "c" and "a", "bc" apart.
@@ -84,14 +85,14 @@ mod tests {
     #[test]
     fn what_was_asked_for_lately_is_kept() {
         let scores = Scores::default();
-        scores.put("m", "q", "kept", 0.5);
+        scores.put(key("m", "q", "kept"), 0.5);
         for i in 0..4 * GENERATION {
-            scores.put("m", "q", &i.to_string(), i as f32);
+            scores.put(key("m", "q", &i.to_string()), i as f32);
             if i % 1000 == 0 {
-                assert_eq!(scores.get("m", "q", "kept"), Some(0.5), "{i}");
+                assert_eq!(scores.get(key("m", "q", "kept")), Some(0.5), "{i}");
             }
         }
-        assert_eq!(scores.get("m", "q", "0"), None);
+        assert_eq!(scores.get(key("m", "q", "0")), None);
         let inner = scores.lock();
         assert!(inner.young.len() + inner.old.len() <= 2 * GENERATION);
     }
@@ -99,10 +100,10 @@ mod tests {
     #[test]
     fn models_questions_and_texts_are_told_apart() {
         let scores = Scores::default();
-        scores.put("m", "ab", "c", 1.0);
+        scores.put(key("m", "ab", "c"), 1.0);
         for (model, query, text) in [("m", "a", "bc"), ("n", "ab", "c"), ("m", "ab", "d")] {
-            assert_eq!(scores.get(model, query, text), None);
+            assert_eq!(scores.get(key(model, query, text)), None);
         }
-        assert_eq!(scores.get("m", "ab", "c"), Some(1.0));
+        assert_eq!(scores.get(key("m", "ab", "c")), Some(1.0));
     }
 }

@@ -1,13 +1,13 @@
 //! The two models that are timed, and how long they take to be there.
 
-use std::path::Path;
 use std::time::Instant;
 
 use nuthatch_engine::{Cancel, Engine, Reranker};
-use nuthatch_inference::{BiEncoder, CrossEncoder, Kind, ModelStore, load_embedder, load_reranker};
+use nuthatch_inference::{BiEncoder, CrossEncoder, Kind, load_embedder, load_reranker};
 use serde::Serialize;
 
 use crate::failure::Failure;
+use crate::models::Source;
 use crate::session::Session;
 
 pub(crate) struct Models {
@@ -29,23 +29,11 @@ impl Models {
         let start = Instant::now();
         let (mut embedder, mut reranker) = (None, None);
         for name in names {
-            let store = session.store()?;
-            let known = store.list().into_iter().find(|model| model.name == *name);
-            let (kind, passing) = match known {
-                Some(model) => (model.kind, None),
-                None if Path::new(name).is_dir() => {
-                    let passing = session.passing(Path::new(name))?;
-                    let kind = passing.store.list().first().map_or(Kind::CrossEncoder, |model| model.kind);
-                    (kind, Some(passing))
-                }
-                // Says which names there are.
-                None => (Kind::CrossEncoder, None),
-            };
-            let (store, name): (&ModelStore, &str) =
-                passing.as_ref().map_or((&store, name), |passing| (&passing.store, &passing.name));
-            match kind {
-                Kind::BiEncoder => embedder = Some(load_embedder(store, Some(name), &session.load_options())?),
-                Kind::CrossEncoder => reranker = Some(load_reranker(store, Some(name), &session.load_options())?),
+            let Source { store, name, .. } = &session.source(name)?;
+            match store.list().iter().find(|model| model.name == *name).map(|model| model.kind) {
+                Some(Kind::BiEncoder) => embedder = Some(load_embedder(store, Some(name), &session.load_options())?),
+                // Of a name that nobody has, this says so.
+                _ => reranker = Some(load_reranker(store, Some(name), &session.load_options())?),
             }
         }
         let settings = engine.settings();

@@ -106,8 +106,8 @@ pub(crate) fn rerank(
         seconds_min: quantile(&times, 0.0),
         tokens_per_second: tokens as f64 / seconds_median,
         pairs_per_second: pairs as f64 / seconds_median,
-        device: model.device().to_owned(),
-        path: model.path().to_owned(),
+        device: model.placed().device.to_owned(),
+        path: model.placed().path.clone(),
         model: model.id().to_owned(),
         scores: if keep_scores { scores } else { Vec::new() },
     })
@@ -130,8 +130,8 @@ pub(crate) fn embed(model: &BiEncoder, runs: usize, cancel: &Cancel) -> Result<E
         passages_per_second: texts.len() as f64 / seconds_median,
         tokens_per_second: tokens as f64 / seconds_median,
         query_ms_median: quantile(&query, 0.5) * 1e3,
-        device: model.device().to_owned(),
-        path: model.path().to_owned(),
+        device: model.placed().device.to_owned(),
+        path: model.placed().path.clone(),
         model: model.id().to_owned(),
     })
 }

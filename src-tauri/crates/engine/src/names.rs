@@ -42,8 +42,9 @@ pub(crate) fn named(question: &str, snapshot: &Snapshot) -> tantivy::Result<Vec<
     }
     let best = TopDocs::with_limit(LOOKED_THROUGH).order_by_score();
     let mut found = Vec::new();
-    for (_, address) in snapshot.searcher().search(&BooleanQuery::intersection(all), &best)? {
-        let path = snapshot.passage(address)?.path;
+    let looked_at = snapshot.searcher().search(&BooleanQuery::intersection(all), &best)?;
+    let addresses: Vec<DocAddress> = looked_at.into_iter().map(|(_, address)| address).collect();
+    for (address, path) in snapshot.paths(&addresses)? {
         let is_it = Path::new(&path).file_stem().is_some_and(|stem| plain(&stem.to_string_lossy()) == wanted);
         if is_it {
             found.push(Named { path, address });

@@ -29,6 +29,15 @@ pub(super) const USUAL: Pace = Pace { window: 4096, entries_of_a_thread: 100_000
 /// No more threads than this: the vectors are looked through at the same time.
 const MAX_THREADS: usize = 4;
 
+/// Documents of a window whose sums are looked at together.
+const STRIPE: usize = 32;
+
+/// Going through so many entries of a list takes as long as looking one document up in it.
+const ENTRIES_OF_A_LOOKUP: f32 = 4.0;
+
+/// So few entries of a window that counting what they leave over takes longer than they do.
+const FEW_ENTRIES: f32 = 64.0;
+
 /// The documents of one segment, from one to before another.
 struct Stretch {
     segment: u32,
@@ -98,11 +107,12 @@ struct Search<'a> {
 impl Search<'_> {
     fn run(&mut self, stretch: &Stretch) -> tantivy::Result<()> {
         let mut lists = self.words.lists(stretch.segment)?;
-        lists.sort_by(|a, b| a.most.total_cmp(&b.most));
+        lists.sort_by(|a, b| a.worth().total_cmp(&b.worth()));
         if stretch.start > 0 {
             lists.iter_mut().for_each(|list| list.seek(stretch.start));
         }
-        let alive = self.words.searcher.segment_reader(stretch.segment).alive_bitset();
+        let segment = self.words.searcher.segment_reader(stretch.segment);
+        let (alive, max_doc) = (segment.alive_bitset(), segment.max_doc() as f32);
         // What the first `i + 1` lists can give together.
         let together: Vec<f32> = lists
             .iter()
@@ -122,11 +132,39 @@ impl Search<'_> {
             }
             let end = stretch.end.min(start.saturating_add(self.window));
             let sums = &mut sums[..(end - start) as usize];
-            essential.iter_mut().for_each(|list| list.add(start, end, sums));
-            // What a passage lacks beyond this, the optional lists cannot make up for.
-            let least = (floor - together[..n_optional].last().copied().unwrap_or(0.0)).max(1.0);
-            for (document, sum) in (start..end).zip(sums.iter_mut()) {
-                if *sum >= least {
+            // What a passage lacks beyond this, the first `n` lists cannot make up for.
+            let least_before = |n: usize| (floor - together[..n].last().copied().unwrap_or(0.0)).max(1.0);
+            let mut n_late = n_optional;
+            let mut least = least_before(n_late);
+            // Phrases last: most of them need not be read once the rest is known.
+            essential.iter_mut().filter(|list| !list.is_phrase()).for_each(|list| list.add(start, end, sums, least));
+            let mut to_come: f32 = essential.iter().filter(|list| list.is_phrase()).map(|list| list.most).sum();
+            for phrase in essential.iter_mut().filter(|list| list.is_phrase()) {
+                to_come -= phrase.most;
+                phrase.add(start, end, sums, least - to_come);
+            }
+            let mut n_left = n_reaching(sums, least);
+            while n_late > 0 && n_left > 0 {
+                let list = &mut optional[n_late - 1];
+                let entries = list.n_entries * sums.len() as f32 / max_doc;
+                if n_left as f32 * ENTRIES_OF_A_LOOKUP < entries {
+                    break;
+                }
+                n_late -= 1;
+                least = least_before(n_late);
+                list.seek(start);
+                list.add(start, end, sums, least);
+                if entries > FEW_ENTRIES || n_late == 0 {
+                    n_left = n_reaching(sums, least);
+                }
+            }
+            let optional = &mut optional[..n_late];
+            for (first, stripe) in (start..end).step_by(STRIPE).zip(sums.chunks(STRIPE)) {
+                // Without an early end, so that it is a few vector instructions. Most stripes have nothing.
+                if !stripe.iter().fold(false, |any, sum| any | (*sum >= least)) {
+                    continue;
+                }
+                for (document, sum) in (first..).zip(stripe).filter(|(_, sum)| **sum >= least) {
                     let is_alive = || alive.is_none_or(|alive| alive.is_alive(document));
                     let floor = self.floor();
                     if let Some(score) = complete(*sum, document, optional, &together, floor).filter(|_| is_alive()) {
@@ -134,8 +172,8 @@ impl Search<'_> {
                         self.raise();
                     }
                 }
-                *sum = 0.0;
             }
+            sums.fill(0.0);
         }
     }
 
@@ -151,13 +189,20 @@ impl Search<'_> {
     }
 }
 
+/// How many of `sums` are at least `least`.
+fn n_reaching(sums: &[f32], least: f32) -> u32 {
+    // `wrapping_add`: a check for overflow would keep it from being done in vector instructions.
+    sums.iter().fold(0, |n, sum| n.wrapping_add(u32::from(*sum >= least)))
+}
+
 /// The whole score of a document that has `sum` from the essential lists; `None` if it stays below `floor`.
 fn complete(mut sum: f32, document: DocId, optional: &mut [List<'_>], together: &[f32], floor: f32) -> Option<f32> {
     for (i, list) in optional.iter_mut().enumerate().rev() {
         if sum + together[i] < floor {
             return None;
         }
-        sum += list.grains_at(document);
+        let below = if i == 0 { 0.0 } else { together[i - 1] };
+        sum += list.grains_at(document, floor - sum - below);
     }
     (sum >= floor).then_some(sum)
 }

@@ -8,17 +8,19 @@
 
 mod best;
 mod list;
+mod phrase;
 #[cfg(test)]
 mod tests;
 
 use tantivy::postings::TermInfo;
-use tantivy::query::{Bm25StatisticsProvider, Bm25Weight, EnableScoring, PhraseQuery, Query, Weight};
+use tantivy::query::{Bm25StatisticsProvider, Bm25Weight};
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{DocAddress, Searcher, SegmentReader, Term};
 
 use crate::index::{Fields, Snapshot};
 use crate::text::{QueryTerms, query_terms};
-use list::List;
+use list::{List, Scoring};
+use phrase::{Phrase, PhraseWord};
 
 /// What a word adds by standing in a special place, besides its BM25 score in the whole text. Larger title weights
 /// (0.3) lost .01 nDCG@10 on CACM and CISI.
@@ -44,21 +46,18 @@ pub(crate) struct Words {
 
 /// One thing that a passage scores by.
 struct Clause {
-    kind: Kind,
+    field: Field,
+    weight: Bm25Weight,
     /// No passage gets more, in score.
     most: f32,
+    kind: Kind,
 }
 
+/// In each segment, where its lists lie.
 enum Kind {
-    /// A term, and where its list lies in each segment.
-    Term {
-        field: Field,
-        weight: Bm25Weight,
-        lists: Vec<Option<TermInfo>>,
-    },
-    Phrase {
-        weight: Box<dyn Weight>,
-    },
+    Term(Vec<Option<TermInfo>>),
+    /// Of each word, and its place in the phrase; of segments that hold all of them.
+    Phrase(Vec<Option<Vec<(usize, TermInfo)>>>),
 }
 
 impl Words {
@@ -89,7 +88,7 @@ impl Words {
         for segment in addresses.chunk_by(|a, b| a.segment_ord == b.segment_ord) {
             let mut lists = self.lists(segment[0].segment_ord)?;
             for address in segment {
-                let grains: f32 = lists.iter_mut().map(|list| list.grains_at(address.doc_id)).sum();
+                let grains: f32 = lists.iter_mut().map(|list| list.grains_at(address.doc_id, 0.0)).sum();
                 if grains > 0.0 {
                     scored.push((*address, grains * self.grain));
                 }
@@ -110,9 +109,11 @@ impl Words {
 
     /// Entries of all lists, about: what going through all of them takes.
     fn n_entries(&self) -> u64 {
-        let of = |clause: &Clause| match &clause.kind {
-            Kind::Term { lists, .. } => lists.iter().flatten().map(|list| u64::from(list.doc_freq)).sum(),
-            Kind::Phrase { .. } => 0,
+        let of = |clause: &Clause| -> u64 {
+            match &clause.kind {
+                Kind::Term(lists) => lists.iter().flatten().map(|list| u64::from(list.doc_freq)).sum(),
+                Kind::Phrase(_) => 0,
+            }
         };
         self.clauses.iter().map(of).sum()
     }
@@ -120,17 +121,25 @@ impl Words {
 
 impl Clause {
     fn open(&self, ord: usize, segment: &SegmentReader, grain: f32) -> tantivy::Result<Option<List<'_>>> {
+        let index = segment.inverted_index(self.field)?;
+        let scoring = || -> tantivy::Result<Scoring<'_>> {
+            let lengths = segment.get_fieldnorms_reader(self.field)?;
+            Ok(Scoring { lengths, weight: &self.weight, most: self.most, grain })
+        };
         match &self.kind {
-            Kind::Term { field, weight, lists } => {
+            Kind::Term(lists) => {
                 let Some(info) = &lists[ord] else { return Ok(None) };
-                let index = segment.inverted_index(*field)?;
                 let postings = index.read_block_postings_from_terminfo(info, IndexRecordOption::WithFreqs)?;
-                let lengths = segment.get_fieldnorms_reader(*field)?;
-                Ok(Some(List::term(postings, lengths, weight, self.most, grain)))
+                Ok(Some(List::term(postings, scoring()?)))
             }
-            Kind::Phrase { weight } => {
-                let scorer = weight.scorer(segment, 1.0)?;
-                Ok(Some(List::phrase(scorer, self.most, grain)))
+            Kind::Phrase(lists) => {
+                let Some(words) = &lists[ord] else { return Ok(None) };
+                let open = |(at, info): &(usize, TermInfo)| {
+                    let places = IndexRecordOption::WithFreqsAndPositions;
+                    Ok(PhraseWord { postings: index.read_postings_from_terminfo(info, places)?, at: *at })
+                };
+                let words = words.iter().map(open).collect::<tantivy::Result<Vec<PhraseWord>>>()?;
+                Ok(Some(List::phrase(Phrase::new(words), scoring()?)))
             }
         }
     }
@@ -176,16 +185,13 @@ impl Gathered<'_> {
     /// Returns the most that BM25 gives a passage for the term, without the boost, whether or not any holds it.
     fn term(&mut self, field: &mut Statistics, text: &str, boost: f32) -> tantivy::Result<f32> {
         let term = Term::from_field_text(field.field, text);
-        let mut lists = Vec::with_capacity(self.searcher.segment_readers().len());
-        for segment in self.searcher.segment_readers() {
-            lists.push(segment.inverted_index(field.field)?.get_term_info(&term)?);
-        }
+        let lists = self.find(field.field, &term)?;
         let found: u64 = lists.iter().flatten().map(|list| u64::from(list.doc_freq)).sum();
         if found > 0 && field.mean_length > 0.0 {
             let weight = Bm25Weight::for_one_term_without_explain(found, field.n_documents, field.mean_length);
             let weight = weight.boost_by(boost);
             let most = weight.max_score();
-            self.clauses.push(Clause { kind: Kind::Term { field: field.field, weight, lists }, most });
+            self.clauses.push(Clause { field: field.field, weight, most, kind: Kind::Term(lists) });
         }
         // BM25's ceiling is idf times k1 + 1.
         let (n, found) = (self.searcher.num_docs() as f32, found as f32);
@@ -193,13 +199,26 @@ impl Gathered<'_> {
     }
 
     fn phrase(&mut self, field: Field, words: &[(usize, String)]) -> tantivy::Result<()> {
-        let terms: Vec<(usize, Term)> =
-            words.iter().map(|(at, word)| (*at, Term::from_field_text(field, word))).collect();
-        let plain: Vec<Term> = terms.iter().map(|(_, term)| term.clone()).collect();
-        let most = Bm25Weight::for_terms(self.searcher, &plain)?.max_score();
-        let weight = PhraseQuery::new_with_offset(terms).weight(EnableScoring::enabled_from_searcher(self.searcher))?;
-        self.clauses.push(Clause { kind: Kind::Phrase { weight }, most });
+        let terms: Vec<Term> = words.iter().map(|(_, word)| Term::from_field_text(field, word)).collect();
+        let weight = Bm25Weight::for_terms(self.searcher, &terms)?;
+        let most = weight.max_score();
+        let mut lists = vec![Some(Vec::with_capacity(words.len())); self.searcher.segment_readers().len()];
+        for ((at, _), term) in words.iter().zip(&terms) {
+            for (list, found) in lists.iter_mut().zip(self.find(field, term)?) {
+                *list = list.take().zip(found).map(|(mut list, info)| {
+                    list.push((*at, info));
+                    list
+                });
+            }
+        }
+        self.clauses.push(Clause { field, weight, most, kind: Kind::Phrase(lists) });
         Ok(())
+    }
+
+    /// Where a term's list lies in each segment.
+    fn find(&self, field: Field, term: &Term) -> tantivy::Result<Vec<Option<TermInfo>>> {
+        let segments = self.searcher.segment_readers().iter();
+        segments.map(|segment| Ok(segment.inverted_index(field)?.get_term_info(term)?)).collect()
     }
 }
 

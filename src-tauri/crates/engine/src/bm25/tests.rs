@@ -9,7 +9,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use tantivy::collector::TopDocs;
 use tantivy::indexer::NoMergePolicy;
-use tantivy::query::{BooleanQuery, BoostQuery, Occur, Query, TermQuery};
+use tantivy::query::{BooleanQuery, BoostQuery, Occur, PhraseQuery, Query, TermQuery};
 use tantivy::{Index, IndexWriter};
 
 use super::best::Pace;

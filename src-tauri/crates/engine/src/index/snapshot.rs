@@ -100,6 +100,30 @@ impl Snapshot {
         Ok(addresses.iter().map(of).collect())
     }
 
+    /// The files whose rows `addresses` carry, with their addresses, in no order: from the column of rows, which is much
+    /// less to read than the passages.
+    pub(crate) fn paths(&self, addresses: &[DocAddress]) -> tantivy::Result<Vec<(DocAddress, String)>> {
+        let mut sorted = addresses.to_vec();
+        sorted.sort_unstable();
+        let mut paths = Vec::with_capacity(addresses.len());
+        for of_segment in sorted.chunk_by(|a, b| a.segment_ord == b.segment_ord) {
+            let segment = self.searcher.segment_reader(of_segment[0].segment_ord);
+            let Some(column) = segment.fast_fields().bytes("row_data")? else { continue };
+            let mut found: Vec<(u64, DocAddress)> = of_segment
+                .iter()
+                .filter_map(|address| Some((column.ords().first(address.doc_id)?, *address)))
+                .collect();
+            found.sort_unstable();
+            let ords: Vec<u64> = found.iter().map(|(ord, _)| *ord).collect();
+            let mut found = found.into_iter();
+            column.dictionary().sorted_ords_to_term_cb(&ords, |bytes| {
+                let path = parse_row(bytes).path.to_string_lossy().into_owned();
+                paths.extend(found.next().map(|(_, address)| (address, path)));
+            })?;
+        }
+        Ok(paths)
+    }
+
     /// Passages in the index.
     pub fn n_passages(&self) -> tantivy::Result<u64> {
         let rows_alone = self.searcher.search(&self.row_query(ROW_ALONE), &Count)? as u64;

@@ -1,11 +1,11 @@
-//! The segment file `.vec`, version 1. All numbers are little-endian.
+//! The segment file `.vec`, version 2. All numbers are little-endian.
 //!
 //! | section | content | bytes |
 //! |---|---|---|
 //! | header | magic, version u32, dims u32, rows u32, 12 zeros, checksum | 64 |
 //! | centre | mean of the unit rows, f32 | 4 · dims |
 //! | documents | the document of each row, u32, ascending | 4 · rows |
-//! | blocks | sketches, 8 rows a block (`sketch.rs`) | (64 + 64 · ⌈dims / 64⌉) · ⌈rows / 8⌉ |
+//! | blocks | sketches, 32 rows a block (`sketch.rs`) | (256 + 128 · ⌈dims / 32⌉) · ⌈rows / 32⌉ |
 //! | codes | the rows, int8 | dims · rows |
 //!
 //! Each section begins at a multiple of 64 bytes and the file ends with the last. A document without a vector has no
@@ -24,7 +24,7 @@ pub(super) const EXTENSION: &str = "vec";
 pub(super) const MAX_DIMS: usize = 4096;
 
 const MAGIC: [u8; 8] = *b"NUTHVEC\0";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const HEADER_BYTES: usize = 64;
 /// The last half of the header; numbers and zeros come before.
 const CHECKSUM: Range<usize> = 32..64;

@@ -4,15 +4,18 @@
 //! ones because overflow checks, which the dev profile has, would keep the loops from being vectorised; by the widths
 //! allowed (`format.rs`) none of them can overflow.
 
+#[cfg(target_arch = "aarch64")]
+mod arm;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use super::sketch::{BLOCK_ROWS, FACTOR_BYTES, QUERY_PLANES, QuerySketch, block_bytes};
+use super::sketch::{BLOCK_ROWS, FACTOR_BYTES, QuerySketch, STEP_BYTES, Step, Table, block_bytes};
 
-/// 64 bits of each row of a block, little-endian, side by side.
-type Word = [[u8; 8]; BLOCK_ROWS];
-/// For each row of a block, how many bits disagree with the query's planes, weighted 1, 2, 4, 8.
-type Counts = [u64; BLOCK_ROWS];
+/// So many looked up values, of at most 60 each, fit a byte.
+const STEPS_OF_A_BYTE: usize = 4;
+
+/// For each row of a block, how much it disagrees with the query.
+type Counts = [u16; BLOCK_ROWS];
 
 /// Takes a block's number, counted from the first one scanned, and its rows' estimates; returns the new floor.
 pub(super) type Found<'a> = dyn FnMut(usize, &[f32; BLOCK_ROWS]) -> f32 + 'a;
@@ -21,15 +24,14 @@ pub(super) type Found<'a> = dyn FnMut(usize, &[f32; BLOCK_ROWS]) -> f32 + 'a;
 /// in which an estimate reaches the floor: `floor`, and then what `found` returned last.
 pub(super) fn scan(blocks: &[u8], dims: usize, query: &QuerySketch, floor: f32, found: &mut Found) {
     #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vpopcntdq") {
-            // SAFETY: the processor has the features the function is compiled for; it needs nothing else.
-            return unsafe { scan_avx512(blocks, dims, query, floor, found) };
-        }
-        if is_x86_feature_detected!("avx2") {
-            // SAFETY: as above.
-            return unsafe { scan_avx2(blocks, dims, query, floor, found) };
-        }
+    if is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has AVX2; the function needs nothing else.
+        return unsafe { scan_avx2(blocks, dims, query, floor, found) };
+    }
+    #[cfg(target_arch = "aarch64")]
+    if std::arch::is_aarch64_feature_detected!("neon") {
+        // SAFETY: the processor has NEON; the function needs nothing else.
+        return unsafe { scan_neon(blocks, dims, query, floor, found) };
     }
     scan_with(disagreement, blocks, dims, query, floor, found);
 }
@@ -41,7 +43,7 @@ pub(super) fn product_and_squared_length(query: &[i16], codes: &[u8]) -> (i32, i
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") {
         // SAFETY: the processor has AVX2; the function needs nothing else.
-        return unsafe { product_avx2(query, codes) };
+        return unsafe { x86::product_avx2(query, codes) };
     }
     product_any(query, codes)
 }
@@ -52,27 +54,21 @@ pub(super) fn squared_length(codes: &[u8]) -> i32 {
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512vpopcntdq")]
-fn scan_avx512(blocks: &[u8], dims: usize, query: &QuerySketch, floor: f32, found: &mut Found) {
-    scan_with(|words, planes| x86::disagreement_avx512(words, planes), blocks, dims, query, floor, found);
-}
-
-#[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 fn scan_avx2(blocks: &[u8], dims: usize, query: &QuerySketch, floor: f32, found: &mut Found) {
-    scan_with(|words, planes| x86::disagreement_avx2(words, planes), blocks, dims, query, floor, found);
+    scan_with(|steps, tables| x86::disagreement_avx2(steps, tables), blocks, dims, query, floor, found);
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn product_avx2(query: &[i16], codes: &[u8]) -> (i32, i32) {
-    product_any(query, codes)
+#[cfg(target_arch = "aarch64")]
+#[target_feature(enable = "neon")]
+fn scan_neon(blocks: &[u8], dims: usize, query: &QuerySketch, floor: f32, found: &mut Found) {
+    scan_with(|steps, tables| arm::disagreement_neon(steps, tables), blocks, dims, query, floor, found);
 }
 
 /// The scan around a way to count. Inlined into each variant, so that it is compiled with the variant's instructions.
 #[inline(always)]
 fn scan_with(
-    disagreement: impl Fn(&[Word], &[[u64; QUERY_PLANES]]) -> Counts,
+    disagreement: impl Fn(&[Step], &[Table]) -> Counts,
     blocks: &[u8],
     dims: usize,
     query: &QuerySketch,
@@ -82,15 +78,14 @@ fn scan_with(
     for (number, block) in blocks.chunks_exact(block_bytes(dims)).enumerate() {
         let (factors, bits) = block.split_at(FACTOR_BYTES);
         let (factors, _) = factors.as_chunks::<4>();
-        let (words, _) = bits.as_chunks::<8>();
-        let (words, _) = words.as_chunks::<BLOCK_ROWS>();
+        let (steps, _) = bits.as_chunks::<STEP_BYTES>();
 
-        let counts = disagreement(words, &query.planes);
-        let mut estimates = [0.0; BLOCK_ROWS];
+        let counts = disagreement(steps, &query.tables);
+        let mut estimates = [0.0_f32; BLOCK_ROWS];
         for (lane, estimate) in estimates.iter_mut().enumerate() {
             let gain = f32::from_le_bytes(factors[lane]);
             let offset = f32::from_le_bytes(factors[BLOCK_ROWS + lane]);
-            *estimate = query.estimate(gain, offset, counts[lane] as u32);
+            *estimate = query.estimate(gain, offset, u32::from(counts[lane]));
         }
         if estimates.iter().fold(false, |any, &estimate| any | (estimate >= floor)) {
             floor = found(number, &estimates);
@@ -98,14 +93,13 @@ fn scan_with(
     }
 }
 
-fn disagreement(words: &[Word], planes: &[[u64; QUERY_PLANES]]) -> Counts {
+fn disagreement(steps: &[Step], tables: &[Table]) -> Counts {
     let mut counts = [0; BLOCK_ROWS];
-    for (word, planes) in words.iter().zip(planes) {
-        for (count, row) in counts.iter_mut().zip(word) {
-            for (power, plane) in planes.iter().enumerate() {
-                let disagreeing = (u64::from_le_bytes(*row) ^ plane).count_ones();
-                *count = u64::wrapping_add(*count, u64::from(disagreeing) << power);
-            }
+    let (low, high) = counts.split_at_mut(STEP_BYTES);
+    for (step, table) in steps.iter().zip(tables) {
+        for ((low, high), codes) in low.iter_mut().zip(&mut *high).zip(step) {
+            *low = u16::wrapping_add(*low, u16::from(table[usize::from(codes & 0xf)]));
+            *high = u16::wrapping_add(*high, u16::from(table[usize::from(codes >> 4)]));
         }
     }
     counts
@@ -138,13 +132,13 @@ mod tests {
 
     #[test]
     fn every_variant_agrees_with_the_portable_loop() {
-        for dims in [1, 63, 64, 65, 384, 1000] {
-            let rows = rows(24, dims);
+        for dims in [1, 31, 32, 33, 384, 1000, 4096] {
+            let rows = rows(3 * BLOCK_ROWS, dims);
             let centre = sketch::centre(dims, rows.iter().map(Quantized::as_bytes));
             let mut blocks = Vec::new();
-            for eight in rows.chunks(BLOCK_ROWS) {
-                let eight: Vec<&[u8]> = eight.iter().map(Quantized::as_bytes).collect();
-                sketch::append_block(&centre, &eight, &mut blocks);
+            for some in rows.chunks(BLOCK_ROWS) {
+                let some: Vec<&[u8]> = some.iter().map(Quantized::as_bytes).collect();
+                sketch::append_block(&centre, &some, &mut blocks);
             }
             let query = QuerySketch::new(&rows[5].to_f32(), &centre);
             let collect = |scan: Scan| {
@@ -157,14 +151,8 @@ mod tests {
                 all
             };
             let portable = collect(|b, d, q, f, found| scan_with(disagreement, b, d, q, f, found));
-            assert_eq!(portable.len(), 24);
+            assert_eq!(portable.len(), rows.len());
             assert_eq!(collect(scan), portable, "{dims} dimensions");
-            #[cfg(target_arch = "x86_64")]
-            if is_x86_feature_detected!("avx2") {
-                // SAFETY: AVX2 was found just above.
-                let avx2 = collect(|b, d, q, f, found| unsafe { scan_avx2(b, d, q, f, found) });
-                assert_eq!(avx2, portable, "{dims} dimensions");
-            }
         }
     }
 

@@ -8,7 +8,7 @@
 //! embedding f32 -> Quantized (int8, the payload of the custom field) -> segment file `.vec`:
 //!                    codes   int8 a dimension: what the row is
 //!                    blocks  1 bit a dimension plus two factors a row: what a query scans
-//! query f32 -> scan every block with integer popcounts -> the best few hundred, rescored on their codes -> cosines
+//! query f32 -> scan every block by looking bits up in tables -> the best few hundred, rescored on their codes -> cosines
 //! ```
 //!
 //! The search is exhaustive: no graph to build or to repair, and recall is bounded by one constant,

@@ -14,7 +14,7 @@ use super::sketch::{BLOCK_ROWS, QuerySketch, block_bytes};
 use super::top::{Scored, Top};
 
 /// Blocks that one task scans: 32,768 rows, a millisecond or less, so that small indexes wake no other thread.
-const TASK_BLOCKS: usize = 4096;
+const TASK_BLOCKS: usize = 1024;
 /// One block in so many is scanned first, to guess where the best scores begin.
 const SAMPLE: usize = 32;
 
@@ -159,8 +159,8 @@ impl VectorReader {
     /// A score that `limit` rows most likely reach, from every [`SAMPLE`]th block.
     fn likely_floor(&self, sketches: &[QuerySketch], limit: usize) -> f32 {
         let expected = limit as f64 / SAMPLE as f64;
-        // Six standard deviations more than the sample's share of the best rows.
-        let n = (expected + 6.0 * expected.sqrt()) as usize + 8;
+        // Ten standard deviations more than the sample's share of the best rows, which lie together in blocks.
+        let n = (expected + 10.0 * expected.sqrt()) as usize + 8;
         let mut top = Top::new(n);
         for (segment, (sketch, (_, column))) in (0..).zip(sketches.iter().zip(&self.columns)) {
             for block in (0..column.n_rows().div_ceil(BLOCK_ROWS)).step_by(SAMPLE) {

@@ -1,63 +1,75 @@
-//! Counting disagreeing bits with x86-64's vector instructions.
-//!
-//! By hand, because the compiler vectorises the portable loop over the words of a row, with gathers, and not over
-//! the rows of a block, which lie side by side for this.
+//! Looking codes up with x86-64's vector instructions.
 
 use std::arch::x86_64::*;
 
-use super::{Counts, QUERY_PLANES, Word};
+use super::{Counts, STEPS_OF_A_BYTE, Step, Table};
+use crate::index::vectors::sketch::BLOCK_ROWS;
 
-#[target_feature(enable = "avx512f,avx512vpopcntdq")]
-pub(super) fn disagreement_avx512(words: &[Word], planes: &[[u64; QUERY_PLANES]]) -> Counts {
-    let mut sum = _mm512_setzero_si512();
-    for (word, planes) in words.iter().zip(planes) {
-        // SAFETY: a `Word` is 64 bytes long, and the load needs no alignment.
-        let rows = unsafe { _mm512_loadu_si512(word.as_ptr().cast()) };
-        let count = |power: usize| _mm512_popcnt_epi64(_mm512_xor_si512(rows, _mm512_set1_epi64(planes[power] as i64)));
-        sum = _mm512_add_epi64(sum, count(0));
-        sum = _mm512_add_epi64(sum, _mm512_slli_epi64::<1>(count(1)));
-        sum = _mm512_add_epi64(sum, _mm512_slli_epi64::<2>(count(2)));
-        sum = _mm512_add_epi64(sum, _mm512_slli_epi64::<3>(count(3)));
+/// Two steps at a time, one in either half of a register; the halves are added at the end.
+#[target_feature(enable = "avx2")]
+pub(super) fn disagreement_avx2(steps: &[Step], tables: &[Table]) -> Counts {
+    const AT_ONCE: usize = 2 * STEPS_OF_A_BYTE;
+    let low_half = _mm256_set1_epi8(0x0f);
+    let low_byte = _mm256_set1_epi16(0x00ff);
+    let zero = _mm256_setzero_si256();
+    // Sums of the even and of the odd rows, of the first sixteen and of the others. Named one by one, and loops of fixed
+    // length: iterators would keep them in memory.
+    let (mut even, mut odd, mut other_even, mut other_odd) = (zero, zero, zero, zero);
+    for (steps, tables) in steps.as_chunks::<AT_ONCE>().0.iter().zip(tables.as_chunks::<AT_ONCE>().0) {
+        let (mut first, mut other) = (zero, zero);
+        for i in 0..STEPS_OF_A_BYTE {
+            // SAFETY: from the `2 i`th on, two steps and two tables are left, of 16 bytes each, and the loads need no
+            // alignment.
+            let (codes, table) = unsafe {
+                (
+                    _mm256_loadu_si256(steps.as_ptr().add(2 * i).cast()),
+                    _mm256_loadu_si256(tables.as_ptr().add(2 * i).cast()),
+                )
+            };
+            let low = _mm256_and_si256(codes, low_half);
+            let high = _mm256_and_si256(_mm256_srli_epi16::<4>(codes), low_half);
+            first = _mm256_add_epi8(first, _mm256_shuffle_epi8(table, low));
+            other = _mm256_add_epi8(other, _mm256_shuffle_epi8(table, high));
+        }
+        even = _mm256_add_epi16(even, _mm256_and_si256(first, low_byte));
+        odd = _mm256_add_epi16(odd, _mm256_srli_epi16::<8>(first));
+        other_even = _mm256_add_epi16(other_even, _mm256_and_si256(other, low_byte));
+        other_odd = _mm256_add_epi16(other_odd, _mm256_srli_epi16::<8>(other));
     }
-    let mut counts = [0; 8];
-    // SAFETY: `counts` is 64 bytes long, and the store needs no alignment.
-    unsafe { _mm512_storeu_si512(counts.as_mut_ptr().cast(), sum) };
+    let mut counts = [0; BLOCK_ROWS];
+    for (counts, (even, odd)) in counts.as_chunks_mut::<16>().0.iter_mut().zip([(even, odd), (other_even, other_odd)]) {
+        let both = |sum: __m256i| _mm_add_epi16(_mm256_castsi256_si128(sum), _mm256_extracti128_si256::<1>(sum));
+        let (even, odd) = (both(even), both(odd));
+        // SAFETY: each half of `counts` is 16 bytes long, and the stores need no alignment.
+        unsafe {
+            _mm_storeu_si128(counts[..8].as_mut_ptr().cast(), _mm_unpacklo_epi16(even, odd));
+            _mm_storeu_si128(counts[8..].as_mut_ptr().cast(), _mm_unpackhi_epi16(even, odd));
+        }
+    }
     counts
 }
 
-/// AVX2 has no popcount: half bytes are looked up in a table that holds their count times the plane's weight. A
-/// byte's weighted count over all planes is at most 8 · 15 and fits a byte, so one horizontal sum serves four planes.
+/// See `product_and_squared_length`.
 #[target_feature(enable = "avx2")]
-pub(super) fn disagreement_avx2(words: &[Word], planes: &[[u64; QUERY_PLANES]]) -> Counts {
-    let low_half = _mm256_set1_epi8(0x0f);
-    let ones = _mm256_setr_epi8(
-        0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4, 0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4,
-    );
-    let twos = _mm256_add_epi8(ones, ones);
-    let fours = _mm256_add_epi8(twos, twos);
-    let eights = _mm256_add_epi8(fours, fours);
-    let tables = [ones, twos, fours, eights];
+pub(super) fn product_avx2(query: &[i16], codes: &[u8]) -> (i32, i32) {
+    let (mut products, mut squares) = (_mm256_setzero_si256(), _mm256_setzero_si256());
+    let (query, query_rest) = query.as_chunks::<16>();
+    let (codes, codes_rest) = codes.as_chunks::<16>();
+    for (query, codes) in query.iter().zip(codes) {
+        // SAFETY: 16 numbers of 16 bits and 16 bytes; the loads need no alignment.
+        let (query, codes) =
+            unsafe { (_mm256_loadu_si256(query.as_ptr().cast()), _mm_loadu_si128(codes.as_ptr().cast())) };
+        let codes = _mm256_cvtepi8_epi16(codes);
+        products = _mm256_add_epi32(products, _mm256_madd_epi16(query, codes));
+        squares = _mm256_add_epi32(squares, _mm256_madd_epi16(codes, codes));
+    }
+    let rest = super::product_any(query_rest, codes_rest);
+    (sum(products).wrapping_add(rest.0), sum(squares).wrapping_add(rest.1))
+}
 
-    let mut sums = [_mm256_setzero_si256(); 2];
-    for (word, planes) in words.iter().zip(planes) {
-        for (half, sum) in sums.iter_mut().enumerate() {
-            // SAFETY: a `Word` is 64 bytes long, two halves of 32, and the load needs no alignment.
-            let rows = unsafe { _mm256_loadu_si256(word[half * 4..].as_ptr().cast()) };
-            let mut bytes = _mm256_setzero_si256();
-            for (plane, table) in planes.iter().zip(tables) {
-                let bits = _mm256_xor_si256(rows, _mm256_set1_epi64x(*plane as i64));
-                let low = _mm256_and_si256(bits, low_half);
-                let high = _mm256_and_si256(_mm256_srli_epi16::<4>(bits), low_half);
-                bytes = _mm256_add_epi8(bytes, _mm256_shuffle_epi8(table, low));
-                bytes = _mm256_add_epi8(bytes, _mm256_shuffle_epi8(table, high));
-            }
-            *sum = _mm256_add_epi64(*sum, _mm256_sad_epu8(bytes, _mm256_setzero_si256()));
-        }
-    }
-    let mut counts = [0; 8];
-    for (half, sum) in counts.chunks_exact_mut(4).zip(sums) {
-        // SAFETY: `half` is 32 bytes long, and the store needs no alignment.
-        unsafe { _mm256_storeu_si256(half.as_mut_ptr().cast(), sum) };
-    }
-    counts
+#[target_feature(enable = "avx2")]
+fn sum(eight: __m256i) -> i32 {
+    let four = _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256::<1>(eight));
+    let two = _mm_add_epi32(four, _mm_shuffle_epi32::<0b01_00_11_10>(four));
+    _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32::<0b10_11_00_01>(two)))
 }

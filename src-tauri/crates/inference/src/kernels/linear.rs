@@ -6,7 +6,7 @@ use rten_tensor::NdTensorView;
 use super::elementwise::{dequantise, gelu_rows, quantise};
 use super::gemm;
 #[cfg(target_arch = "x86_64")]
-use super::pairs::{Pairs, PairsRoom};
+use super::int16::{self, Int16};
 use crate::Precision;
 
 /// What follows a linear layer.
@@ -32,9 +32,9 @@ enum Packed {
         steps: Vec<f32>,
         sums: Vec<i32>,
     },
-    /// Where 8-bit products would saturate.
+    /// Where that is better: see [`int16::Kernel`].
     #[cfg(target_arch = "x86_64")]
-    Int16(Pairs),
+    Int16(Int16),
 }
 
 /// Room that integer layers reuse from call to call.
@@ -46,23 +46,20 @@ pub struct Scratch {
     rows: Vec<(f32, i32)>,
     products: Vec<i32>,
     #[cfg(target_arch = "x86_64")]
-    pairs: PairsRoom,
+    int16: int16::Room,
 }
 
 /// The numbers that layers asked for in `precision` multiply on this machine, and the instructions: `f32`, `int8`, or
-/// `int16` where 8-bit products would lose some of their sum.
+/// `int16` where finer activations cost nothing.
 pub fn path(precision: Precision) -> String {
+    #[cfg(target_arch = "x86_64")]
+    if let (Precision::Int8, Some(kernel)) = (precision, int16::Kernel::of_this_machine()) {
+        return format!("int16 {}", kernel.name());
+    }
     match precision {
         Precision::F32 => format!("f32 {}", gemm::f32_kernel()),
-        #[cfg(target_arch = "x86_64")]
-        Precision::Int8 if is_int16() => "int16 avx2".to_owned(),
         Precision::Int8 => format!("int8 {}", gemm::int8_kernel()),
     }
-}
-
-#[cfg(target_arch = "x86_64")]
-fn is_int16() -> bool {
-    gemm::may_saturate() && Pairs::fit()
 }
 
 impl Linear {
@@ -73,9 +70,7 @@ impl Linear {
             Precision::F32 => {
                 Packed::F32(gemm::pack_f32(NdTensorView::from_data([bias.len(), inputs], weights).transposed()))
             }
-            #[cfg(target_arch = "x86_64")]
-            Precision::Int8 if is_int16() => Packed::Int16(Pairs::new(weights, &bias)),
-            Precision::Int8 => pack_int8(weights, bias.len(), inputs),
+            Precision::Int8 => pack_integers(weights, &bias, inputs),
         };
         Self { inputs, bias, weights }
     }
@@ -123,13 +118,18 @@ impl Linear {
                 }
             }
             #[cfg(target_arch = "x86_64")]
-            Packed::Int16(pairs) => pairs.apply(x, activation, out, &mut scratch.pairs, scratch.threads.max(1)),
+            Packed::Int16(layer) => layer.apply(x, activation, out, &mut scratch.int16, scratch.threads.max(1)),
         }
         Ok(())
     }
 }
 
-fn pack_int8(weights: &[f32], outputs: usize, inputs: usize) -> Packed {
+fn pack_integers(weights: &[f32], bias: &[f32], inputs: usize) -> Packed {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(kernel) = int16::Kernel::of_this_machine() {
+        return Packed::Int16(Int16::new(weights, bias, kernel));
+    }
+    let outputs = bias.len();
     // Without VNNI, x86 adds pairs of products in 16 bits: `2 x 255 x 64` still fits, `2 x 255 x 127` does not.
     let highest = if gemm::may_saturate() { 63.0 } else { 127.0 };
     let mut levels = Vec::with_capacity(weights.len());

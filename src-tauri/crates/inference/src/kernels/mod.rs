@@ -3,9 +3,9 @@
 mod attention;
 mod elementwise;
 mod gemm;
-mod linear;
 #[cfg(target_arch = "x86_64")]
-mod pairs;
+mod int16;
+mod linear;
 mod rotary;
 mod simd;
 

@@ -12,22 +12,15 @@ use std::arch::x86_64::{
 };
 use std::ops::Range;
 
-use rayon::prelude::*;
-
-use super::Activation;
-use super::elementwise::{gelu, levels16};
+use super::{BLOCK_BYTES, Pieces, Room, highest_level, round_weights};
+use crate::kernels::Activation;
+use crate::kernels::elementwise::{gelu, levels16};
 
 /// Outputs of a tile: two registers of eight sums.
 const COLUMNS: usize = 16;
 
 /// Rows of a tile. With two columns of registers that makes 12 sums, which leaves 4 of the 16 registers for factors.
 const ROWS: usize = 6;
-
-/// Bytes of activations that go through all weights before the next do: half of a small second-level cache.
-const BLOCK_BYTES: usize = 256 << 10;
-
-/// Greatest magnitude of a weight's level.
-const HIGHEST_WEIGHT: f32 = 127.0;
 
 /// Tiles that are worth a thread: handing one over takes some microseconds.
 const LEAST_TILES: usize = 6;
@@ -50,13 +43,6 @@ pub struct Pairs {
     bias: Vec<f32>,
 }
 
-/// Room reused from call to call: the activations' levels, each row padded to a whole pair, and a step for each row.
-#[derive(Default)]
-pub struct PairsRoom {
-    levels: Vec<i16>,
-    steps: Vec<f32>,
-}
-
 impl Pairs {
     /// Whether this machine has the instructions.
     pub fn fit() -> bool {
@@ -74,11 +60,7 @@ impl Pairs {
         // The last of an odd number of inputs is paired with 0.
         let mut row = vec![0; inputs.next_multiple_of(2)];
         for (output, weights) in weights.chunks_exact(inputs).enumerate() {
-            let largest = weights.iter().fold(0f32, |m, w| m.max(w.abs()));
-            steps[output] = if largest > 0.0 { largest / HIGHEST_WEIGHT } else { 1.0 };
-            for (level, w) in row.iter_mut().zip(weights) {
-                *level = (w / steps[output]).round() as i8;
-            }
+            steps[output] = round_weights(weights, &mut row);
             let tile = &mut lines[output / COLUMNS * pairs..][..pairs];
             let (row_pairs, _) = row.as_chunks::<2>();
             for (line, pair) in tile.iter_mut().zip(row_pairs) {
@@ -90,9 +72,8 @@ impl Pairs {
         Self { inputs, outputs, highest, lines, steps, bias }
     }
 
-    /// `x` holds rows of `inputs` numbers; `out` gets as many rows of `outputs`, through `activation`. The outputs are shared
-    /// out among `threads` of the current pool.
-    pub fn apply(&self, x: &[f32], activation: Activation, out: &mut [f32], room: &mut PairsRoom, threads: usize) {
+    /// See [`super::Int16::apply`].
+    pub fn apply(&self, x: &[f32], activation: Activation, out: &mut [f32], room: &mut Room, threads: usize) {
         let n_rows = x.len() / self.inputs;
         let stride = self.inputs.next_multiple_of(2);
         room.levels.resize(n_rows * stride, 0);
@@ -100,32 +81,16 @@ impl Pairs {
         let rows = x.chunks_exact(self.inputs).zip(room.levels.chunks_exact_mut(stride));
         room.steps.extend(rows.map(|(x, levels)| levels16(x, self.highest, levels)));
         assert!(out.len() == n_rows * self.outputs, "one row of outputs for each of inputs");
-        let tiles = self.lines.len() / (stride / 2);
-        let share = tiles.div_ceil(threads).max(LEAST_TILES);
-        if share >= tiles {
-            return self.tiles(0..tiles, n_rows, room, activation, out);
-        }
-        let (room, shares) = (&*room, tiles.div_ceil(share));
-        let parts = (0..shares).into_par_iter().map(|i| {
-            let tiles = i * share..tiles.min((i + 1) * share);
-            let mut part = vec![0.0; n_rows * self.columns(&tiles).len()];
-            self.tiles(tiles.clone(), n_rows, room, activation, &mut part);
-            (self.columns(&tiles), part)
-        });
-        for (columns, part) in parts.collect::<Vec<_>>() {
-            for (out, part) in out.chunks_exact_mut(self.outputs).zip(part.chunks_exact(columns.len())) {
-                out[columns.clone()].copy_from_slice(part);
-            }
-        }
+        let room = &*room;
+        self.pieces().share(out, threads, LEAST_TILES, |tiles, out| self.tiles(tiles, n_rows, room, activation, out));
     }
 
-    /// The outputs of some tiles.
-    fn columns(&self, tiles: &Range<usize>) -> Range<usize> {
-        tiles.start * COLUMNS..self.outputs.min(tiles.end * COLUMNS)
+    fn pieces(&self) -> Pieces {
+        Pieces { outputs: self.outputs, piece: COLUMNS }
     }
 
     /// `out` has the columns of these tiles only.
-    fn tiles(&self, tiles: Range<usize>, n_rows: usize, room: &PairsRoom, activation: Activation, out: &mut [f32]) {
+    fn tiles(&self, tiles: Range<usize>, n_rows: usize, room: &Room, activation: Activation, out: &mut [f32]) {
         let stride = self.inputs.next_multiple_of(2);
         let block = (BLOCK_BYTES / (2 * stride) / ROWS).max(1) * ROWS;
         for first in (0..n_rows).step_by(block) {
@@ -142,13 +107,13 @@ impl Pairs {
         &self,
         tiles: Range<usize>,
         rows: Range<usize>,
-        room: &PairsRoom,
+        room: &Room,
         activation: Activation,
         out: &mut [f32],
     ) {
         let stride = self.inputs.next_multiple_of(2);
         let pairs = stride / 2;
-        let of_out = self.columns(&tiles);
+        let of_out = self.pieces().columns(&tiles);
         for tile in tiles {
             let lines = &self.lines[tile * pairs..][..pairs];
             let column = tile * COLUMNS;
@@ -198,11 +163,6 @@ impl Pairs {
     }
 }
 
-/// The finest levels of activations whose products with weights cannot overflow a sum over `inputs`.
-fn highest_level(inputs: usize) -> f32 {
-    (i32::MAX as usize / (inputs * HIGHEST_WEIGHT as usize)).min(i16::MAX as usize) as f32
-}
-
 /// Sums of `R` rows of levels against 16 columns.
 #[target_feature(enable = "avx2,fma")]
 #[inline]
@@ -242,7 +202,7 @@ mod tests {
             for rows in 1..=13 {
                 let x: Vec<f32> = ends.iter().cycle().take(rows * inputs).map(|e| e * 3.0).collect();
                 let mut out = vec![0.0; rows];
-                layer.apply(&x, Activation::None, &mut out, &mut PairsRoom::default(), 1);
+                layer.apply(&x, Activation::None, &mut out, &mut Room::default(), 1);
                 for y in out {
                     let exact = 3.0 * inputs as f32 + 0.5;
                     assert!((y - exact).abs() <= exact * 1e-5, "{inputs} inputs, {rows} rows: {y} against {exact}");
@@ -263,7 +223,7 @@ mod tests {
         let x: Vec<f32> = (0..inputs * 9).map(|i| number(i + 3)).collect();
         let run = |threads| {
             let mut out = vec![f32::NAN; outputs * 9];
-            layer.apply(&x, Activation::Gelu, &mut out, &mut PairsRoom::default(), threads);
+            layer.apply(&x, Activation::Gelu, &mut out, &mut Room::default(), threads);
             out
         };
         for threads in [2, 3, 64] {

@@ -1,0 +1,140 @@
+//! Linear layers on x86 in finer integers than bytes: activations of up to 15 bits, weights of 8, sums exact in 32.
+//!
+//! Weights have a step of their own for each output, activations one for each row, found as they come. Both kernels
+//! round alike and add exactly, so that they give the same numbers.
+
+mod pairs;
+#[cfg(target_os = "linux")]
+mod tiles;
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::Activation;
+use super::gemm;
+use pairs::Pairs;
+#[cfg(target_os = "linux")]
+use tiles::Tiles;
+
+/// Greatest magnitude of a weight's level.
+const HIGHEST_WEIGHT: f32 = 127.0;
+
+/// Bytes of activations that go through all weights before the next do: half of a small second-level cache.
+const BLOCK_BYTES: usize = 256 << 10;
+
+/// The kernel for this machine, by what it multiplies with; `None` where bytes are better: they are as fast without
+/// losing anything, or nothing here fits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kernel {
+    Pairs,
+    #[cfg(target_os = "linux")]
+    Tiles,
+}
+
+impl Kernel {
+    pub fn of_this_machine() -> Option<Self> {
+        #[cfg(target_os = "linux")]
+        if Tiles::fit() {
+            return Some(Self::Tiles);
+        }
+        (gemm::may_saturate() && Pairs::fit()).then_some(Self::Pairs)
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pairs => "avx2",
+            #[cfg(target_os = "linux")]
+            Self::Tiles => "amx",
+        }
+    }
+}
+
+/// A layer's weights, packed.
+pub enum Int16 {
+    Pairs(Pairs),
+    #[cfg(target_os = "linux")]
+    Tiles(Tiles),
+}
+
+/// Room reused from call to call: the activations' levels (whole, or their upper and lower bytes) and a step for each row.
+#[derive(Default)]
+pub struct Room {
+    levels: Vec<i16>,
+    #[cfg(target_os = "linux")]
+    bytes: tiles::Bytes,
+    steps: Vec<f32>,
+}
+
+impl Int16 {
+    /// `weights` is `outputs x inputs`, row by row.
+    pub fn new(weights: &[f32], bias: &[f32], kernel: Kernel) -> Self {
+        match kernel {
+            Kernel::Pairs => Self::Pairs(Pairs::new(weights, bias)),
+            #[cfg(target_os = "linux")]
+            Kernel::Tiles => Self::Tiles(Tiles::new(weights, bias)),
+        }
+    }
+
+    /// `x` holds rows of `inputs` numbers; `out` gets as many rows of `outputs`, through `activation`. The outputs are
+    /// shared out among `threads` of the current pool.
+    pub fn apply(&self, x: &[f32], activation: Activation, out: &mut [f32], room: &mut Room, threads: usize) {
+        match self {
+            Self::Pairs(pairs) => pairs.apply(x, activation, out, room, threads),
+            #[cfg(target_os = "linux")]
+            Self::Tiles(tiles) => tiles.apply(x, activation, out, room, threads),
+        }
+    }
+}
+
+/// The finest levels of activations whose products with weights cannot overflow a sum over `inputs`.
+fn highest_level(inputs: usize) -> f32 {
+    (i32::MAX as usize / (inputs * HIGHEST_WEIGHT as usize)).min(i16::MAX as usize) as f32
+}
+
+/// Rounds an output's weights to levels; returns their step.
+fn round_weights(weights: &[f32], levels: &mut [i8]) -> f32 {
+    let largest = weights.iter().fold(0f32, |m, w| m.max(w.abs()));
+    let step = if largest > 0.0 { largest / HIGHEST_WEIGHT } else { 1.0 };
+    for (level, w) in levels.iter_mut().zip(weights) {
+        *level = (w / step).round() as i8;
+    }
+    step
+}
+
+/// The outputs of a layer in pieces of `piece` columns.
+#[derive(Clone, Copy)]
+struct Pieces {
+    outputs: usize,
+    piece: usize,
+}
+
+impl Pieces {
+    /// The outputs of some pieces.
+    fn columns(self, pieces: &Range<usize>) -> Range<usize> {
+        pieces.start * self.piece..self.outputs.min(pieces.end * self.piece)
+    }
+
+    /// Has `compute` fill `out`, rows of all outputs, on up to `threads` threads of the current pool: it gets a range of
+    /// pieces and room for rows of their columns only. No thread is woken for fewer than `least` pieces.
+    fn share(self, out: &mut [f32], threads: usize, least: usize, compute: impl Fn(Range<usize>, &mut [f32]) + Sync) {
+        let Self { outputs, piece } = self;
+        let (n_rows, pieces) = (out.len() / outputs, outputs.div_ceil(piece));
+        let share = pieces.div_ceil(threads).max(least);
+        if share >= pieces {
+            return compute(0..pieces, out);
+        }
+        let parts = (0..pieces.div_ceil(share)).into_par_iter().map(|i| {
+            let pieces = i * share..pieces.min((i + 1) * share);
+            let columns = self.columns(&pieces);
+            let mut part = vec![0.0; n_rows * columns.len()];
+            compute(pieces, &mut part);
+            (columns, part)
+        });
+        for (columns, part) in parts.collect::<Vec<_>>() {
+            for (out, part) in out.chunks_exact_mut(outputs).zip(part.chunks_exact(columns.len())) {
+                out[columns.clone()].copy_from_slice(part);
+            }
+        }
+    }
+}

@@ -178,6 +178,7 @@ fn a_why() {
     .path: string
     .query: string
     .rank: number
+    .read_in_time: number
     .roots[]: string
     .steps[]: string
     .threshold: null

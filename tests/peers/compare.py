@@ -18,7 +18,8 @@ import time
 from pathlib import Path
 
 BATCHES = (8, 32)
-ENGINES = ("sentence-transformers fp32", "sentence-transformers bf16", "ONNX Runtime fp32", "ONNX Runtime int8", "OpenVINO fp32", "OpenVINO bf16")
+CANDLE = "candle-transformers fp32"
+ENGINES = (CANDLE, "sentence-transformers fp32", "sentence-transformers bf16", "ONNX Runtime fp32", "ONNX Runtime int8", "OpenVINO fp32", "OpenVINO bf16")
 OURS = ("int8", "f32")
 
 
@@ -161,12 +162,13 @@ def main() -> None:
     args.add_argument("--window", type=int, default=512, help="tokens of a pair at most; Nuthatch takes it from the model's own files")
     args.add_argument("--runs", type=int, default=5)
     args.add_argument("--nuthatch", type=Path, default=Path("target/debug/nuthatch"))
+    args.add_argument("--candle", type=Path, default=Path("target/peers/candle/release/peer-candle"))
     args.add_argument("--only", nargs="*", default=ENGINES)
     args.add_argument("--one", help=argparse.SUPPRESS)
     args = args.parse_args()
     if args.one:
         return one(args)
-    env = os.environ | {"OMP_NUM_THREADS": str(args.threads), "TOKENIZERS_PARALLELISM": "true", "HF_HUB_OFFLINE": "1"}
+    env = os.environ | {"OMP_NUM_THREADS": str(args.threads), "RAYON_NUM_THREADS": str(args.threads), "TOKENIZERS_PARALLELISM": "true", "HF_HUB_OFFLINE": "1"}
     rows = {}
     for precision in OURS:
         found = ours(args, precision)
@@ -174,6 +176,8 @@ def main() -> None:
     for name in args.only:
         command = [sys.executable, __file__, "--one", name, "--model", args.model, "--pairs", args.pairs]
         command += ["--threads", args.threads, "--runs", args.runs, "--window", args.window]
+        if name == CANDLE:
+            command = [args.candle, args.model, args.pairs, args.runs, args.window]
         done = subprocess.run([str(c) for c in command], capture_output=True, text=True, env=env)
         last = (done.stderr.strip() or "no output").splitlines()[-1]
         rows[name] = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else {"why": last}

@@ -18,7 +18,7 @@ use tantivy::directory::{
     WatchHandle, WritePtr,
 };
 
-use super::{content, copy_folder, folder_in_memory, scale};
+use super::{Dice, content, copy_folder, folder_in_memory, scale};
 
 const EMBEDDER: Option<(&str, usize)> = Some(("fake@1", 8));
 
@@ -276,6 +276,29 @@ fn every_write_sync_and_rename_fails_in_turn() {
     }
     println!("faults: {n_runs} runs, {n_faults} faults, {n_errors} commits refused, losses 0");
     assert!(n_faults > 20 && n_errors > 8, "the faults hit too little: {n_faults}, {n_errors}");
+}
+
+/// What a writer deletes first must go, and stay gone, whatever is merged while it commits: Tantivy gives that deletion the
+/// number of the last commit, and takes it for done where that commit deleted as well.
+#[test]
+fn a_writer_that_is_opened_again_and_again_forgets_no_deletion() {
+    let folder = folder_in_memory();
+    let disk = MmapDirectory::open(folder.path()).unwrap();
+    let generation = Generation::over(disk, folder.path().to_owned(), EMBEDDER).unwrap();
+    let (mut dice, mut expected) = (Dice::new(scale("NUTHATCH_SEED", 1) as u64), BTreeMap::new());
+    for version in 1..=scale("NUTHATCH_REOPENED", 300) {
+        let mut writer = generation.writer(&limits()).unwrap();
+        for _ in 0..1 + dice.below(3) {
+            let file = dice.below(12);
+            put(&mut writer, file, version).unwrap();
+            expected.insert(format!("/notes/{file}.md"), version);
+        }
+        writer.commit().unwrap();
+        if dice.below(4) == 0 {
+            writer.close().unwrap();
+        }
+        assert_eq!(fresh(folder.path()), expected);
+    }
 }
 
 /// "Partial index after a stalled merge, silently" (cass#301).

@@ -130,8 +130,9 @@ fn losses(nuthatch: &Nuthatch, folder: &Path) -> Vec<String> {
     let n_vectors = |data_dir: &Path| {
         Generations::new(data_dir).current().unwrap().unwrap().snapshot().unwrap().vectors().n_vectors()
     };
-    if n_vectors(nuthatch.data_dir()) != n_vectors(anew.data_dir()) {
-        losses.push("vectors".to_owned());
+    let (n_was, n_is) = (n_vectors(nuthatch.data_dir()), n_vectors(anew.data_dir()));
+    if n_was != n_is {
+        losses.push(format!("vectors: {n_was} instead of {n_is}"));
     }
     losses
 }

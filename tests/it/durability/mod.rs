@@ -7,6 +7,7 @@
 //! | `NUTHATCH_KILLS` | how often the command is killed in `kills` | 20 |
 //! | `NUTHATCH_STEPS` | file operations between two kills | 25 |
 //! | `NUTHATCH_FAULT_STRIDE` | every so manieth call fails, in `faults` | 4 |
+//! | `NUTHATCH_REOPENED` | how often a writer is opened, in `faults` | 300 |
 //! | `NUTHATCH_SOAK_SECONDS` | how long `soak` edits | 4 |
 //! | `NUTHATCH_SEED` | another order of events | 1 |
 

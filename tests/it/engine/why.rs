@@ -63,6 +63,26 @@ fn a_file_that_others_leave_no_room_for() {
 }
 
 #[test]
+fn a_file_that_the_time_does_not_reach() {
+    let bench = birds();
+    let results = bench.search(&SearchRequest { top: 30, ..request() });
+    let of_rank = |wanted: &dyn Fn(usize) -> bool| {
+        let hit = results.hits.iter().find(|hit| wanted(hit.recall_rank)).unwrap();
+        hit.path.file_name().unwrap().to_str().unwrap().to_owned()
+    };
+    // However short the time, ten are read.
+    let hurried = SearchRequest { budget_ms: Some(0), ..request() };
+    let late = why(&bench, &hurried, &of_rank(&|rank| rank > 10));
+    assert_eq!(late.read_in_time, Some(10));
+    assert!(said(&late).contains("rerank_budget_ms"), "{}", said(&late));
+    let early = why(&bench, &hurried, &of_rank(&|rank| rank <= 10));
+    assert!(!said(&early).contains("rerank_budget_ms"), "{}", said(&early));
+    let patient = why(&bench, &request(), &of_rank(&|rank| rank > 10));
+    assert_eq!(patient.read_in_time, None);
+    assert!(!said(&patient).contains("rerank_budget_ms"), "{}", said(&patient));
+}
+
+#[test]
 fn a_file_that_is_no_candidate() {
     let bench = birds();
     let report = why(&bench, &SearchRequest { candidates: 3, ..request() }, "bread.md");

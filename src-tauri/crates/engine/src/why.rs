@@ -90,6 +90,9 @@ pub struct WhyReport {
     pub looked_at: usize,
     /// The number of candidates with which the file would have been one, where raising it helps.
     pub candidates_needed: Option<usize>,
+    /// How many candidates a search would read within `SearchRequest::budget_ms`, at the speed of just now; `None` without
+    /// such a limit or without a cross-encoder. All are read here, whatever the time.
+    pub read_in_time: Option<usize>,
     pub threshold: Option<f32>,
     pub top: usize,
     /// 1-based rank among the files found, whether shown or not.

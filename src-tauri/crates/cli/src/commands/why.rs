@@ -22,7 +22,7 @@ pub(crate) fn run(args: &WhyArgs, session: &mut Session<'_, '_>) -> Result<(), F
         candidates: args.candidates.map_or(settings.candidates, usize::from),
         threshold: args.threshold.or(settings.threshold),
         stage: Stage::Rerank,
-        budget_ms: None,
+        budget_ms: settings.budget_ms(),
     };
     session.load_embedder(&engine, args.embedder.embedder.as_deref(), Need::Welcome)?;
     session.load_reranker(&engine, args.reranker.reranker.as_deref(), Need::Welcome)?;

@@ -69,6 +69,12 @@ impl Writer {
             match self.index.writer_with_options(self.options.clone()) {
                 Ok(writer) => {
                     writer.set_merge_policy(Box::new(merge_policy()));
+                    // The first operation of a writer gets the number of the last commit. Were it a deletion, a merge
+                    // of segments that this commit deleted from would take it for done, and what was deleted would
+                    // come back. So nothing gets it.
+                    if let Err(source) = writer.run(std::iter::empty()) {
+                        return Err(self.fail(source));
+                    }
                     // What a commit that came to nothing left behind must go first: the next one may number its list
                     // of deletions alike, and a file of that name would stop it, each time.
                     if let Err(error) = writer.garbage_collect_files().wait() {

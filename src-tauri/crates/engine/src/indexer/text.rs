@@ -93,6 +93,8 @@ impl Indexer<'_> {
             }
         };
         self.session.is_settled(&path);
+        // Looked at again: its vectors are passed over no longer.
+        self.session.deferred.remove(&path);
         match file.row.state {
             RowState::Indexed => self.session.report.files_indexed += 1,
             RowState::Skipped => self.session.report.files_skipped += 1,

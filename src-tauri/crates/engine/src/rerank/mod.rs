@@ -7,6 +7,7 @@ mod scores;
 use std::time::{Duration, Instant};
 
 use pace::Pace;
+pub(crate) use pace::TOP;
 use scores::Key;
 pub(crate) use scores::Scores;
 

@@ -12,7 +12,7 @@ const FIRST: usize = 16;
 const LEAST: usize = 8;
 
 /// So many are read however long it takes: the first ten give nearly what the first hundred give (`models/train/README.md`).
-const TOP: usize = 10;
+pub(crate) const TOP: usize = 10;
 
 /// Bytes that a pair costs besides its text.
 const PAIR_BYTES: usize = 32;

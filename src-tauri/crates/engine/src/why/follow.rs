@@ -14,6 +14,7 @@ use crate::hits::{Standing, Wall, hits};
 use crate::index::Row;
 use crate::pipeline::{self, Answer, Question};
 use crate::recall::{self, Candidate};
+use crate::rerank;
 use crate::scan::{self, Places, Rules};
 use crate::search::Stage;
 use crate::{Cancel, EngineError, SearchRequest};
@@ -69,6 +70,7 @@ pub(crate) fn follow(
         candidates: request.candidates,
         looked_at: 0,
         candidates_needed: None,
+        read_in_time: None,
         threshold: request.threshold,
         top: request.top,
         rank: None,
@@ -119,6 +121,7 @@ impl Following<'_> {
         report.words = words(&self.request.query, &path, snapshot).map_err(failed)?;
 
         let answer = self.run(self.request.candidates, self.request.stage)?;
+        report.read_in_time = self.read_in_time(&answer);
         report.passages = self.passages(&addresses, &answer, report)?;
         let mine: HashSet<DocAddress> = addresses.into_iter().collect();
         let Some(best) = answer.scored.iter().find(|scored| mine.contains(&scored.candidate.address)) else {
@@ -147,6 +150,13 @@ impl Following<'_> {
     fn run(&self, candidates: usize, stage: Stage) -> Result<Answer, EngineError> {
         let question = Question { text: &self.request.query, candidates, stage, budget: None };
         pipeline::run(&self.asked.snapshot, &self.asked.models, &question, self.cancel, &mut |_| {})
+    }
+
+    fn read_in_time(&self, answer: &Answer) -> Option<usize> {
+        let (read, took) = (answer.counts.reranked, answer.took_ms.rerank);
+        let budget = self.request.budget_ms.filter(|_| read > 0)? as f64;
+        let in_time = (read as f64 * budget / took.max(1.0)) as usize;
+        Some(in_time.max(rerank::TOP).min(read))
     }
 
     /// Every passage of the file with its ranks, best first.

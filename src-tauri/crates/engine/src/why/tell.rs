@@ -140,6 +140,15 @@ impl Told<'_> {
                 self.step(format!("No cross-encoder read it{reason}; its score is {score:.2}."));
             }
         }
+        if let (Some(n), Some(rank)) = (report.read_in_time, best.recall_rank)
+            && rank > n
+        {
+            self.step(format!(
+                "A search stops reading in time, on this machine after about {n} candidates: it may come to show this one \
+                 unread, lower than here."
+            ));
+            self.advise("Have the rest read, or raise `rerank_budget_ms` in settings.toml (0 is no limit).");
+        }
         if report.passages.iter().filter(|passage| passage.score.is_some()).count() > 1 {
             let place = best.place.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
             self.step(format!("Of its passages the best stands for the file: \u{201c}{}\u{201d}{place}.", best.text));

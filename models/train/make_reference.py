@@ -5,17 +5,20 @@ usage: make_reference.py MODEL_DIR...
 
 The weights are read as they are stored (f16 too) and cast to fp32. Embedders: the mean over the tokens, scaled to unit length.
 Cross-encoders: the raw logit, and as `score` what sentence-transformers' CrossEncoder.predict answers, which goes through the activation
-that the folder names. Pairs are cut with `only_second` (the query is never cut), single texts at the end; predict is checked to have
-read the same tokens.
+that the folder names. Single texts are cut at the end. Of a passage that is too long the part is read that the app reads (`rescore.part`); the other pairs
+predict is checked to have read as the same tokens.
 """
 import json
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from sentence_transformers import CrossEncoder
 from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, PreTrainedTokenizerFast
+
+from rescore import part
 
 LONG_ENGLISH = " ".join(
     "Sourdough rises slowly because wild yeast is fewer and slower than the baker's kind, and the acid of the bacteria holds it back."
@@ -54,13 +57,31 @@ def window(config) -> int:
     return config.max_position_embeddings - offset
 
 
-def encode(tokenizer: Tokenizer, max_length: int, text: str, passage: str | None = None):
+class Encoded(NamedTuple):
+    ids: list[int]
+    type_ids: list[int]
+    cut: bool
+
+
+def encode(tokenizer: Tokenizer, max_length: int, text: str, passage: str | None = None) -> Encoded:
     tokenizer.no_padding()
-    tokenizer.enable_truncation(max_length, strategy="longest_first" if passage is None else "only_second")
-    return tokenizer.encode(text) if passage is None else tokenizer.encode(text, passage)
+    tokenizer.no_truncation()
+    if passage is None:
+        tokenizer.enable_truncation(max_length)
+        whole = tokenizer.encode(text)
+        return Encoded(whole.ids, whole.type_ids, False)
+    whole = tokenizer.encode(text, passage)
+    of_passage = [i for i, sequence in enumerate(whole.sequence_ids) if sequence == 1]
+    room = max_length - (len(whole.ids) - len(of_passage))
+    if len(of_passage) <= room:
+        return Encoded(whole.ids, whole.type_ids, False)
+    kept = part([whole.ids[i] for i, sequence in enumerate(whole.sequence_ids) if sequence == 0], [whole.ids[i] for i in of_passage], room)
+    first, last = of_passage[0], of_passage[-1]
+    type_ids = whole.type_ids[:first] + [whole.type_ids[first]] * len(kept) + whole.type_ids[last + 1 :]
+    return Encoded(whole.ids[:first] + kept + whole.ids[last + 1 :], type_ids, True)
 
 
-def inputs(config, encoding) -> dict[str, torch.Tensor]:
+def inputs(config, encoding: Encoded) -> dict[str, torch.Tensor]:
     ids = torch.tensor([encoding.ids])
     tensors = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
     if config.model_type != "modernbert":
@@ -101,11 +122,15 @@ def reference(folder: Path) -> dict:
         if cross:
             for query, passage in PAIRS:
                 encoding = encode(tokenizer, max_length, query, passage)
+                case = {"query": query, "passage": passage, "ids": encoding.ids, "type_ids": encoding.type_ids}
+                if encoding.cut:
+                    if classifier:
+                        cases.append(case | {"logit": round(model(**inputs(config, encoding)).logits[0, 0].item(), 6)})
+                    continue
                 raw, score = predict(scorer, query, passage, encoding.ids)
                 # Without a class of its own in transformers, a head is sentence-transformers' alone.
                 logit = model(**inputs(config, encoding)).logits[0, 0].item() if classifier else raw
                 assert abs(logit - raw) < 1e-4, f"{logit} from transformers, {raw} from sentence-transformers"
-                case = {"query": query, "passage": passage, "ids": encoding.ids, "type_ids": encoding.type_ids}
                 cases.append(case | {"logit": round(logit, 6), "score": round(score, 6)})
         else:
             prefixes = E5_PREFIXES if folder.name == "bi-encoder" else ("",)
@@ -114,7 +139,7 @@ def reference(folder: Path) -> dict:
                 mean = model(**inputs(config, encoding)).last_hidden_state[0].mean(0)
                 vector = torch.nn.functional.normalize(mean, dim=0)
                 cases.append({"text": text, "ids": encoding.ids, "embedding": [round(x, 6) for x in vector.tolist()]})
-    kind = {"output": "logit", "truncation": "only_second"} if cross else {"output": "embedding", "pooling": "mean", "unit_length": True}
+    kind = {"output": "logit", "truncation": "part"} if cross else {"output": "embedding", "pooling": "mean", "unit_length": True}
     return {"computed_with": f"transformers, fp32, eager attention, torch {torch.__version__}", "max_length": max_length, **kind, "cases": cases}
 
 

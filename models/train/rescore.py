@@ -9,6 +9,8 @@ Files that are there already are kept.
 """
 import argparse
 import json
+import math
+from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -21,8 +23,10 @@ from transformers import AutoModelForSequenceClassification
 import data
 from train_cross import BOS, EOS, logits
 
-WINDOW = 256  # as the manifest says
+WINDOW, QUESTION = 256, 64  # as the manifest says
 SPECIAL = 4  # tokens of a pair that are no text
+OPENING = 24  # of the first tokens of a passage that is too long are kept: its title mostly
+FREQUENT = 2.0  # logarithm of the rank of a piece so frequent that sharing it says nothing
 PASSAGE_SHARE = 4  # a quarter of the window is the passage's, however long the question: as `tokenize.rs` has it
 
 
@@ -33,10 +37,34 @@ def shown(doc: dict) -> str:
 
 
 def pair(question: list[int], passage: list[int]) -> list[int]:
-    """As the app cuts them."""
+    """As the app cuts them (`tokenize.rs`)."""
     room = WINDOW - SPECIAL
+    question = question[:QUESTION]
     question = question[: room - min(len(passage), room // PASSAGE_SHARE)]
-    return [BOS, *question, EOS, EOS, *passage[: room - len(question)], EOS]
+    return [BOS, *question, EOS, EOS, *part(question, passage, room - len(question)), EOS]
+
+
+def part(question: list[int], passage: list[int], room: int) -> list[int]:
+    """The opening of a passage that is too long, and the stretch of what follows that holds most of the question."""
+    opening = min(OPENING, room // 4)
+    rest, room_left = passage[opening:], room - opening
+    if len(passage) <= room:
+        return passage
+    worth = {t: max(0.0, math.log(max(t, 1)) - FREQUENT) for t in question}
+    held, value, values = Counter(), 0.0, []
+    for i, token in enumerate(rest):
+        if token in worth:
+            value += worth[token] * (held[token] == 0)
+            held[token] += 1
+        if i >= room_left and (gone := rest[i - room_left]) in worth:
+            held[gone] -= 1
+            value -= worth[gone] * (held[gone] == 0)
+        if i >= room_left - 1:
+            values.append(value)
+    first = next(i for i, v in enumerate(values) if v >= max(values) - 1e-3)
+    last = next((i for i in range(first, len(values)) if values[i] < values[first] - 1e-3), len(values)) - 1
+    start = 0 if first == 0 else (first + last) // 2
+    return passage[:opening] + rest[start : start + room_left]
 
 
 def rescore(model_dir: Path, folder: Path, evidence: Path, out: Path) -> str:

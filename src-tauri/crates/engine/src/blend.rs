@@ -3,7 +3,6 @@
 use crate::calibrate::sigmoid;
 use crate::pipeline::Answer;
 use crate::search::Stage;
-use crate::text::script::is_han;
 
 /// A logistic regression over the evidence:
 /// `sigmoid(offset + cross * logit(p) + cosine * cos + words * share - rank * ln(recall rank) + first * z)`, where `p`
@@ -37,12 +36,8 @@ pub(crate) struct Known {
 }
 
 /// After the cross-encoder.
-const RERANKED: Blend = Blend { offset: -9.63, cross: 0.348, cosine: 9.95, words: 0.0, rank: 0.064, first: 0.448 };
-
-/// The same for a Chinese question. The first stage nearly always has those right, and the cross-encoder has read fewer of
-/// them: it counts for less.
-const RERANKED_CHINESE: Blend =
-    Blend { offset: -15.677, cross: 0.282, cosine: 14.084, words: 0.0, rank: 0.093, first: 1.127 };
+pub(crate) const RERANKED: Blend =
+    Blend { offset: -10.127, cross: 0.45, cosine: 10.805, words: 0.0, rank: 0.0, first: 0.45 };
 
 /// Before it: what words alone, vectors alone and both say.
 pub(crate) const LEXICAL: Blend = Blend { offset: -1.0, cross: 0.0, cosine: 0.0, words: 2.5, rank: 0.6, first: 0.0 };
@@ -63,13 +58,6 @@ pub(crate) fn nothing_answers(answer: &Answer) -> bool {
 }
 
 impl Blend {
-    /// What to order by once the cross-encoder has read.
-    pub(crate) fn reranked(question: &str) -> Self {
-        let letters = || question.chars().filter(|c| c.is_alphabetic());
-        let is_chinese = letters().filter(|c| is_han(*c)).count() * 2 > letters().count();
-        if is_chinese { RERANKED_CHINESE } else { RERANKED }
-    }
-
     /// In `0..=1`. What is absent counts as 0, a cosine as a middling one.
     pub(crate) fn score(self, known: &Known) -> f32 {
         let logit = known.cross.map_or(0.0, |p| {
@@ -85,20 +73,5 @@ impl Blend {
                 - self.rank * rank
                 + self.first * known.first,
         )
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn most_of_the_letters_tell_a_chinese_question() {
-        for question in ["怎么撤销提交？", "怎样用 git 撤销最近一次提交"] {
-            assert_eq!(Blend::reranked(question), RERANKED_CHINESE, "{question}");
-        }
-        for question in ["undo a commit", "Python 读取 JSON", "", "42?"] {
-            assert_eq!(Blend::reranked(question), RERANKED, "{question}");
-        }
     }
 }

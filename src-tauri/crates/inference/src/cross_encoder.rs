@@ -17,24 +17,31 @@ pub struct CrossEncoder {
     id: String,
     activation: Activation,
     calibration: Calibration,
+    question_window: Option<usize>,
 }
 
 impl CrossEncoder {
     /// Loads the model in `folder`, which `entry` describes.
     pub fn load(folder: &std::path::Path, entry: &Entry, options: &LoadOptions) -> Result<Self, LoadError> {
         let model = Model::load(folder, Kind::CrossEncoder, entry.pooling, entry.window, options)?;
-        let (activation, calibration) = (entry.activation, entry.calibration);
-        Ok(Self { id: format!("{}@{}", entry.name, model.content), model, activation, calibration })
+        Ok(Self {
+            id: format!("{}@{}", entry.name, model.content),
+            model,
+            activation: entry.activation,
+            calibration: entry.calibration,
+            question_window: entry.question_window,
+        })
     }
 
     pub fn placed(&self) -> &Placed {
         &self.model.placed
     }
 
-    /// A pair as the model reads it: the passage is cut to make room, the question as good as never.
+    /// A pair as the model reads it: of a long passage the part that has to do with the question, of a question as much as
+    /// the model can read.
     pub fn tokens(&self, query: &str, passage: &str) -> Result<Tokens, ModelError> {
         let tokenizer = &self.model.tokenizer;
-        let pair = tokenizer.question(query).and_then(|question| tokenizer.pair(&question, passage));
+        let pair = tokenizer.question(query, self.question_window).and_then(|q| tokenizer.pair(&q, passage));
         pair.map_err(|e| self.model.failed(&e))
     }
 
@@ -57,7 +64,7 @@ impl Reranker for CrossEncoder {
 
     fn score(&self, query: &str, passages: &[&str], cancel: &Cancel) -> Result<Vec<f32>, ModelError> {
         let tokenizer = &self.model.tokenizer;
-        let question = tokenizer.question(query).map_err(|e| self.model.failed(&e))?;
+        let question = tokenizer.question(query, self.question_window).map_err(|e| self.model.failed(&e))?;
         let pairs = self.model.tokenize(passages, |passage| tokenizer.pair(&question, passage))?;
         let first_tokens = self.model.pooled(&pairs, cancel)?;
         let Some(head) = &self.model.head else {

@@ -23,6 +23,7 @@ mod kernels;
 mod load;
 mod model;
 mod modules;
+mod part;
 pub mod store;
 mod tensor;
 mod tokenize;

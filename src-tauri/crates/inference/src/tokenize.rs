@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use tokenizers::{Encoding, TruncationDirection};
+use tokenizers::{Encoding, Token, TruncationDirection};
 
-use crate::{LoadError, files};
+use crate::{LoadError, files, part};
 
 pub const FILE: &str = "tokenizer.json";
 
@@ -60,20 +60,29 @@ impl Tokenizer {
         Ok(Tokens::from(self.inner.post_process(encoding, None, true)?))
     }
 
-    /// A question to be paired with many passages: tokenized once.
-    pub fn question(&self, question: &str) -> Result<Question, tokenizers::Error> {
-        Ok(Question(self.bare(question.trim())?))
+    /// A question to be paired with many passages: tokenized once, and only its first `most` tokens if that is given.
+    pub fn question(&self, question: &str, most: Option<usize>) -> Result<Question, tokenizers::Error> {
+        let mut encoding = self.bare(question.trim())?;
+        truncate(&mut encoding, most.unwrap_or(self.window));
+        Ok(Question(encoding))
     }
 
     /// Question and passage, without space at their ends: sentencepiece drops it, and here it would be a token of its own
-    /// in the files of some models. The passage is cut to the room that the question leaves. Only a question that would
-    /// leave it less than a quarter is cut itself, and no further than it must be.
+    /// in the files of some models. Of a passage that is longer than the room that the question leaves, the part is read
+    /// that has to do with the question (see [`part::choose`]). Only a question that would leave it less than a quarter is
+    /// cut itself, and no further than it must be.
     pub fn pair(&self, question: &Question, passage: &str) -> Result<Tokens, tokenizers::Error> {
         let mut question = question.0.clone();
         let mut passage = self.bare(passage.trim())?;
         let room = self.room(true);
         truncate(&mut question, room - passage.len().min(room / PASSAGE_SHARE));
-        truncate(&mut passage, room - question.len());
+        let room = room - question.len();
+        if passage.len() > room {
+            let part = part::choose(question.get_ids(), passage.get_ids(), room);
+            let kept = passage.get_ids()[part.opening].iter().chain(&passage.get_ids()[part.stretch]);
+            let kept = kept.map(|id| Token::new(*id, String::new(), (0, 0))).collect();
+            passage = Encoding::from_tokens(kept, 0);
+        }
         Ok(Tokens::from(self.inner.post_process(question, Some(passage), true)?))
     }
 

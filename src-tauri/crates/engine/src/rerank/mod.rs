@@ -11,7 +11,7 @@ pub(crate) use pace::TOP;
 use scores::Key;
 pub(crate) use scores::Scores;
 
-use crate::blend::{Blend, Known};
+use crate::blend::{self, Known};
 use crate::fuse;
 use crate::index::{Passage, Snapshot};
 use crate::pipeline::{Answer, Scored};
@@ -90,7 +90,7 @@ impl Reading<'_> {
 
     /// The list as far as it has been read.
     fn list(&self, first_stage: &Answer, passages: &[Passage], raw: &[Option<f32>], begun: Instant) -> Answer {
-        let (calibration, blend) = (self.reranker.calibration(), Blend::reranked(self.query));
+        let calibration = self.reranker.calibration();
         let first = fuse::z_scores(first_stage.scored.iter().map(|s| Some(s.candidate.score)));
         let (mut read, mut unread): (Vec<(usize, Scored)>, Vec<Scored>) = (Vec::new(), Vec::new());
         for (i, ((scored, raw), first)) in first_stage.scored.iter().zip(raw).zip(first).enumerate() {
@@ -99,7 +99,7 @@ impl Reading<'_> {
                 continue;
             };
             let cross = Some(calibration.probability(raw));
-            let score = blend.score(&Known {
+            let score = blend::RERANKED.score(&Known {
                 cross,
                 cosine: scored.candidate.evidence.cosine,
                 words: scored.words,

@@ -184,6 +184,7 @@ fn describe(folder: &Path, name: String) -> Result<Entry, LoadError> {
         shape: None,
         dimensions: (kind == Kind::BiEncoder).then_some(config.hidden_size),
         window: limit.clamp(8, config.window()),
+        question_window: None,
         query_prefix: prompts.query,
         passage_prefix: prompts.passage,
         pooling: modules.pooling.unwrap_or_default(),

@@ -75,6 +75,9 @@ pub struct Entry {
     pub dimensions: Option<usize>,
     /// Tokens, special ones included.
     pub window: usize,
+    /// Tokens of a question that a cross-encoder reads at most, where it was trained on shorter ones than its window allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question_window: Option<usize>,
     #[serde(default)]
     pub query_prefix: String,
     #[serde(default)]

@@ -74,6 +74,7 @@ pub fn entry(kind: Kind, window: usize) -> Entry {
         licence: String::new(),
         dimensions: None,
         window,
+        question_window: None,
         query_prefix: String::new(),
         passage_prefix: String::new(),
         pooling: Pooling::Mean,

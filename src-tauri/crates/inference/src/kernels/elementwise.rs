@@ -6,7 +6,7 @@ use super::simd::{dispatched, mul_add};
 const LANES: usize = 16;
 
 /// 1.5 x 2^23: added to a float of magnitude below 2^22, it leaves the nearest integer in the low bits.
-const ROUND: f32 = 12_582_912.0;
+pub const ROUND: f32 = 12_582_912.0;
 
 /// `e^x` for `x <= 88`, within 2 units in the last place; below -87 it is as good as 0. Cephes' polynomial.
 #[inline(always)]

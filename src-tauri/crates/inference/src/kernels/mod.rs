@@ -1,5 +1,7 @@
 //! What the CPU computes: each kernel works on rows of `f32` in a plain slice.
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod amx;
 mod attention;
 mod elementwise;
 mod gemm;
@@ -8,6 +10,8 @@ mod int16;
 mod linear;
 mod rotary;
 mod simd;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod wide;
 
 pub use attention::{Attention, Heads, Projected, Rows};
 pub use elementwise::{add_layer_norm, gelu_gate, layer_norm, tanh, unit_length};

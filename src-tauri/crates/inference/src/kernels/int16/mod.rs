@@ -5,7 +5,7 @@
 
 mod pairs;
 #[cfg(target_os = "linux")]
-mod tiles;
+pub mod tiles;
 
 use std::ops::Range;
 

@@ -17,7 +17,7 @@ use crate::modules::Modules;
 use crate::tensor::{TensorEncoder, TensorLoadError};
 use crate::tokenize::{Tokenizer, Tokens};
 use crate::weights::WeightFiles;
-use crate::{Kind, LoadError, LoadOptions, Pooling, config, files, kernels, tokenize};
+use crate::{Kind, LoadError, LoadOptions, Pooling, Precision, config, files, kernels, tokenize};
 
 /// Tokens a CPU batch holds at most: enough rows for the matrix kernels, few enough that a batch's activations stay
 /// in a core's cache and that a cancelled search wastes little.
@@ -44,7 +44,7 @@ pub struct Model {
 }
 
 enum Backend {
-    Cpu { encoder: Box<Encoder>, rooms: Mutex<Vec<Workspace>> },
+    Cpu { encoder: Box<Encoder>, precision: Precision, rooms: Mutex<Vec<Workspace>> },
     Gpu(Box<TensorEncoder>),
 }
 
@@ -78,7 +78,7 @@ impl Model {
         let (backend, format) = match &placement {
             Placement::Cpu { .. } => {
                 let encoder = Box::new(Encoder::load(&weights, &config, pooling, precision, window)?);
-                (Backend::Cpu { encoder, rooms: Mutex::default() }, precision.name())
+                (Backend::Cpu { encoder, precision, rooms: Mutex::default() }, precision.name())
             }
             Placement::Gpu { device, .. } => {
                 let encoder = TensorEncoder::load(&weights, &config, pooling, device, DType::F16, window);
@@ -149,7 +149,7 @@ impl Model {
             }
         };
         match &self.backend {
-            Backend::Cpu { encoder, rooms } => {
+            Backend::Cpu { encoder, precision, rooms } => {
                 let tokens: usize = texts.iter().map(|t| t.ids.len()).sum();
                 let threads = self.threads(texts.len());
                 let share = tokens / (threads.current_num_threads() * BATCHES_A_THREAD);
@@ -161,7 +161,7 @@ impl Model {
                     if cancel.is_cancelled() {
                         return Err(ModelError::Cancelled);
                     }
-                    let mut room = lock(rooms).pop().unwrap_or_default();
+                    let mut room = lock(rooms).pop().unwrap_or_else(|| Workspace::new(*precision));
                     room.share_among(share_among);
                     let rows = encoder.pooled(batch, &mut room).map_err(|e| self.failed(&e));
                     lock(rooms).push(room);

@@ -21,7 +21,6 @@ pub enum Encoder {
 }
 
 /// Room for one batch at a time, reused.
-#[derive(Default)]
 pub struct Workspace {
     hidden: Vec<f32>,
     normed: Vec<f32>,
@@ -36,6 +35,22 @@ pub struct Workspace {
 }
 
 impl Workspace {
+    /// For an encoder that was loaded with `precision`.
+    pub fn new(precision: Precision) -> Self {
+        Self {
+            hidden: Vec::new(),
+            normed: Vec::new(),
+            projected: Vec::new(),
+            queries: Vec::new(),
+            attended: Vec::new(),
+            wide: Vec::new(),
+            gated: Vec::new(),
+            update: Vec::new(),
+            scratch: Scratch::default(),
+            attention: Attention::new(precision),
+        }
+    }
+
     /// Lets the layers share their work among threads of the current pool, where batches alone would leave some idle.
     pub fn share_among(&mut self, threads: usize) {
         self.scratch.threads = threads;

@@ -92,7 +92,7 @@ mod tests {
             let tokens: Vec<_> = texts.iter().map(|t| tokenizer.text(t).expect("tokenizes")).collect();
             let batches = batch::cut(&tokens, 1000);
             let ours = Encoder::load(&weights, &config, pooling, Precision::F32, window).expect("loads");
-            let ours = ours.pooled(&batches[0], &mut Workspace::default()).expect("computes");
+            let ours = ours.pooled(&batches[0], &mut Workspace::new(Precision::F32)).expect("computes");
             let Ok(theirs) = TensorEncoder::load(&weights, &config, pooling, &Device::Cpu, DType::F32, window) else {
                 panic!("{model} does not load");
             };

@@ -131,15 +131,22 @@ impl Layer {
     /// `room.hidden` from one layer to the next; the last layer may leave one row a text.
     fn forward(&self, heads: Heads, texts: &[Rows], room: &mut Workspace) -> Result<(), GemmError> {
         let Workspace { hidden, projected, queries, attended, wide, update, scratch, attention, .. } = room;
-        let width = heads.count * heads.dim;
+        let width = heads.width();
         match &self.projection {
             Projection::All(linear) => {
-                linear.apply(hidden, Activation::None, projected, scratch)?;
-                attended.resize(hidden.len(), 0.0);
-                let part = |first| Projected { rows: projected, stride: 3 * width, first };
-                for text in texts {
-                    let out = &mut attended[text.first * width..(text.first + text.count) * width];
-                    attention.attend(heads, (part(0), *text), (part(width), part(2 * width), *text), out);
+                for texts in groups(texts, linear.rows_at_once()) {
+                    let (first, end) = bounds(texts);
+                    let hidden = &mut hidden[first * width..end * width];
+                    linear.apply(hidden, Activation::None, projected, scratch)?;
+                    attended.resize(hidden.len(), 0.0);
+                    let part = |first| Projected { rows: projected, stride: 3 * width, first };
+                    for text in texts {
+                        let text = Rows { first: text.first - first, count: text.count };
+                        let out = &mut attended[text.first * width..(text.first + text.count) * width];
+                        attention.attend(heads, (part(0), text), (part(width), part(2 * width), text), out);
+                    }
+                    self.output.apply(attended, Activation::None, update, scratch)?;
+                    self.attention_norm.add(hidden, update);
                 }
             }
             Projection::First { queries: linear, keys_values } => {
@@ -154,13 +161,33 @@ impl Layer {
                     let only = Rows { first: i, count: 1 };
                     attention.attend(heads, (asking, only), (part(0), part(width), *text), out);
                 }
+                self.output.apply(attended, Activation::None, update, scratch)?;
+                self.attention_norm.add(hidden, update);
             }
         }
-        self.output.apply(attended, Activation::None, update, scratch)?;
-        self.attention_norm.add(hidden, update);
-        self.up.apply(hidden, Activation::Gelu, wide, scratch)?;
-        self.down.apply(wide, Activation::None, update, scratch)?;
-        self.norm.add(hidden, update);
+        for hidden in hidden.chunks_mut(self.up.rows_at_once().saturating_mul(width)) {
+            self.up.apply(hidden, Activation::Gelu, wide, scratch)?;
+            self.down.apply(wide, Activation::None, update, scratch)?;
+            self.norm.add(hidden, update);
+        }
         Ok(())
     }
+}
+
+/// Texts in groups of at most so many tokens, or one longer text.
+fn groups(texts: &[Rows], tokens: usize) -> impl Iterator<Item = &[Rows]> {
+    let mut first = texts.first().map_or(0, |text| text.first);
+    texts.chunk_by(move |_, next| {
+        let fits = next.first + next.count - first <= tokens;
+        if !fits {
+            first = next.first;
+        }
+        fits
+    })
+}
+
+/// From the first token of some texts to beyond the last.
+fn bounds(texts: &[Rows]) -> (usize, usize) {
+    let (first, last) = (texts.first().copied(), texts.last().copied());
+    (first.map_or(0, |text| text.first), last.map_or(0, |text| text.first + text.count))
 }

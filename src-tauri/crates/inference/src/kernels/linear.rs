@@ -83,6 +83,16 @@ impl Linear {
         self.bias.len()
     }
 
+    /// Rows that are best taken through this layer and those after it before the next are: what tiles give is sooner
+    /// computed than fetched again from beyond the second-level cache. No limit where products take longer than that.
+    pub fn rows_at_once(&self) -> usize {
+        match &self.weights {
+            #[cfg(target_arch = "x86_64")]
+            Packed::Int16(layer) => layer.rows_at_once(),
+            _ => usize::MAX,
+        }
+    }
+
     /// `x` holds rows of `inputs` numbers; `out` becomes as many rows of `outputs`.
     pub fn apply(
         &self,

@@ -8,6 +8,7 @@ use std::arch::x86_64::{
     _mm512_reduce_max_ps, _mm512_set1_epi16, _mm512_set1_ps, _mm512_setzero_ps, _mm512_slli_epi32, _mm512_srai_epi16,
     _mm512_store_si512, _mm512_sub_epi32, _mm512_sub_ps,
 };
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use super::amx::ROWS;
@@ -22,9 +23,11 @@ const LANES: usize = 16;
 /// levels 32. Returns the step.
 #[target_feature(enable = "avx512f,avx512bw")]
 pub fn round(row: &[f32], highest: f32, lines: &mut [Line]) -> f32 {
+    let (whole, rest) = row.as_chunks::<INPUTS>();
+    let rest = if rest.is_empty() { None } else { Some(load_rest(rest)) };
     let mut greatest = [_mm512_setzero_ps(); 4];
-    for numbers in row.chunks(INPUTS) {
-        for (greatest, x) in greatest.iter_mut().zip(load(numbers)) {
+    for numbers in whole.iter().map(|numbers| load(numbers)).chain(rest) {
+        for (greatest, x) in greatest.iter_mut().zip(numbers) {
             *greatest = _mm512_max_ps(_mm512_abs_ps(x), *greatest);
         }
     }
@@ -34,10 +37,10 @@ pub fn round(row: &[f32], highest: f32, lines: &mut [Line]) -> f32 {
     let (per_step, shift) = (_mm512_set1_ps(1.0 / step), _mm512_set1_ps(ROUND));
     let none = _mm512_castps_si512(shift);
     let low_byte = _mm512_set1_epi16(0xff);
-    for (numbers, lines) in row.chunks(INPUTS).zip(lines.chunks_mut(2 * ROWS)) {
+    let numbers = whole.iter().map(|numbers| load(numbers)).chain(rest);
+    for (numbers, lines) in numbers.zip(lines.chunks_mut(2 * ROWS)) {
         // The row's own range bounds every level, so that nothing is cut where it is narrowed.
-        let levels =
-            load(numbers).map(|x| _mm512_sub_epi32(_mm512_castps_si512(_mm512_fmadd_ps(x, per_step, shift)), none));
+        let levels = numbers.map(|x| _mm512_sub_epi32(_mm512_castps_si512(_mm512_fmadd_ps(x, per_step, shift)), none));
         let [a, b, c, d] = levels;
         let (ab, cd) = (_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
         let upper = _mm512_packs_epi16(_mm512_srai_epi16::<8>(ab), _mm512_srai_epi16::<8>(cd));
@@ -51,18 +54,18 @@ pub fn round(row: &[f32], highest: f32, lines: &mut [Line]) -> f32 {
     step
 }
 
-/// Up to 64 numbers in four registers, zeros behind them.
+/// 64 numbers in four registers.
 #[target_feature(enable = "avx512f,avx512bw")]
 #[inline]
-fn load(numbers: &[f32]) -> [__m512; 4] {
+fn load(numbers: &[f32; INPUTS]) -> [__m512; 4] {
+    // SAFETY: four times 16 numbers.
+    [0, 1, 2, 3].map(|i| unsafe { _mm512_loadu_ps(numbers.as_ptr().add(i * LANES)) })
+}
+
+/// Fewer than that, zeros behind them.
+#[target_feature(enable = "avx512f,avx512bw")]
+fn load_rest(numbers: &[f32]) -> [__m512; 4] {
     let mut registers = [_mm512_setzero_ps(); 4];
-    if let Ok(numbers) = <&[f32; INPUTS]>::try_from(numbers) {
-        for (register, numbers) in registers.iter_mut().zip(numbers.as_chunks::<LANES>().0) {
-            // SAFETY: 16 numbers.
-            *register = unsafe { _mm512_loadu_ps(numbers.as_ptr()) };
-        }
-        return registers;
-    }
     for (register, numbers) in registers.iter_mut().zip(numbers.chunks(LANES)) {
         // SAFETY: what the mask leaves out is not read.
         *register = unsafe { _mm512_maskz_loadu_ps(first(numbers.len()), numbers.as_ptr()) };
@@ -76,29 +79,40 @@ fn first(n: usize) -> u16 {
 }
 
 /// Sums of upper and of lower bytes to outputs: `(256 upper + lower) * row_step * step + bias`, through GELU if `GELU`.
-/// `out` begins with the first output of the first row; rows are `stride` apart, and have `columns` outputs here.
+/// `out` begins with the first output of the first row of `sums`; rows are `stride` apart, and have `columns` outputs here.
 #[target_feature(enable = "avx512f,avx512bw")]
-pub fn finish<const GELU: bool>(sums: &Sums, scale: Scale<'_>, columns: usize, out: &mut [f32], stride: usize) {
-    let rows = scale.row_steps.len();
-    assert!(rows <= ROWS && columns <= PIECE, "no more than there are sums");
-    assert!(rows == 0 || out.len() >= (rows - 1) * stride + columns, "a row of outputs for each of sums");
-    for half in 0..2 {
-        let at = half * LANES;
-        let mask = first(columns.saturating_sub(at));
-        // SAFETY: 16 numbers each.
-        let (steps, bias) =
-            unsafe { (_mm512_loadu_ps(scale.steps.as_ptr().add(at)), _mm512_loadu_ps(scale.bias.as_ptr().add(at))) };
-        for (row, row_step) in scale.row_steps.iter().enumerate() {
+pub fn finish<const GELU: bool>(
+    sums: &Sums,
+    rows: Range<usize>,
+    scale: Scale<'_>,
+    columns: usize,
+    out: &mut [f32],
+    stride: usize,
+) {
+    if rows.is_empty() {
+        return;
+    }
+    assert!(rows.end <= ROWS && columns <= PIECE, "no more than there are sums");
+    assert!(out.len() >= (rows.end - 1) * stride + columns, "a row of outputs for each of sums");
+    let row_steps = &scale.row_steps[rows.clone()];
+    let mask = [first(columns), first(columns.saturating_sub(LANES))];
+    // SAFETY: twice 16 numbers each.
+    let (steps, bias) = unsafe {
+        let both = |numbers: &[f32; PIECE]| [0, LANES].map(|at| _mm512_loadu_ps(numbers.as_ptr().add(at)));
+        (both(scale.steps), both(scale.bias))
+    };
+    for (row, row_step) in rows.zip(row_steps) {
+        for half in 0..2 {
             // SAFETY: 16 numbers; a row's outputs were counted above, and the mask lets through no more.
             unsafe {
                 let upper = _mm512_loadu_si512(sums.0[2 * half][row].as_ptr().cast());
                 let lower = _mm512_loadu_si512(sums.0[2 * half + 1][row].as_ptr().cast());
                 // What the levels allow fits 32 bits, though its upper part alone may not.
                 let sum = _mm512_add_epi32(_mm512_slli_epi32::<8>(upper), lower);
-                let step = _mm512_mul_ps(_mm512_set1_ps(*row_step), steps);
-                let value = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), step, bias);
+                let step = _mm512_mul_ps(_mm512_set1_ps(*row_step), steps[half]);
+                let value = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), step, bias[half]);
                 let value = if GELU { gelu(value) } else { value };
-                _mm512_mask_storeu_ps(out.as_mut_ptr().wrapping_add(row * stride + at), mask, value);
+                _mm512_mask_storeu_ps(out.as_mut_ptr().wrapping_add(row * stride + half * LANES), mask[half], value);
             }
         }
     }
@@ -192,7 +206,7 @@ mod tests {
         let activation = if GELU { Activation::Gelu } else { Activation::None };
         let scale = Scale { row_steps: &[step, step], steps: &[1.0; PIECE], bias: &[0.0; PIECE], activation };
         // SAFETY: the callers have asked for the instructions.
-        unsafe { finish::<GELU>(&sums, scale, PIECE, &mut out, PIECE) };
+        unsafe { finish::<GELU>(&sums, 0..2, scale, PIECE, &mut out, PIECE) };
         out
     }
 

@@ -76,6 +76,15 @@ impl Int16 {
         }
     }
 
+    /// See [`super::Linear::rows_at_once`].
+    pub fn rows_at_once(&self) -> usize {
+        match self {
+            Self::Pairs(_) => usize::MAX,
+            #[cfg(target_os = "linux")]
+            Self::Tiles(tiles) => tiles.rows_at_once(),
+        }
+    }
+
     /// `x` holds rows of `inputs` numbers; `out` gets as many rows of `outputs`, through `activation`. The outputs are
     /// shared out among `threads` of the current pool.
     pub fn apply(&self, x: &[f32], activation: Activation, out: &mut [f32], room: &mut Room, threads: usize) {

@@ -30,6 +30,9 @@ const LEAST_PIECES: usize = 12;
 /// fetched from there for 64 rows at a time.
 const BLOCK: usize = 4 * ROWS;
 
+/// Outputs that stay in a second-level cache of 2 MB, as processors with AMX have it, beside the weights.
+const OUTPUT_BYTES: usize = 640 << 10;
+
 /// Of 64 inputs the weights of 16 outputs, four inputs side by side.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
@@ -84,11 +87,13 @@ trait Machine {
     /// one of lower bytes is 16 on, that of the next inputs 32.
     fn round(x: &[f32], highest: f32, lines: &mut [Line]) -> f32;
 
-    /// 16 rows of activations times the weights of twice 16 outputs.
-    fn multiply(&self, lines: &[Line], weights: [&[Block]; 2], sums: &mut Sums);
+    /// 16 rows of activations times the weights of twice 16 outputs. For every 64 inputs `meanwhile` is called, to give the
+    /// vectors something to do.
+    fn multiply(&self, lines: &[Line], weights: [&[Block]; 2], sums: &mut Sums, meanwhile: impl FnMut());
 
-    /// `out` begins with the first output of the first row; rows are `stride` apart, and have `columns` outputs here.
-    fn finish(sums: &Sums, scale: Scale<'_>, columns: usize, out: &mut [f32], stride: usize);
+    /// Some rows of a piece to `out`, which begins with the first output of the first row of `sums`; rows are `stride`
+    /// apart, and have `columns` outputs here.
+    fn finish(sums: &Sums, rows: Range<usize>, scale: Scale<'_>, columns: usize, out: &mut [f32], stride: usize);
 }
 
 /// The tiles of this processor, and its vectors.
@@ -150,53 +155,71 @@ impl Tiles {
         room: &mut Room,
         threads: usize,
     ) {
-        let n_rows = x.len() / self.inputs;
+        assert!(out.len() / self.outputs == x.len() / self.inputs, "one row of outputs for each of inputs");
         let per_tile = self.lines_of_tile();
-        let Room { bytes, steps, .. } = room;
-        // Lines of rows that only fill the last tile may hold anything: what comes of them is left out.
-        bytes.resize(n_rows.div_ceil(ROWS) * per_tile, Line([[0; 4]; INPUTS / 4]));
-        steps.clear();
-        for (x, lines) in x.chunks(ROWS * self.inputs).zip(bytes.chunks_exact_mut(per_tile)) {
-            let rows = x.chunks_exact(self.inputs).enumerate();
-            steps.extend(rows.map(|(row, x)| M::round(x, self.highest, &mut lines[row..])));
+        for (x, out) in x.chunks(BLOCK * self.inputs).zip(out.chunks_mut(BLOCK * self.outputs)) {
+            let Room { bytes, steps, .. } = room;
+            // Lines of rows that only fill the last tile may hold anything: what comes of them is left out.
+            bytes.resize(BLOCK / ROWS * per_tile, Line([[0; 4]; INPUTS / 4]));
+            steps.clear();
+            for (x, lines) in x.chunks(ROWS * self.inputs).zip(bytes.chunks_exact_mut(per_tile)) {
+                let rows = x.chunks_exact(self.inputs).enumerate();
+                steps.extend(rows.map(|(row, x)| M::round(x, self.highest, &mut lines[row..])));
+            }
+            let room = &*room;
+            let compute = |pieces: Range<usize>, out: &mut [f32]| self.block::<M>(pieces, room, activation, out);
+            self.pieces().share(out, threads, LEAST_PIECES, compute);
         }
-        assert!(out.len() == n_rows * self.outputs, "one row of outputs for each of inputs");
-        let room = &*room;
-        let compute = |pieces: Range<usize>, out: &mut [f32]| self.rows::<M>(pieces, n_rows, room, activation, out);
-        self.pieces().share(out, threads, LEAST_PIECES, compute);
     }
 
-    /// `out` has the columns of `pieces`.
-    fn rows<M: Machine>(
-        &self,
-        pieces: Range<usize>,
-        n_rows: usize,
-        room: &Room,
-        activation: Activation,
-        out: &mut [f32],
-    ) {
+    /// The rows that `room` holds; `out` has the columns of `pieces`.
+    fn block<M: Machine>(&self, pieces: Range<usize>, room: &Room, activation: Activation, out: &mut [f32]) {
         let machine = M::begin();
-        let (per_tile, per_piece) = (self.lines_of_tile(), 2 * self.inputs.div_ceil(INPUTS));
+        let (per_tile, steps) = (self.lines_of_tile(), self.inputs.div_ceil(INPUTS));
         let of_out = self.pieces().columns(&pieces);
-        let mut sums = Sums([[[0; COLUMNS]; ROWS]; 4]);
-        for block in (0..n_rows).step_by(BLOCK) {
-            for piece in pieces.clone() {
-                let columns = self.pieces().columns(&(piece..piece + 1));
-                let (Some(steps), Some(bias)) =
-                    (self.steps[columns.start..].first_chunk(), self.bias[columns.start..].first_chunk())
-                else {
-                    return;
-                };
-                let (first, second) = self.blocks[piece * per_piece..][..per_piece].split_at(per_piece / 2);
-                for row in (block..n_rows.min(block + BLOCK)).step_by(ROWS) {
-                    machine.multiply(&room.bytes[row / ROWS * per_tile..][..per_tile], [first, second], &mut sums);
-                    let row_steps = &room.steps[row..n_rows.min(row + ROWS)];
-                    let at = row * of_out.len() + columns.start - of_out.start;
-                    let scale = Scale { row_steps, steps, bias, activation };
-                    M::finish(&sums, scale, columns.len(), &mut out[at..], of_out.len());
-                }
+        let mut sums = [Sums([[[0; COLUMNS]; ROWS]; 4]), Sums([[[0; COLUMNS]; ROWS]; 4])];
+        let [ready, next] = &mut sums;
+        let (mut ready, mut next) = (ready, next);
+        // The sums before are made outputs while the tiles are busy with the next.
+        let mut waiting: Option<(Scale<'_>, usize, usize)> = None;
+        let mut finish = |(scale, columns, at): (Scale<'_>, usize, usize), sums: &Sums, rows: Range<usize>| {
+            let n = scale.row_steps.len();
+            M::finish(sums, rows.start.min(n)..rows.end.min(n), scale, columns, &mut out[at..], of_out.len());
+        };
+        for piece in pieces {
+            let columns = self.pieces().columns(&(piece..piece + 1));
+            let (Some(column_steps), Some(bias)) =
+                (self.steps[columns.start..].first_chunk(), self.bias[columns.start..].first_chunk())
+            else {
+                return;
+            };
+            let (first, second) = self.blocks[piece * 2 * steps..][..2 * steps].split_at(steps);
+            let tiles = room.steps.chunks(ROWS).zip(room.bytes.chunks_exact(per_tile));
+            for (tile, (row_steps, lines)) in tiles.enumerate() {
+                let (mut step, mut row) = (0, 0);
+                machine.multiply(lines, [first, second], next, || {
+                    step += 1;
+                    let end = step * ROWS / steps;
+                    if let Some(waiting) = waiting
+                        && end > row
+                    {
+                        finish(waiting, ready, row..end);
+                        row = end;
+                    }
+                });
+                std::mem::swap(&mut ready, &mut next);
+                let at = tile * ROWS * of_out.len() + columns.start - of_out.start;
+                waiting = Some((Scale { row_steps, steps: column_steps, bias, activation }, columns.len(), at));
             }
         }
+        if let Some(waiting) = waiting {
+            finish(waiting, ready, 0..ROWS);
+        }
+    }
+
+    /// See [`crate::kernels::Linear::rows_at_once`].
+    pub fn rows_at_once(&self) -> usize {
+        (OUTPUT_BYTES / (self.outputs * size_of::<f32>()) / BLOCK).max(1) * BLOCK
     }
 
     fn pieces(&self) -> Pieces {
@@ -219,56 +242,52 @@ impl Machine for Amx {
         unsafe { wide::round(x, highest, lines) }
     }
 
-    fn multiply(&self, lines: &[Line], [first, second]: [&[Block]; 2], sums: &mut Sums) {
+    fn multiply(&self, lines: &[Line], [first, second]: [&[Block]; 2], sums: &mut Sums, mut meanwhile: impl FnMut()) {
         let _: &Held = &self.0;
-        assert!(lines.len() == 2 * ROWS * first.len() && second.len() == first.len(), "whole tiles");
-        if first.is_empty() {
-            return;
-        }
         // SAFETY: the tiles are held, and nothing but this thread's code, which the compiler keeps free of tiles, runs
-        // between. Reads two tiles of lines for each block, and the blocks, checked above; writes four tiles, which are
-        // `sums`.
+        // between these blocks of assembly.
+        unsafe { asm!("tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3", options(nomem, nostack)) };
+        for (lines, (first, second)) in lines.as_chunks::<{ 2 * ROWS }>().0.iter().zip(first.iter().zip(second)) {
+            // SAFETY: as above; reads two tiles of lines and one of each block.
+            unsafe {
+                asm!(
+                    "tileloadd tmm4, [{lines} + {line}*1]",
+                    "tileloadd tmm6, [{first} + {line}*1]",
+                    "tileloadd tmm5, [{lines} + {line}*1 + 1024]",
+                    "tileloadd tmm7, [{second} + {line}*1]",
+                    "tdpbssd tmm0, tmm4, tmm6",
+                    "tdpbusd tmm1, tmm5, tmm6",
+                    "tdpbssd tmm2, tmm4, tmm7",
+                    "tdpbusd tmm3, tmm5, tmm7",
+                    lines = in(reg) lines,
+                    first = in(reg) first,
+                    second = in(reg) second,
+                    line = in(reg) ROW_BYTES,
+                    options(nostack, readonly),
+                );
+            }
+            meanwhile();
+        }
+        // SAFETY: as above; writes four tiles, which are `sums`.
         unsafe {
             asm!(
-                "tilezero tmm0",
-                "tilezero tmm1",
-                "tilezero tmm2",
-                "tilezero tmm3",
-                "2:",
-                "tileloadd tmm4, [{lines} + {line}*1]",
-                "tileloadd tmm6, [{first} + {line}*1]",
-                "tileloadd tmm5, [{lines} + {line}*1 + 1024]",
-                "tileloadd tmm7, [{second} + {line}*1]",
-                "tdpbssd tmm0, tmm4, tmm6",
-                "tdpbusd tmm1, tmm5, tmm6",
-                "tdpbssd tmm2, tmm4, tmm7",
-                "tdpbusd tmm3, tmm5, tmm7",
-                "add {lines}, 2048",
-                "add {first}, 1024",
-                "add {second}, 1024",
-                "dec {n}",
-                "jnz 2b",
                 "tilestored [{sums} + {line}*1], tmm0",
                 "tilestored [{sums} + {line}*1 + 1024], tmm1",
                 "tilestored [{sums} + {line}*1 + 2048], tmm2",
                 "tilestored [{sums} + {line}*1 + 3072], tmm3",
-                lines = inout(reg) lines.as_ptr() => _,
-                first = inout(reg) first.as_ptr() => _,
-                second = inout(reg) second.as_ptr() => _,
-                n = inout(reg) first.len() => _,
-                line = in(reg) ROW_BYTES,
                 sums = in(reg) std::ptr::from_mut(sums),
+                line = in(reg) ROW_BYTES,
                 options(nostack),
             );
         }
     }
 
-    fn finish(sums: &Sums, scale: Scale<'_>, columns: usize, out: &mut [f32], stride: usize) {
+    fn finish(sums: &Sums, rows: Range<usize>, scale: Scale<'_>, columns: usize, out: &mut [f32], stride: usize) {
         // SAFETY: as in `round`.
         unsafe {
             match scale.activation {
-                Activation::None => wide::finish::<false>(sums, scale, columns, out, stride),
-                Activation::Gelu => wide::finish::<true>(sums, scale, columns, out, stride),
+                Activation::None => wide::finish::<false>(sums, rows, scale, columns, out, stride),
+                Activation::Gelu => wide::finish::<true>(sums, rows, scale, columns, out, stride),
             }
         }
     }
@@ -292,7 +311,8 @@ impl Machine for Plain {
         step
     }
 
-    fn multiply(&self, lines: &[Line], weights: [&[Block]; 2], sums: &mut Sums) {
+    fn multiply(&self, lines: &[Line], weights: [&[Block]; 2], sums: &mut Sums, mut meanwhile: impl FnMut()) {
+        weights[0].iter().for_each(|_| meanwhile());
         for (half, blocks) in weights.into_iter().enumerate() {
             for row in 0..ROWS {
                 let mut of_row = [[0i32; COLUMNS]; 2];
@@ -313,8 +333,9 @@ impl Machine for Plain {
         }
     }
 
-    fn finish(sums: &Sums, scale: Scale<'_>, columns: usize, out: &mut [f32], stride: usize) {
-        for (row, (row_step, out)) in scale.row_steps.iter().zip(out.chunks_mut(stride)).enumerate() {
+    fn finish(sums: &Sums, rows: Range<usize>, scale: Scale<'_>, columns: usize, out: &mut [f32], stride: usize) {
+        for (row, out) in out.chunks_mut(stride).enumerate().take(rows.end).skip(rows.start) {
+            let row_step = scale.row_steps[row];
             for (column, out) in out[..columns].iter_mut().enumerate() {
                 let part = |part: usize| sums.0[2 * (column / COLUMNS) + part][row][column % COLUMNS];
                 // What the levels allow fits 32 bits, though its upper part alone may not.
@@ -346,7 +367,8 @@ fn agree(one: &impl Machine, other: &impl Machine) -> bool {
         sums.0
     };
     let weights = [first, second];
-    sums(&|sums| one.multiply(&lines, weights, sums)) == sums(&|sums| other.multiply(&lines, weights, sums))
+    sums(&|sums| one.multiply(&lines, weights, sums, || {}))
+        == sums(&|sums| other.multiply(&lines, weights, sums, || {}))
 }
 
 #[cfg(test)]

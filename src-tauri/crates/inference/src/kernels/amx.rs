@@ -52,6 +52,7 @@ pub fn lent() -> bool {
     *LENT.get_or_init(|| {
         let has_vectors = is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512bf16")
             && is_x86_feature_detected!("avx2")
             && is_x86_feature_detected!("fma");
         has_vectors && has_tiles() && lends_tiles()

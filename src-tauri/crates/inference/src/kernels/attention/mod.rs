@@ -80,6 +80,11 @@ struct Sight {
 impl Sight {
     const ALL: Self = Self { ahead: 0, reach: usize::MAX };
 
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    fn is_all(self) -> bool {
+        self.reach == usize::MAX
+    }
+
     fn of(self, row: usize, asked: usize) -> std::ops::Range<usize> {
         let place = self.ahead + row;
         place.saturating_sub(self.reach).min(asked)..place.saturating_add(self.reach).saturating_add(1).min(asked)

@@ -5,12 +5,12 @@
 
 use std::arch::asm;
 use std::arch::x86_64::{
-    __m512, __m512i, _mm512_add_epi32, _mm512_add_ps, _mm512_and_si512, _mm512_castps_si512, _mm512_fmadd_ps,
-    _mm512_load_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_max_ps, _mm512_mul_ps, _mm512_or_si512,
-    _mm512_reduce_add_ps, _mm512_reduce_max_ps, _mm512_roundscale_ps, _mm512_scalef_ps, _mm512_set1_epi32,
-    _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_shuffle_i32x4, _mm512_srli_epi32,
-    _mm512_store_si512, _mm512_sub_ps, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32,
-    _mm512_unpacklo_epi64,
+    __m512, __m512bh, __m512i, _mm512_add_epi32, _mm512_add_ps, _mm512_and_si512, _mm512_castps_si512,
+    _mm512_cvtne2ps_pbh, _mm512_fmadd_ps, _mm512_load_ps, _mm512_mask_loadu_ps, _mm512_mask_storeu_ps,
+    _mm512_maskz_loadu_ps, _mm512_max_ps, _mm512_mul_ps, _mm512_or_si512, _mm512_reduce_add_ps, _mm512_reduce_max_ps,
+    _mm512_roundscale_ps, _mm512_scalef_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512,
+    _mm512_shuffle_i32x4, _mm512_srli_epi32, _mm512_store_si512, _mm512_sub_ps, _mm512_unpackhi_epi32,
+    _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
 };
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -22,7 +22,7 @@ use crate::kernels::amx::{self, Held, ROW_BYTES, ROWS};
 /// Numbers of a register of f32, and of a row of a tile of sums.
 const LANES: usize = 16;
 
-/// Numbers of a row of a tile of factors. Number `i` stands beside number `i + 16`.
+/// Numbers of a row of a tile of factors.
 const DEPTH: usize = 2 * LANES;
 
 /// 32 factors.
@@ -47,10 +47,11 @@ pub struct Tiles {
     keys: Vec<Line>,
     /// For every 32 numbers and in them 32 rows two tiles of 16 numbers each.
     values: Vec<Line>,
-    /// 16 rows.
-    scores: Vec<Numbers>,
-    shares: Vec<Line>,
-    sums: Sums,
+    /// Of two blocks of 16 rows, so that tiles and vectors need not wait for each other.
+    scores: [Vec<Numbers>; 2],
+    shares: [Vec<Line>; 2],
+    /// For every 32 numbers.
+    sums: Vec<Sums>,
 }
 
 /// The rows of one head.
@@ -83,14 +84,9 @@ impl<'a> Head<'a> {
 }
 
 /// 16 rows of 16 numbers, and the next 16 of each.
+#[derive(Clone, Copy)]
 #[repr(C, align(64))]
 struct Sums([[Numbers; ROWS]; 2]);
-
-impl Default for Sums {
-    fn default() -> Self {
-        Self([[NO_NUMBERS; ROWS]; 2])
-    }
-}
 
 impl Tiles {
     /// Whether this machine has the tiles, lends them, and attends with them as it should.
@@ -121,13 +117,14 @@ impl Tiles {
         for column in heads.columns() {
             let head = |part, rows| Head { part, rows, column, dim: heads.dim };
             let parts = [head(q, asking), head(k, asked), head(v, asked)];
-            // SAFETY: tiles are held only where there is AVX-512 F and BW.
+            // SAFETY: tiles are held only where there is AVX-512 F, BW and BF16.
             unsafe { self.head(&held, parts, sight, &mut out[column..], heads.width()) };
         }
     }
 
-    /// `out` gets a row for each query, `stride` apart.
-    #[target_feature(enable = "avx512f,avx512bw")]
+    /// `out` gets a row for each query, `stride` apart. 16 rows at a time are scored, while those before go through the
+    /// softmax and those before them are multiplied with the values: a few instructions for the tiles after each row.
+    #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
     fn head(
         &mut self,
         held: &Held,
@@ -136,37 +133,65 @@ impl Tiles {
         out: &mut [f32],
         stride: usize,
     ) {
-        let groups = keys.groups();
+        let (groups, depth, asked) = (keys.groups(), keys.depth(), keys.rows.count);
         lay_out_keys(keys, &mut self.keys);
         lay_out_values(values, &mut self.values);
-        self.scores.resize(ROWS * 2 * groups, NO_NUMBERS);
-        self.shares.resize(ROWS * groups, NO_LINE);
-        for (block, out) in out.chunks_mut(ROWS * stride).enumerate() {
-            let first = block * ROWS;
-            let rows = ROWS.min(queries.rows.count - first);
-            lay_out_queries(queries, first, &mut self.queries);
-            for (group, keys) in self.keys.chunks_exact(2 * ROWS * keys.depth()).enumerate() {
-                score(held, &self.queries, keys, &mut self.scores, 2 * groups, 2 * group);
+        self.scores.iter_mut().for_each(|scores| scores.resize(ROWS * 2 * groups, NO_NUMBERS));
+        self.shares.iter_mut().for_each(|shares| shares.resize(ROWS * groups, NO_LINE));
+        self.sums.resize(depth, Sums([[NO_NUMBERS; ROWS]; 2]));
+        let [mut scored, mut scores] = self.scores.each_mut().map(|scores| &mut scores[..]);
+        let [mut shared, mut shares] = self.shares.each_mut().map(|shares| &mut shares[..]);
+        let [mut per_sum, mut next_per_sum] = [[0.0; ROWS]; 2];
+        let n_rows = queries.rows.count;
+        let blocks = n_rows.div_ceil(ROWS);
+        let rows = |block: usize| ROWS.min(n_rows - block * ROWS);
+        for block in 0..blocks + 2 {
+            if block < blocks {
+                lay_out_queries(queries, block * ROWS, &mut self.queries);
             }
-            let mut per_sum = [0.0; ROWS];
-            for (row, per_sum) in per_sum.iter_mut().enumerate().take(rows) {
-                let scores = &mut self.scores[row * 2 * groups..][..2 * groups];
-                hide(scores, &sight.of(first + row, keys.rows.count));
-                *per_sum = softmax(scores, &mut self.shares[row * groups..][..groups]);
-            }
-            for (group, values) in self.values.chunks_exact(2 * ROWS * groups).enumerate() {
-                weigh(held, &self.shares, values, &mut self.sums);
-                let columns = DEPTH * group..queries.dim.min(DEPTH * (group + 1));
-                for (row, per_sum) in per_sum.iter().enumerate().take(rows) {
-                    finish(&self.sums, row, *per_sum, &mut out[row * stride..][columns.clone()]);
+            let (soft, soft_rows) = match block.checked_sub(1) {
+                Some(soft) if soft < blocks => (soft, rows(soft)),
+                _ => (0, 0),
+            };
+            let mut done = 0;
+            for row in 0..ROWS {
+                let end = (row + 1) * groups * depth / ROWS;
+                for step in done..end {
+                    if block < blocks {
+                        score(held, &self.queries, &self.keys, step, scores, 2 * groups);
+                    }
+                    if block >= 2 {
+                        weigh(held, shared, &self.values, step, &mut self.sums[step / groups], groups);
+                    }
+                }
+                done = end;
+                if row % SIDE_BY_SIDE == 0 && row < soft_rows {
+                    let scores = &mut scored[row * 2 * groups..][..SIDE_BY_SIDE * 2 * groups];
+                    for (i, scores) in scores.chunks_exact_mut(2 * groups).enumerate().filter(|_| !sight.is_all()) {
+                        hide(scores, &sight.of(soft * ROWS + row + i, asked));
+                    }
+                    let shares = &mut shares[row * groups..][..SIDE_BY_SIDE * groups];
+                    next_per_sum[row..][..SIDE_BY_SIDE].copy_from_slice(&softmax(scores, asked, shares));
                 }
             }
+            if let Some(block) = block.checked_sub(2) {
+                let out = &mut out[block * ROWS * stride..];
+                for (group, sums) in self.sums.iter().enumerate() {
+                    let columns = DEPTH * group..queries.dim.min(DEPTH * (group + 1));
+                    for (row, per_sum) in per_sum.iter().enumerate().take(rows(block)) {
+                        finish(sums, row, *per_sum, &mut out[row * stride..][columns.clone()]);
+                    }
+                }
+            }
+            std::mem::swap(&mut scored, &mut scores);
+            std::mem::swap(&mut shared, &mut shares);
+            std::mem::swap(&mut per_sum, &mut next_per_sum);
         }
     }
 }
 
 /// Up to 32 numbers in two registers, zeros behind them.
-#[target_feature(enable = "avx512f,avx512bw")]
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 #[inline]
 fn load(numbers: &[f32]) -> [__m512; 2] {
     let mask = (1u64 << numbers.len().min(DEPTH)) - 1;
@@ -177,17 +202,15 @@ fn load(numbers: &[f32]) -> [__m512; 2] {
     }
 }
 
-/// Factors: number `i` of `a` beside number `i` of `b`, each rounded to the nearest.
-#[target_feature(enable = "avx512f,avx512bw")]
+/// Factors: `a`, then `b`, each rounded to the nearest.
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 #[inline]
-fn pair(a: __m512, b: __m512) -> __m512i {
-    let half = _mm512_set1_epi32(0x8000);
-    let upper_half = _mm512_set1_epi32(0xffff_0000_u32 as i32);
-    let [a, b] = [a, b].map(|x| _mm512_add_epi32(_mm512_castps_si512(x), half));
-    _mm512_or_si512(_mm512_srli_epi32::<16>(a), _mm512_and_si512(b, upper_half))
+fn factors([a, b]: [__m512; 2]) -> __m512i {
+    // SAFETY: both are 64 bytes of plain numbers.
+    unsafe { std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(b, a)) }
 }
 
-#[target_feature(enable = "avx512f,avx512bw")]
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 #[inline]
 fn store(line: &mut Line, factors: __m512i) {
     // SAFETY: a line is as long and as aligned as a register.
@@ -195,20 +218,20 @@ fn store(line: &mut Line, factors: __m512i) {
 }
 
 /// 16 rows from `first` on, scaled so that a score is the exponent of a power of 2.
-#[target_feature(enable = "avx512f,avx512bw")]
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 fn lay_out_queries(queries: Head<'_>, first: usize, tiles: &mut Vec<Line>) {
     tiles.resize(queries.depth() * ROWS, NO_LINE);
     let scale = _mm512_set1_ps(std::f32::consts::LOG2_E / (queries.dim as f32).sqrt());
     for (group, tile) in tiles.chunks_exact_mut(ROWS).enumerate() {
         for (row, line) in tile.iter_mut().enumerate() {
-            let [a, b] = load(queries.numbers(first + row, group));
-            store(line, pair(_mm512_mul_ps(a, scale), _mm512_mul_ps(b, scale)));
+            let numbers = load(queries.numbers(first + row, group));
+            store(line, factors(numbers.map(|x| _mm512_mul_ps(x, scale))));
         }
     }
 }
 
 /// Each key becomes a column.
-#[target_feature(enable = "avx512f,avx512bw")]
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 fn lay_out_keys(keys: Head<'_>, tiles: &mut Vec<Line>) {
     tiles.resize(keys.groups() * keys.depth() * 2 * ROWS, NO_LINE);
     for (i, tiles) in tiles.chunks_exact_mut(2 * ROWS).enumerate() {
@@ -216,32 +239,36 @@ fn lay_out_keys(keys: Head<'_>, tiles: &mut Vec<Line>) {
         for (half, tile) in tiles.chunks_exact_mut(ROWS).enumerate() {
             let mut rows = [_mm512_setzero_si512(); LANES];
             for (i, row) in rows.iter_mut().enumerate() {
-                let [a, b] = load(keys.numbers(first + half * ROWS + i, group));
-                *row = pair(a, b);
+                *row = factors(load(keys.numbers(first + half * ROWS + i, group)));
             }
             tile.iter_mut().zip(transposed(rows)).for_each(|(line, factors)| store(line, factors));
         }
     }
 }
 
-/// A row stands beside the one 16 rows on.
-#[target_feature(enable = "avx512f,avx512bw")]
+/// Each number stands beside that of the next row.
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 fn lay_out_values(values: Head<'_>, tiles: &mut Vec<Line>) {
     tiles.resize(values.groups() * values.depth() * 2 * ROWS, NO_LINE);
+    let upper_half = _mm512_set1_epi32(0xffff_0000_u32 as i32);
     for (i, tiles) in tiles.chunks_exact_mut(2 * ROWS).enumerate() {
         let (group, first) = (i / values.groups(), i % values.groups() * DEPTH);
         for row in 0..ROWS {
-            let one = load(values.numbers(first + row, group));
-            let other = load(values.numbers(first + ROWS + row, group));
+            let one = load(values.numbers(first + 2 * row, group));
+            let other = load(values.numbers(first + 2 * row + 1, group));
             for half in 0..2 {
-                store(&mut tiles[half * ROWS + row], pair(one[half], other[half]));
+                // Half of the last digit that is kept, so that cutting rounds.
+                let [a, b] = [one[half], other[half]]
+                    .map(|x| _mm512_add_epi32(_mm512_castps_si512(x), _mm512_set1_epi32(0x8000)));
+                let pair = _mm512_or_si512(_mm512_srli_epi32::<16>(a), _mm512_and_si512(b, upper_half));
+                store(&mut tiles[half * ROWS + row], pair);
             }
         }
     }
 }
 
 /// Rows to columns, of 32 bits each.
-#[target_feature(enable = "avx512f,avx512bw")]
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 #[inline]
 fn transposed(rows: [__m512i; LANES]) -> [__m512i; LANES] {
     let mut pairs = rows;
@@ -270,37 +297,40 @@ fn transposed(rows: [__m512i; LANES]) -> [__m512i; LANES] {
     columns
 }
 
-/// 16 queries times 32 keys. Their scores go to `scores`, rows of `stride`, at place `at`.
-fn score(_held: &Held, queries: &[Line], keys: &[Line], scores: &mut [Numbers], stride: usize, at: usize) {
+/// 16 queries times 32 keys, 32 numbers a step: step after step of the same keys, then the next. Scores go to 16 rows of
+/// `stride` registers. Between steps tiles 5 and 6 hold sums.
+fn score(_held: &Held, queries: &[Line], keys: &[Line], step: usize, scores: &mut [Numbers], stride: usize) {
     let depth = queries.len() / ROWS;
-    assert!(depth > 0 && keys.len() == depth * 2 * ROWS, "a tile of queries for two of keys");
-    assert!(at + 2 <= stride && scores.len() >= ROWS * stride, "16 rows of scores");
+    let (group, part) = (step / depth, step % depth);
+    let queries = &queries[part * ROWS..][..ROWS];
+    let keys = &keys[step * 2 * ROWS..][..2 * ROWS];
     // SAFETY: the tiles are held, and nothing but this thread's code, which the compiler keeps free of tiles, runs between.
-    // Reads whole tiles, `depth` times one and two of them, and writes 16 rows of two registers each: checked above.
+    // Reads one tile and two; writes 16 rows of two registers, which is checked.
     unsafe {
+        if part == 0 {
+            asm!("tilezero tmm5", "tilezero tmm6", options(nomem, nostack));
+        }
         asm!(
-            "tilezero tmm0",
-            "tilezero tmm1",
-            "2:",
             "tileloadd tmm2, [{queries} + {line}*1]",
             "tileloadd tmm3, [{keys} + {line}*1]",
             "tileloadd tmm4, [{keys} + {line}*1 + 1024]",
-            "tdpbf16ps tmm0, tmm2, tmm3",
-            "tdpbf16ps tmm1, tmm2, tmm4",
-            "add {queries}, 1024",
-            "add {keys}, 2048",
-            "dec {n}",
-            "jnz 2b",
-            "tilestored [{scores} + {stride}*1], tmm0",
-            "tilestored [{scores} + {stride}*1 + 64], tmm1",
-            queries = inout(reg) queries.as_ptr() => _,
-            keys = inout(reg) keys.as_ptr() => _,
-            n = inout(reg) depth => _,
+            "tdpbf16ps tmm5, tmm2, tmm3",
+            "tdpbf16ps tmm6, tmm2, tmm4",
+            queries = in(reg) queries.as_ptr(),
+            keys = in(reg) keys.as_ptr(),
             line = in(reg) ROW_BYTES,
-            scores = in(reg) scores.as_mut_ptr().add(at),
-            stride = in(reg) stride * ROW_BYTES,
-            options(nostack),
+            options(nostack, readonly),
         );
+        if part == depth - 1 {
+            let scores = &mut scores[2 * group..(ROWS - 1) * stride + 2 * group + 2];
+            asm!(
+                "tilestored [{scores} + {stride}*1], tmm5",
+                "tilestored [{scores} + {stride}*1 + 64], tmm6",
+                scores = in(reg) scores.as_mut_ptr(),
+                stride = in(reg) stride * ROW_BYTES,
+                options(nostack),
+            );
+        }
     }
 }
 
@@ -313,7 +343,7 @@ fn hide(scores: &mut [Numbers], seen: &Range<usize>) {
 }
 
 /// `2^x` for `x <= 0`, within 4 millionths of itself; below -100 it is as good as 0. Interpolated at Chebyshev's nodes.
-#[target_feature(enable = "avx512f,avx512bw")]
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 #[inline]
 fn exp2(x: __m512) -> __m512 {
     let x = _mm512_max_ps(_mm512_set1_ps(-100.0), x);
@@ -326,62 +356,89 @@ fn exp2(x: __m512) -> __m512 {
     _mm512_scalef_ps(p, n)
 }
 
-/// Each score `s` becomes a share `2^(s - max)`. Returns 1 over their sum.
-#[target_feature(enable = "avx512f,avx512bw")]
+/// Rows that go through the softmax side by side: while one waits for its greatest score or its sum, another has work.
+const SIDE_BY_SIDE: usize = 4;
+
+/// Of some rows the first `asked` scores: each `s` becomes a share `2^(s - max)`. Returns 1 over a row's sum.
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 #[inline]
-fn softmax(scores: &[Numbers], shares: &mut [Line]) -> f32 {
-    // SAFETY: 16 numbers are as long and as aligned as a register.
-    let load = |numbers: &Numbers| unsafe { _mm512_load_ps(numbers.0.as_ptr()) };
-    let (twos, _) = scores.as_chunks::<2>();
-    let mut highest = [_mm512_set1_ps(f32::NEG_INFINITY); 2];
-    for [a, b] in twos {
-        highest = [_mm512_max_ps(highest[0], load(a)), _mm512_max_ps(highest[1], load(b))];
+fn softmax(scores: &[Numbers], asked: usize, shares: &mut [Line]) -> [f32; SIDE_BY_SIDE] {
+    let groups = shares.len() / SIDE_BY_SIDE;
+    assert!(scores.len() == 2 * shares.len() && asked.div_ceil(DEPTH) == groups, "32 scores to a line of shares");
+    let least = _mm512_set1_ps(f32::NEG_INFINITY);
+    // The last 32 may not be all there. Masked as they are loaded: what is stored in pieces is slow to load whole.
+    let last = asked - (groups - 1) * DEPTH;
+    let mask = (1u64 << last) - 1;
+    let load = |row: usize, group: usize| {
+        let numbers = &scores[(row * groups + group) * 2..][..2];
+        // SAFETY: twice 16 numbers.
+        unsafe {
+            if group + 1 < groups {
+                [_mm512_load_ps(numbers[0].0.as_ptr()), _mm512_load_ps(numbers[1].0.as_ptr())]
+            } else {
+                let part = |half: usize| {
+                    _mm512_mask_loadu_ps(least, (mask >> (half * LANES)) as u16, numbers[half].0.as_ptr())
+                };
+                [part(0), part(1)]
+            }
+        }
+    };
+    let mut highest = [[least; 2]; SIDE_BY_SIDE];
+    for group in 0..groups {
+        for (row, highest) in highest.iter_mut().enumerate() {
+            let [a, b] = load(row, group);
+            *highest = [_mm512_max_ps(highest[0], a), _mm512_max_ps(highest[1], b)];
+        }
     }
-    let highest = _mm512_set1_ps(_mm512_reduce_max_ps(_mm512_max_ps(highest[0], highest[1])));
-    let mut sums = [_mm512_setzero_ps(); 2];
-    for ([a, b], shares) in twos.iter().zip(shares) {
-        let (a, b) = (exp2(_mm512_sub_ps(load(a), highest)), exp2(_mm512_sub_ps(load(b), highest)));
-        sums = [_mm512_add_ps(sums[0], a), _mm512_add_ps(sums[1], b)];
-        store(shares, pair(a, b));
+    let highest = highest.map(|[a, b]| _mm512_set1_ps(_mm512_reduce_max_ps(_mm512_max_ps(a, b))));
+    let mut sums = [_mm512_setzero_ps(); SIDE_BY_SIDE];
+    for group in 0..groups {
+        for (row, sum) in sums.iter_mut().enumerate() {
+            let [a, b] = load(row, group).map(|x| exp2(_mm512_sub_ps(x, highest[row])));
+            *sum = _mm512_add_ps(*sum, _mm512_add_ps(a, b));
+            store(&mut shares[row * groups + group], factors([a, b]));
+        }
     }
-    1.0 / _mm512_reduce_add_ps(_mm512_add_ps(sums[0], sums[1]))
+    sums.map(|sum| 1.0 / _mm512_reduce_add_ps(sum))
 }
 
-/// 16 rows of shares times all rows of 32 numbers of the values.
-fn weigh(_held: &Held, shares: &[Line], values: &[Line], sums: &mut Sums) {
-    let groups = values.len() / (2 * ROWS);
-    assert!(groups > 0 && shares.len() == groups * ROWS, "a row of shares for two tiles of values");
-    // SAFETY: as in `score`. Reads 16 rows of `groups` lines of shares and as many times two tiles of values; writes two
-    // tiles, which are `sums`.
+/// 16 rows of shares, `groups` lines each, times the values, 32 rows a step: step after step of the same 32 numbers, then
+/// the next. Between steps tiles 0 and 1 hold sums.
+fn weigh(_held: &Held, shares: &[Line], values: &[Line], step: usize, sums: &mut Sums, groups: usize) {
+    let group = step % groups;
+    let shares = &shares[group..(ROWS - 1) * groups + group + 1];
+    let values = &values[step * 2 * ROWS..][..2 * ROWS];
+    // SAFETY: as in `score`. Reads 16 rows of one line, and two tiles; writes two tiles, which are `sums`.
     unsafe {
+        if group == 0 {
+            asm!("tilezero tmm0", "tilezero tmm1", options(nomem, nostack));
+        }
         asm!(
-            "tilezero tmm0",
-            "tilezero tmm1",
-            "2:",
             "tileloadd tmm2, [{shares} + {stride}*1]",
             "tileloadd tmm3, [{values} + {line}*1]",
             "tileloadd tmm4, [{values} + {line}*1 + 1024]",
             "tdpbf16ps tmm0, tmm2, tmm3",
             "tdpbf16ps tmm1, tmm2, tmm4",
-            "add {shares}, 64",
-            "add {values}, 2048",
-            "dec {n}",
-            "jnz 2b",
-            "tilestored [{sums} + {line}*1], tmm0",
-            "tilestored [{sums} + {line}*1 + 1024], tmm1",
-            shares = inout(reg) shares.as_ptr() => _,
-            values = inout(reg) values.as_ptr() => _,
-            n = inout(reg) groups => _,
+            shares = in(reg) shares.as_ptr(),
+            values = in(reg) values.as_ptr(),
             stride = in(reg) groups * ROW_BYTES,
             line = in(reg) ROW_BYTES,
-            sums = in(reg) std::ptr::from_mut(sums),
-            options(nostack),
+            options(nostack, readonly),
         );
+        if group == groups - 1 {
+            asm!(
+                "tilestored [{sums} + {line}*1], tmm0",
+                "tilestored [{sums} + {line}*1 + 1024], tmm1",
+                sums = in(reg) std::ptr::from_mut(sums),
+                line = in(reg) ROW_BYTES,
+                options(nostack),
+            );
+        }
     }
 }
 
 /// One row of up to 32 numbers, divided by the sum of its shares.
-#[target_feature(enable = "avx512f,avx512bw")]
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 #[inline]
 fn finish(sums: &Sums, row: usize, per_sum: f32, out: &mut [f32]) {
     let mask = (1u64 << out.len().min(DEPTH)) - 1;

@@ -27,11 +27,10 @@ from tokenizers import Tokenizer
 
 import data
 import groups
+from train_cross import BCE_WEIGHT, BOS, EOS, HARD_SHARE, MAX_QUERY_TOKENS, MIN_PASSAGE_TOKENS, PAD, WINDOW_STEP
 
 SEED = 31
-BOS, PAD, EOS = 0, 1, 2  # of both tokenizers
-MAX_QUERY_TOKENS, MAX_TITLE_TOKENS, MAX_PASSAGE_TOKENS, MIN_PASSAGE_TOKENS = 64, 24, 320, 40
-WINDOW_STEP = 16
+MAX_TITLE_TOKENS, MAX_PASSAGE_TOKENS = 24, 320
 COMMON_TOKENS = 300  # the most frequent pieces say nothing about where a passage answers
 EMBED_TOKENS = {"query": 64, "passage": 256}
 K1, B = 1.2, 0.75
@@ -39,11 +38,10 @@ COSINE_WEIGHT, DEPTH, KEPT = 0.6, 200, 60
 BANDS = ((0, 6, 3), (6, 20, 3), (20, 60, 3))  # candidates: this many from among these ranks, then one from anywhere
 QUESTIONS = ("squad", "medquad", "pubmedqa", "covidqa", "md", "zhqa", "zhmd", "lctt", "lctt-en")
 UNTITLED = ("lctt", "lctt-en", "zhmd", "md")  # their queries are titles
-# Of the target, this much is the passage that a query was made from: as in `train_cross.py` for topics.
-HARD = {"topic-keywords": 0.4, "topic-claim": 0.4, "topic-need": 0.25, "topic-topic": 0.15, "zh-claim": 0.5, "zh-need": 0.3, "zh-topic": 0.2}
+# Of the target, this much is the passage that a query was made from.
+HARD = HARD_SHARE | {"zh-claim": 0.5, "zh-need": 0.3, "zh-topic": 0.2}
 HARD_QUESTION = 0.7
 LOGITS_PER_Z, EVEN = 1.5, 4.5  # a z-score as the logit of being relevant
-BCE_WEIGHT = 0.3
 ABSENT = 0.35  # lists of a topic without the passage that it was made from
 ALTERED = 0.3  # questions as keywords, or without their question mark
 # How often a kind of query comes for each time that others do.
@@ -151,7 +149,7 @@ class Pool:
     """What `make_pool.py` wrote; token ids by one tokenizer on demand."""
 
     def __init__(self, folder: Path, device, per_kind: int):
-        self.folder, self.device, self.known = folder, device, {}
+        self.folder, self.device = folder, device
         self.passages = list(data.jsonl(folder / "passages.jsonl.gz"))
         everything = list(data.jsonl(folder / "queries.jsonl.gz"))
         rng = random.Random(SEED)
@@ -163,7 +161,7 @@ class Pool:
         self.kinds = [q["k"] for q in self.queries]
         self.positive = np.array([q["d"] for q in self.queries])
         self.of = np.array([p.get("of", -1) for p in self.passages])
-        self.chinese_passage = np.array([p["s"] in ("zhqa", "zhmd", "lctt", "lctt-en") for p in self.passages])
+        self.chinese_passage = np.array([p["s"] in groups.CHINESE_SOURCES for p in self.passages])
         self.chinese = self.chinese_passage[self.positive]
         title = [self.passages[d]["h"] for d in self.positive]
         self.titled = np.array([bool(t) and k not in UNTITLED and q["q"] != t for t, k, q in zip(title, self.kinds, self.queries)])
@@ -180,18 +178,13 @@ class Pool:
         return f"{p['h']}\n{p['t']}" if p["h"] else p["t"]
 
     def tokens(self, folder: Path) -> "Pairs":
-        """All texts by a model's tokenizer; kept, because models share one."""
-        file = folder / "tokenizer.json"
-        key = hash(file.read_bytes())
-        if key in self.known:
-            return self.known[key]
-        tokenizer = Tokenizer.from_file(str(file))
+        """All texts by a model's tokenizer."""
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         tokenizer.no_padding()
         tokenizer.no_truncation()
         rows = lambda texts, most: Rows(texts, tokenizer, most, self.device)
         queries = [q["q"] for q in self.queries] + self.altered
-        self.known[key] = Pairs(rows(queries, MAX_QUERY_TOKENS), rows([p["t"] for p in self.passages], MAX_PASSAGE_TOKENS), rows([p["h"] for p in self.passages], MAX_TITLE_TOKENS), tokenizer.get_vocab_size())
-        return self.known[key]
+        return Pairs(rows(queries, MAX_QUERY_TOKENS), rows([p["t"] for p in self.passages], MAX_PASSAGE_TOKENS), rows([p["h"] for p in self.passages], MAX_TITLE_TOKENS), tokenizer.get_vocab_size())
 
 
 class Pairs:
@@ -314,7 +307,7 @@ def say(*words) -> None:
 
 
 @torch.inference_mode()
-def embed(model: Encoder, tokenizer: Tokenizer, texts: list[str], most: int, device, specials: tuple[int, int] = (BOS, EOS)) -> torch.Tensor:
+def embed(model: Encoder, tokenizer: Tokenizer, texts: list[str], most: int, device) -> torch.Tensor:
     tokenizer.no_padding()
     tokenizer.no_truncation()
     rows = Rows(texts, tokenizer, most - 2, device)
@@ -325,8 +318,8 @@ def embed(model: Encoder, tokenizer: Tokenizer, texts: list[str], most: int, dev
         place = torch.arange(-(-(int(n.max()) + 2) // 8) * 8, device=device).expand(len(part), -1)
         tokens, inside = rows.take(part, place - 1, 0, n)
         ids = torch.where(inside, tokens, PAD)
-        ids[:, 0] = specials[0]
-        ids[place == n[:, None] + 1] = specials[1]
+        ids[:, 0] = BOS
+        ids[place == n[:, None] + 1] = EOS
         out[part] = model.vector(ids)
     return out
 

@@ -10,6 +10,7 @@ HARD, MIDDLE = 3, 6  # a group's negatives: [:3] hardest, [3:6] sampled, the res
 TITLED = 0.5
 KEYWORDS = 0.3
 ABSENT = 0.4  # of a teacher's lists come without the passage that the query was made from: what is left differs by degrees only
+CHINESE_SOURCES = ("zhqa", "zhmd", "lctt", "lctt-en")  # of these the passages are Chinese
 PLAIN_SOURCES = ("squad", "medquad", "covidqa", "pubmedqa")  # their English questions are sometimes cut down to keywords
 STOP_WORDS = frozenset(
     "a an and are as at be been being but by can could did do does for from had has have he her him his how i if in into is it its me my not of on or our"

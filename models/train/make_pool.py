@@ -32,7 +32,6 @@ import retrieval
 from make_groups import EDGE, held_out, squeezed
 
 SEED = 29
-ENGLISH, CHINESE = ("squad", "md", "medquad", "pubmedqa", "covidqa"), ("zhqa", "zhmd", "lctt", "lctt-en")
 PASSAGE_CHARACTERS = 1100  # of an answer of MedQuAD: about what the app's chunks hold
 CHINESE_SENTENCE = re.compile(r"(?<=[。！？；])")
 CHINESE_SENTENCE_CHARACTERS = range(12, 90)
@@ -180,8 +179,8 @@ def main() -> None:
             number = len(passages) - 1
         asked.append((kind, query, number, ""))
 
-    english = [i for i, p in enumerate(passages) if p[0] in ENGLISH]
-    chinese = [(i, p[1], p[2]) for i, p in enumerate(passages) if p[0] in CHINESE]
+    english = [i for i, p in enumerate(passages) if p[0] not in groups.CHINESE_SOURCES]
+    chinese = [(i, p[1], p[2]) for i, p in enumerate(passages) if p[0] in groups.CHINESE_SOURCES]
     bm25 = retrieval.Bm25([f"{passages[i][1]}\n{passages[i][2]}" for i in english])
     made = make_topics.ask([(*passages[i][:3], questions.get(i, [])) for i in english], bm25, rng)
     for a in made:

@@ -63,8 +63,8 @@ class Tower:
 def batches(train: list[groups.Group], seed: int):
     """Endless batches of BATCH examples of one language; each source comes as often as for the cross-encoder."""
     rng = random.Random(seed)
-    chinese = [g for g in train if g.source in ("zhqa", "zhmd", "lctt", "lctt-en")]
-    english = [g for g in train if g.source not in ("zhqa", "zhmd", "lctt", "lctt-en")]
+    chinese = [g for g in train if g.source in groups.CHINESE_SOURCES]
+    english = [g for g in train if g.source not in groups.CHINESE_SOURCES]
     while True:
         pool = chinese if rng.random() < CHINESE_SHARE else english
         drawn = rng.choices(pool, [WEIGHTS.get(g.source, 1.0) for g in pool], k=BATCH)

@@ -104,6 +104,8 @@ pub struct Question(Encoding);
 
 fn truncate(encoding: &mut Encoding, room: usize) {
     encoding.truncate(room, 0, TruncationDirection::Right);
+    // What is cut off would be kept beside it, copied with the question for every passage and processed there.
+    drop(encoding.take_overflowing());
 }
 
 impl From<Encoding> for Tokens {

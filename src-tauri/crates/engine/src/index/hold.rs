@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -41,7 +41,7 @@ impl Hold {
         let file = File::options().write(true).create(true).truncate(false).open(&lock);
         let file = file.map_err(|e| EngineError::writing("lock", folder.to_owned(), e))?;
         let note = folder.join(NOTE);
-        match file.try_lock() {
+        match when_free(|| file.try_lock(), |tried| matches!(tried, Err(TryLockError::WouldBlock)) && !note.exists()) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(EngineError::Locked { path: folder.to_owned(), holder: holder(&note) });
@@ -64,6 +64,19 @@ impl Drop for Hold {
     fn drop(&mut self) {
         // A note that stays makes the next start check the index, no more.
         let _ = fs::remove_file(&self.note);
+    }
+}
+
+/// Tries until it is no longer `busy`, or half a second is over. A process that is just being started from here has copies
+/// of all open files until it becomes the other program, and with them locks that were let go of meanwhile.
+pub(super) fn when_free<T>(mut attempt: impl FnMut() -> T, busy: impl Fn(&T) -> bool) -> T {
+    let begun = Instant::now();
+    loop {
+        let tried = attempt();
+        if !busy(&tried) || begun.elapsed() > Duration::from_millis(500) {
+            return tried;
+        }
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

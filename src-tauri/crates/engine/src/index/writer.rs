@@ -3,10 +3,12 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use tantivy::directory::error::LockError;
 use tantivy::indexer::IndexWriterOptions;
 use tantivy::{Index, IndexWriter, TantivyDocument, TantivyError, Term};
 
 use super::directory::{Fault, Folder};
+use super::hold;
 use super::merging::merge_policy;
 use super::passage::{Passage, ROW_WITH_PASSAGE, Row, add_row, passage_document, row_alone};
 use super::schema::Fields;
@@ -66,7 +68,10 @@ impl Writer {
             return Err(failed.error(&self.path));
         }
         if self.open.is_none() {
-            match self.index.writer_with_options(self.options.clone()) {
+            // Other processes are kept out already: this lock can only be one of ours that a starting process still has.
+            let open = || self.index.writer_with_options(self.options.clone());
+            match hold::when_free(open, |tried| matches!(tried, Err(TantivyError::LockFailure(LockError::LockBusy, _))))
+            {
                 Ok(writer) => {
                     writer.set_merge_policy(Box::new(merge_policy()));
                     // The first operation of a writer gets the number of the last commit. Were it a deletion, a merge
@@ -82,7 +87,7 @@ impl Writer {
                     }
                     self.open = Some(writer);
                 }
-                Err(TantivyError::LockFailure(tantivy::directory::error::LockError::LockBusy, _)) => {
+                Err(TantivyError::LockFailure(LockError::LockBusy, _)) => {
                     let holder = "a process that left no note".to_owned();
                     return Err(EngineError::Locked { path: self.path.clone(), holder });
                 }

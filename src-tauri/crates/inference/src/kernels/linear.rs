@@ -6,7 +6,7 @@ use rten_tensor::NdTensorView;
 use super::elementwise::{dequantise, gelu_rows, quantise};
 use super::gemm;
 #[cfg(target_arch = "x86_64")]
-use super::int16::{self, Int16};
+use super::integer::{self, Integer};
 use crate::Precision;
 
 /// What follows a linear layer.
@@ -32,9 +32,9 @@ enum Packed {
         steps: Vec<f32>,
         sums: Vec<i32>,
     },
-    /// Where that is better: see [`int16::Kernel`].
+    /// By a kernel of our own: see [`integer::Kernel`].
     #[cfg(target_arch = "x86_64")]
-    Int16(Int16),
+    Integer(Integer),
 }
 
 /// Room that integer layers reuse from call to call.
@@ -46,15 +46,15 @@ pub struct Scratch {
     rows: Vec<(f32, i32)>,
     products: Vec<i32>,
     #[cfg(target_arch = "x86_64")]
-    int16: int16::Room,
+    integer: integer::Room,
 }
 
 /// The numbers that layers asked for in `precision` multiply on this machine, and the instructions: `f32`, `int8`, or
 /// `int16` where finer activations cost nothing.
 pub fn path(precision: Precision) -> String {
     #[cfg(target_arch = "x86_64")]
-    if let (Precision::Int8, Some(kernel)) = (precision, int16::Kernel::of_this_machine()) {
-        return format!("int16 {}", kernel.name());
+    if let (Precision::Int8, Some(kernel)) = (precision, integer::Kernel::of_this_machine()) {
+        return kernel.name();
     }
     match precision {
         Precision::F32 => format!("f32 {}", gemm::f32_kernel()),
@@ -88,7 +88,7 @@ impl Linear {
     pub fn rows_at_once(&self) -> usize {
         match &self.weights {
             #[cfg(target_arch = "x86_64")]
-            Packed::Int16(layer) => layer.rows_at_once(),
+            Packed::Integer(layer) => layer.rows_at_once(),
             _ => usize::MAX,
         }
     }
@@ -128,7 +128,7 @@ impl Linear {
                 }
             }
             #[cfg(target_arch = "x86_64")]
-            Packed::Int16(layer) => layer.apply(x, activation, out, &mut scratch.int16, scratch.threads.max(1)),
+            Packed::Integer(layer) => layer.apply(x, activation, out, &mut scratch.integer, scratch.threads.max(1)),
         }
         Ok(())
     }
@@ -136,8 +136,8 @@ impl Linear {
 
 fn pack_integers(weights: &[f32], bias: &[f32], inputs: usize) -> Packed {
     #[cfg(target_arch = "x86_64")]
-    if let Some(kernel) = int16::Kernel::of_this_machine() {
-        return Packed::Int16(Int16::new(weights, bias, kernel));
+    if let Some(kernel) = integer::Kernel::of_this_machine() {
+        return Packed::Integer(Integer::new(weights, bias, kernel));
     }
     let outputs = bias.len();
     // Without VNNI, x86 adds pairs of products in 16 bits: `2 x 255 x 64` still fits, `2 x 255 x 127` does not.

@@ -6,11 +6,11 @@ mod attention;
 mod elementwise;
 mod gemm;
 #[cfg(target_arch = "x86_64")]
-mod int16;
+mod integer;
 mod linear;
 mod rotary;
 mod simd;
-#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#[cfg(target_arch = "x86_64")]
 mod wide;
 
 pub use attention::{Attention, Heads, Projected, Rows};

@@ -1,128 +1,26 @@
-//! What goes before and after the tiles of AMX, in AVX-512: those machines have it, and beside tiles the vectors would
-//! otherwise take longest.
+//! What the kernels written for AVX-512 have in common.
 
 use std::arch::x86_64::{
-    __m512, _mm512_abs_ps, _mm512_add_epi32, _mm512_add_ps, _mm512_and_si512, _mm512_castps_si512, _mm512_cvtepi32_ps,
-    _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_max_ps,
-    _mm512_min_ps, _mm512_mul_ps, _mm512_packs_epi16, _mm512_packs_epi32, _mm512_packus_epi16, _mm512_permutex2var_ps,
-    _mm512_reduce_max_ps, _mm512_set1_epi16, _mm512_set1_ps, _mm512_setzero_ps, _mm512_slli_epi32, _mm512_srai_epi16,
-    _mm512_store_si512, _mm512_sub_epi32, _mm512_sub_ps,
+    __m512, _mm512_abs_ps, _mm512_add_ps, _mm512_castps_si512, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_max_ps,
+    _mm512_min_ps, _mm512_mul_ps, _mm512_permutex2var_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_sub_ps,
 };
-use std::ops::Range;
 use std::sync::LazyLock;
 
-use super::amx::ROWS;
 use super::elementwise::ROUND;
-use super::int16::tiles::{INPUTS, Line, PIECE, Scale, Sums};
 
 /// Numbers of a register.
-const LANES: usize = 16;
-
-/// Rounds a row to steps of 1/`highest` of its greatest magnitude, as [`super::elementwise::levels16`] does. `lines` begin
-/// with the line for the upper bytes of its first 64 levels; the one for their lower bytes is 16 on, that of the next 64
-/// levels 32. Returns the step.
-#[target_feature(enable = "avx512f,avx512bw")]
-pub fn round(row: &[f32], highest: f32, lines: &mut [Line]) -> f32 {
-    let (whole, rest) = row.as_chunks::<INPUTS>();
-    let rest = if rest.is_empty() { None } else { Some(load_rest(rest)) };
-    let mut greatest = [_mm512_setzero_ps(); 4];
-    for numbers in whole.iter().map(|numbers| load(numbers)).chain(rest) {
-        for (greatest, x) in greatest.iter_mut().zip(numbers) {
-            *greatest = _mm512_max_ps(_mm512_abs_ps(x), *greatest);
-        }
-    }
-    let [a, b, c, d] = greatest;
-    let greatest = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_max_ps(a, b), _mm512_max_ps(c, d)));
-    let step = (greatest / highest).max(f32::MIN_POSITIVE * 1024.0);
-    let (per_step, shift) = (_mm512_set1_ps(1.0 / step), _mm512_set1_ps(ROUND));
-    let none = _mm512_castps_si512(shift);
-    let low_byte = _mm512_set1_epi16(0xff);
-    let numbers = whole.iter().map(|numbers| load(numbers)).chain(rest);
-    for (numbers, lines) in numbers.zip(lines.chunks_mut(2 * ROWS)) {
-        // The row's own range bounds every level, so that nothing is cut where it is narrowed.
-        let levels = numbers.map(|x| _mm512_sub_epi32(_mm512_castps_si512(_mm512_fmadd_ps(x, per_step, shift)), none));
-        let [a, b, c, d] = levels;
-        let (ab, cd) = (_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
-        let upper = _mm512_packs_epi16(_mm512_srai_epi16::<8>(ab), _mm512_srai_epi16::<8>(cd));
-        let lower = _mm512_packus_epi16(_mm512_and_si512(ab, low_byte), _mm512_and_si512(cd, low_byte));
-        // SAFETY: a line is as long and as aligned as a register.
-        unsafe {
-            _mm512_store_si512(std::ptr::from_mut(&mut lines[0]).cast(), upper);
-            _mm512_store_si512(std::ptr::from_mut(&mut lines[ROWS]).cast(), lower);
-        }
-    }
-    step
-}
-
-/// 64 numbers in four registers.
-#[target_feature(enable = "avx512f,avx512bw")]
-#[inline]
-fn load(numbers: &[f32; INPUTS]) -> [__m512; 4] {
-    // SAFETY: four times 16 numbers.
-    [0, 1, 2, 3].map(|i| unsafe { _mm512_loadu_ps(numbers.as_ptr().add(i * LANES)) })
-}
-
-/// Fewer than that, zeros behind them.
-#[target_feature(enable = "avx512f,avx512bw")]
-fn load_rest(numbers: &[f32]) -> [__m512; 4] {
-    let mut registers = [_mm512_setzero_ps(); 4];
-    for (register, numbers) in registers.iter_mut().zip(numbers.chunks(LANES)) {
-        // SAFETY: what the mask leaves out is not read.
-        *register = unsafe { _mm512_maskz_loadu_ps(first(numbers.len()), numbers.as_ptr()) };
-    }
-    registers
-}
+pub const LANES: usize = 16;
 
 /// A mask of the first `n` lanes.
-fn first(n: usize) -> u16 {
+pub fn first(n: usize) -> u16 {
     ((1u32 << n.min(LANES)) - 1) as u16
-}
-
-/// Sums of upper and of lower bytes to outputs: `(256 upper + lower) * row_step * step + bias`, through GELU if `GELU`.
-/// `out` begins with the first output of the first row of `sums`; rows are `stride` apart, and have `columns` outputs here.
-#[target_feature(enable = "avx512f,avx512bw")]
-pub fn finish<const GELU: bool>(
-    sums: &Sums,
-    rows: Range<usize>,
-    scale: Scale<'_>,
-    columns: usize,
-    out: &mut [f32],
-    stride: usize,
-) {
-    if rows.is_empty() {
-        return;
-    }
-    assert!(rows.end <= ROWS && columns <= PIECE, "no more than there are sums");
-    assert!(out.len() >= (rows.end - 1) * stride + columns, "a row of outputs for each of sums");
-    let row_steps = &scale.row_steps[rows.clone()];
-    let mask = [first(columns), first(columns.saturating_sub(LANES))];
-    // SAFETY: twice 16 numbers each.
-    let (steps, bias) = unsafe {
-        let both = |numbers: &[f32; PIECE]| [0, LANES].map(|at| _mm512_loadu_ps(numbers.as_ptr().add(at)));
-        (both(scale.steps), both(scale.bias))
-    };
-    for (row, row_step) in rows.zip(row_steps) {
-        for half in 0..2 {
-            // SAFETY: 16 numbers; a row's outputs were counted above, and the mask lets through no more.
-            unsafe {
-                let upper = _mm512_loadu_si512(sums.0[2 * half][row].as_ptr().cast());
-                let lower = _mm512_loadu_si512(sums.0[2 * half + 1][row].as_ptr().cast());
-                // What the levels allow fits 32 bits, though its upper part alone may not.
-                let sum = _mm512_add_epi32(_mm512_slli_epi32::<8>(upper), lower);
-                let step = _mm512_mul_ps(_mm512_set1_ps(*row_step), steps[half]);
-                let value = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), step, bias[half]);
-                let value = if GELU { gelu(value) } else { value };
-                _mm512_mask_storeu_ps(out.as_mut_ptr().wrapping_add(row * stride + half * LANES), mask[half], value);
-            }
-        }
-    }
 }
 
 /// `x Phi(x)` is `max(x, 0) - g(|x|)` with `g(t) = t Phi(-t)`, which lies within 0 and .17 and is 0 beyond 5.8: a cubic
 /// for each of 32 stretches of it, within 1e-6. As a table in registers it takes a third of the time of `erf`.
 #[target_feature(enable = "avx512f,avx512bw")]
 #[inline]
-fn gelu(x: __m512) -> __m512 {
+pub fn gelu(x: __m512) -> __m512 {
     let table = &*G;
     let place = _mm512_mul_ps(_mm512_abs_ps(x), _mm512_set1_ps(PER_UNIT));
     let place = _mm512_min_ps(_mm512_set1_ps((STRETCHES - 1) as f32), place);
@@ -187,51 +85,37 @@ fn area(t: f64) -> f64 {
     sum * (-0.5 * t * t).exp() / (2.0 * std::f64::consts::PI).sqrt()
 }
 
+/// Whether this machine has what the above is compiled for.
+pub fn fit() -> bool {
+    is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw")
+}
+
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::kernels::Activation;
-    use crate::kernels::amx::lent;
+    use std::arch::x86_64::_mm512_storeu_ps;
 
-    /// Sums of 16 columns of 2 rows whose outputs are the numbers of `x`, in turn.
-    fn finished<const GELU: bool>(x: &[i32; 2 * PIECE], step: f32) -> [f32; 2 * PIECE] {
-        let mut sums = Sums([[[0; LANES]; ROWS]; 4]);
-        for (i, x) in x.iter().enumerate() {
-            let (row, column) = (i / PIECE, i % PIECE);
-            let [upper, lower] = [x >> 8, x & 0xff];
-            sums.0[column / LANES * 2][row][column % LANES] = upper;
-            sums.0[column / LANES * 2 + 1][row][column % LANES] = lower;
-        }
-        let mut out = [f32::NAN; 2 * PIECE];
-        let activation = if GELU { Activation::Gelu } else { Activation::None };
-        let scale = Scale { row_steps: &[step, step], steps: &[1.0; PIECE], bias: &[0.0; PIECE], activation };
-        // SAFETY: the callers have asked for the instructions.
-        unsafe { finish::<GELU>(&sums, 0..2, scale, PIECE, &mut out, PIECE) };
-        out
+    use super::*;
+
+    #[target_feature(enable = "avx512f,avx512bw")]
+    fn gelu_of(mut x: [f32; LANES]) -> [f32; LANES] {
+        // SAFETY: 16 numbers.
+        unsafe { _mm512_storeu_ps(x.as_mut_ptr(), gelu(_mm512_loadu_ps(x.as_ptr()))) };
+        x
     }
 
     #[test]
     fn gelu_is_within_a_millionth_everywhere() {
-        if !lent() {
+        if !fit() {
             return;
         }
-        for first in (-4000..4000).step_by(2 * PIECE) {
-            let x = std::array::from_fn(|i| first + i as i32);
-            for (x, ours) in x.iter().zip(finished::<true>(&x, 0.0025)) {
-                let x = f64::from(*x as f32 * 0.0025);
+        for first in (-4000..4000).step_by(LANES) {
+            let x: [f32; LANES] = std::array::from_fn(|i| (first + i as i32) as f32 * 0.0025);
+            // SAFETY: asked for above.
+            let ours = unsafe { gelu_of(x) };
+            for (x, ours) in x.into_iter().map(f64::from).zip(ours) {
                 let exact = x * (0.5 + if x.abs() < 6.0 { area(x) } else { 0.5 * x.signum() });
                 assert!((f64::from(ours) - exact).abs() < 1.5e-6 * x.abs().max(1.0), "gelu({x}): {ours} for {exact}");
             }
         }
-    }
-
-    #[test]
-    fn bytes_are_put_together_with_their_signs() {
-        if !lent() {
-            return;
-        }
-        let x = std::array::from_fn(|i| (i as i32 - PIECE as i32) * 1_000_003);
-        let out = finished::<false>(&x, 1.0);
-        assert!(x.iter().zip(out).all(|(x, out)| *x as f32 == out), "{x:?} became {out:?}");
     }
 }

@@ -1,18 +1,19 @@
-//! Linear layers on x86 in finer integers than bytes: activations of up to 15 bits, weights of 8, sums exact in 32.
+//! Linear layers on x86 in integers: weights of 8 bits, activations of 8 or up to 15, sums exact in 32.
 //!
-//! Weights have a step of their own for each output, activations one for each row, found as they come. Both kernels
-//! round alike and add exactly, so that they give the same numbers.
+//! Weights have a step of their own for each output, activations one for each row, found as they come. The two kernels for
+//! finer activations round alike and add exactly, so that they give the same numbers.
 
+mod bytes;
 mod pairs;
 #[cfg(target_os = "linux")]
-pub mod tiles;
+mod tiles;
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
 use super::Activation;
-use super::gemm;
+use bytes::{Bytes, Registers};
 use pairs::Pairs;
 #[cfg(target_os = "linux")]
 use tiles::Tiles;
@@ -23,53 +24,62 @@ const HIGHEST_WEIGHT: f32 = 127.0;
 /// Bytes of activations that go through all weights before the next do: half of a small second-level cache.
 const BLOCK_BYTES: usize = 256 << 10;
 
-/// The kernel for this machine, by what it multiplies with; `None` where bytes are better: they are as fast without
-/// losing anything, or nothing here fits.
+/// The kernel for this machine, by what it multiplies with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kernel {
+    Bytes(Registers),
     Pairs,
     #[cfg(target_os = "linux")]
     Tiles,
 }
 
 impl Kernel {
+    /// `None` where nothing here fits.
     pub fn of_this_machine() -> Option<Self> {
         #[cfg(target_os = "linux")]
         if Tiles::fit() {
             return Some(Self::Tiles);
         }
-        (gemm::may_saturate() && Pairs::fit()).then_some(Self::Pairs)
+        let bytes = Registers::of_this_machine().map(Self::Bytes);
+        bytes.or_else(|| Pairs::fit().then_some(Self::Pairs))
     }
 
-    pub fn name(self) -> &'static str {
+    /// How activations are kept, and the instructions.
+    pub fn name(self) -> String {
         match self {
-            Self::Pairs => "avx2",
+            Self::Bytes(registers) => format!("int8 {}", registers.name()),
+            Self::Pairs => "int16 avx2".to_owned(),
             #[cfg(target_os = "linux")]
-            Self::Tiles => "amx",
+            Self::Tiles => "int16 amx".to_owned(),
         }
     }
 }
 
 /// A layer's weights, packed.
-pub enum Int16 {
+pub enum Integer {
+    Bytes(Bytes),
     Pairs(Pairs),
     #[cfg(target_os = "linux")]
     Tiles(Tiles),
 }
 
-/// Room reused from call to call: the activations' levels (whole, or their upper and lower bytes) and a step for each row.
+/// Room reused from call to call: the activations' levels (in bytes, in two, or their upper and lower ones apart), and for
+/// each row a step and where 0 is.
 #[derive(Default)]
 pub struct Room {
+    bytes: Vec<u8>,
     levels: Vec<i16>,
     #[cfg(target_os = "linux")]
-    bytes: tiles::Bytes,
+    halves: tiles::Halves,
     steps: Vec<f32>,
+    zeros: Vec<i32>,
 }
 
-impl Int16 {
+impl Integer {
     /// `weights` is `outputs x inputs`, row by row.
     pub fn new(weights: &[f32], bias: &[f32], kernel: Kernel) -> Self {
         match kernel {
+            Kernel::Bytes(registers) => Self::Bytes(Bytes::new(weights, bias, registers)),
             Kernel::Pairs => Self::Pairs(Pairs::new(weights, bias)),
             #[cfg(target_os = "linux")]
             Kernel::Tiles => Self::Tiles(Tiles::new(weights, bias)),
@@ -79,6 +89,7 @@ impl Int16 {
     /// See [`super::Linear::rows_at_once`].
     pub fn rows_at_once(&self) -> usize {
         match self {
+            Self::Bytes(bytes) => bytes.rows_at_once(),
             Self::Pairs(_) => usize::MAX,
             #[cfg(target_os = "linux")]
             Self::Tiles(tiles) => tiles.rows_at_once(),
@@ -89,6 +100,7 @@ impl Int16 {
     /// shared out among `threads` of the current pool.
     pub fn apply(&self, x: &[f32], activation: Activation, out: &mut [f32], room: &mut Room, threads: usize) {
         match self {
+            Self::Bytes(bytes) => bytes.apply(x, activation, out, room, threads),
             Self::Pairs(pairs) => pairs.apply(x, activation, out, room, threads),
             #[cfg(target_os = "linux")]
             Self::Tiles(tiles) => tiles.apply(x, activation, out, room, threads),

@@ -7,6 +7,8 @@
 //! Linux lends the tiles to a process that asks. What the machine computes is held against [`Plain`] before it is
 //! trusted.
 
+mod ends;
+
 use std::arch::asm;
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -15,7 +17,6 @@ use super::{Pieces, Room, highest_level, round_weights};
 use crate::kernels::Activation;
 use crate::kernels::amx::{self, Held, ROW_BYTES, ROWS};
 use crate::kernels::elementwise::{gelu, levels16};
-use crate::kernels::wide;
 
 /// Outputs of a tile of sums.
 const COLUMNS: usize = ROWS;
@@ -41,7 +42,7 @@ struct Block([[[i8; 4]; COLUMNS]; INPUTS / 4]);
 /// One byte of each of 64 levels, in the [`place`] of their inputs.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
-pub struct Line(pub [[u8; 4]; INPUTS / 4]);
+pub struct Line([[u8; 4]; INPUTS / 4]);
 
 /// Where four of 64 inputs stand that are `fours` fours from the first: as vectors narrow four registers of 32 bits to
 /// one of bytes, lane by lane.
@@ -63,7 +64,7 @@ pub struct Tiles {
 }
 
 /// For every 16 rows and in them every 64 inputs 16 lines of upper bytes, signed, and 16 of lower ones.
-pub type Bytes = Vec<Line>;
+pub type Halves = Vec<Line>;
 
 /// Sums of 16 rows: of upper bytes and of lower ones with the first 16 weights, then with the second.
 #[repr(C, align(64))]
@@ -142,7 +143,7 @@ impl Tiles {
         Self { inputs, outputs, highest: highest_level(inputs), blocks, steps, bias }
     }
 
-    /// See [`super::Int16::apply`].
+    /// See [`super::Integer::apply`].
     pub fn apply(&self, x: &[f32], activation: Activation, out: &mut [f32], room: &mut Room, threads: usize) {
         self.apply_on::<Amx>(x, activation, out, room, threads);
     }
@@ -158,11 +159,11 @@ impl Tiles {
         assert!(out.len() / self.outputs == x.len() / self.inputs, "one row of outputs for each of inputs");
         let per_tile = self.lines_of_tile();
         for (x, out) in x.chunks(BLOCK * self.inputs).zip(out.chunks_mut(BLOCK * self.outputs)) {
-            let Room { bytes, steps, .. } = room;
+            let Room { halves, steps, .. } = room;
             // Lines of rows that only fill the last tile may hold anything: what comes of them is left out.
-            bytes.resize(BLOCK / ROWS * per_tile, Line([[0; 4]; INPUTS / 4]));
+            halves.resize(BLOCK / ROWS * per_tile, Line([[0; 4]; INPUTS / 4]));
             steps.clear();
-            for (x, lines) in x.chunks(ROWS * self.inputs).zip(bytes.chunks_exact_mut(per_tile)) {
+            for (x, lines) in x.chunks(ROWS * self.inputs).zip(halves.chunks_exact_mut(per_tile)) {
                 let rows = x.chunks_exact(self.inputs).enumerate();
                 steps.extend(rows.map(|(row, x)| M::round(x, self.highest, &mut lines[row..])));
             }
@@ -194,7 +195,7 @@ impl Tiles {
                 return;
             };
             let (first, second) = self.blocks[piece * 2 * steps..][..2 * steps].split_at(steps);
-            let tiles = room.steps.chunks(ROWS).zip(room.bytes.chunks_exact(per_tile));
+            let tiles = room.steps.chunks(ROWS).zip(room.halves.chunks_exact(per_tile));
             for (tile, (row_steps, lines)) in tiles.enumerate() {
                 let (mut step, mut row) = (0, 0);
                 machine.multiply(lines, [first, second], next, || {
@@ -239,7 +240,7 @@ impl Machine for Amx {
 
     fn round(x: &[f32], highest: f32, lines: &mut [Line]) -> f32 {
         // SAFETY: tiles are lent only where there is AVX-512 F and BW.
-        unsafe { wide::round(x, highest, lines) }
+        unsafe { ends::round(x, highest, lines) }
     }
 
     fn multiply(&self, lines: &[Line], [first, second]: [&[Block]; 2], sums: &mut Sums, mut meanwhile: impl FnMut()) {
@@ -286,8 +287,8 @@ impl Machine for Amx {
         // SAFETY: as in `round`.
         unsafe {
             match scale.activation {
-                Activation::None => wide::finish::<false>(sums, rows, scale, columns, out, stride),
-                Activation::Gelu => wide::finish::<true>(sums, rows, scale, columns, out, stride),
+                Activation::None => ends::finish::<false>(sums, rows, scale, columns, out, stride),
+                Activation::Gelu => ends::finish::<true>(sums, rows, scale, columns, out, stride),
             }
         }
     }

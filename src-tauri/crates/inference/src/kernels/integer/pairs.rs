@@ -72,7 +72,7 @@ impl Pairs {
         Self { inputs, outputs, highest, lines, steps, bias }
     }
 
-    /// See [`super::Int16::apply`].
+    /// See [`super::Integer::apply`].
     pub fn apply(&self, x: &[f32], activation: Activation, out: &mut [f32], room: &mut Room, threads: usize) {
         let n_rows = x.len() / self.inputs;
         let stride = self.inputs.next_multiple_of(2);

@@ -3,12 +3,12 @@
 //! A head's keys and values are laid out once for what multiplies them; then some rows at a time are multiplied with the
 //! keys, sent through the softmax, which is exact, and multiplied with the values.
 
-#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-mod tiles;
+#[cfg(target_arch = "x86_64")]
+mod bf16;
 mod vectors;
 
-#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-use tiles::Tiles;
+#[cfg(target_arch = "x86_64")]
+use bf16::Bf16;
 use vectors::Vectors;
 
 use crate::Precision;
@@ -16,8 +16,8 @@ use crate::Precision;
 /// Tokens that ask together where each sees only its surroundings, at least: enough rows to pay for laying out the keys.
 const LEAST_BLOCK: usize = 16;
 
-/// Rows that are worth laying a head out for tiles, which take 16 at a time.
-#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+/// Rows that are worth laying a head out for bf16, which takes 16 at a time.
+#[cfg(target_arch = "x86_64")]
 const LEAST_ROWS: usize = 2;
 
 /// Queries, keys or values of all heads as a linear layer left them: rows of `stride` numbers, of which those from
@@ -40,9 +40,9 @@ impl<'a> Projected<'a> {
 /// What multiplies, and the room that it reuses.
 pub struct Attention {
     vectors: Vectors,
-    /// Where there are any, and 16 significant bits of each number will do.
-    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-    tiles: Option<Tiles>,
+    /// Where there is something for it, and 8 significant bits of each number will do.
+    #[cfg(target_arch = "x86_64")]
+    bf16: Option<Bf16>,
 }
 
 /// How the width of a row is cut into heads.
@@ -80,7 +80,7 @@ struct Sight {
 impl Sight {
     const ALL: Self = Self { ahead: 0, reach: usize::MAX };
 
-    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    #[cfg(target_arch = "x86_64")]
     fn is_all(self) -> bool {
         self.reach == usize::MAX
     }
@@ -96,8 +96,8 @@ impl Attention {
     pub fn new(precision: Precision) -> Self {
         Self {
             vectors: Vectors::default(),
-            #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-            tiles: (precision != Precision::F32 && Tiles::fit()).then(Tiles::default),
+            #[cfg(target_arch = "x86_64")]
+            bf16: if precision == Precision::F32 { None } else { Bf16::new() },
         }
     }
 
@@ -140,11 +140,11 @@ impl Attention {
         sight: Sight,
         out: &mut [f32],
     ) {
-        #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-        if let Some(tiles) = &mut self.tiles
+        #[cfg(target_arch = "x86_64")]
+        if let Some(bf16) = &mut self.bf16
             && asking.1.count >= LEAST_ROWS
         {
-            return tiles.attend(heads, asking, asked, sight, out);
+            return bf16.attend(heads, asking, asked, sight, out);
         }
         self.vectors.attend(heads, asking, asked, sight, out);
     }

@@ -121,7 +121,7 @@ impl From<EngineError> for Failure {
             EngineError::Folder(inner) => return inner.into(),
             EngineError::Model(inner) => return inner.into(),
             EngineError::Io { .. } => "io",
-            EngineError::Settings { .. } => "settings",
+            EngineError::Settings { .. } | EngineError::BadSetting(_) => "settings",
             EngineError::DiskFull { .. } => "disk_full",
             EngineError::ReadOnly { .. } => "read_only",
             EngineError::Locked { .. } => "locked",

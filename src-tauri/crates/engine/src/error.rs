@@ -29,6 +29,16 @@ pub enum FolderError {
     Engine(#[from] Box<EngineError>),
 }
 
+/// A setting that was to become what it must not be.
+#[derive(Debug, thiserror::Error)]
+#[error("{name} = {value}: give {wanted}")]
+pub struct BadSetting {
+    /// As in `settings.toml`.
+    pub name: &'static str,
+    pub value: String,
+    pub wanted: String,
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     #[error("cancelled")]
@@ -39,6 +49,9 @@ pub enum EngineError {
     Io { action: &'static str, path: PathBuf, source: std::io::Error },
     #[error("{} is not a valid settings file ({message}): mend it, or delete it to start afresh", path.display())]
     Settings { path: PathBuf, message: String },
+    /// Nothing was changed.
+    #[error(transparent)]
+    BadSetting(#[from] BadSetting),
     /// The disk has no room left, or a limit on the size of files was reached.
     #[error(
         "the disk that holds {} is full ({source}): make room. Searches go on with what is indexed, and indexing goes on by itself",

@@ -44,7 +44,7 @@ pub use calibrate::Calibration;
 pub use cancel::Cancel;
 pub use catalog::{FileRow, FileState, Following, ReasonCount, RootStatus, Status, WatchProblem, WatchStatus};
 pub use engine::{Engine, EngineOptions, IndexProgress, IndexReport, Phase};
-pub use error::{EngineError, FolderError, ModelError};
+pub use error::{BadSetting, EngineError, FolderError, ModelError};
 pub use index::Damage;
 pub use model::{Embedder, Reranker};
 pub use preview::Preview;

@@ -1,12 +1,14 @@
 //! What the user chose, in `settings.toml` in the data folder: readable, editable, kept across versions.
 
 use std::fs;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use toml_edit::DocumentMut;
 
 use crate::index::Damage;
-use crate::{EngineError, kept};
+use crate::{BadSetting, EngineError, kept};
 
 const FILE: &str = "settings.toml";
 
@@ -44,7 +46,7 @@ pub struct Settings {
     pub rescan_minutes: u64,
     /// Look for changes every few seconds instead of asking the system to tell: for drives that send no events.
     pub poll: bool,
-    /// Memory that indexing keeps to, models not counted; 100 to 100,000 MB.
+    /// Memory that indexing keeps to, models not counted; in [`Settings::MEMORY_MB`].
     pub memory_mb: usize,
     /// Threads that indexing uses; `None` is all, at background priority.
     pub threads: Option<usize>,
@@ -77,6 +79,9 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// What `memory_mb` may be.
+    pub const MEMORY_MB: RangeInclusive<usize> = 100..=100_000;
+
     /// For [`SearchRequest::budget_ms`](crate::SearchRequest::budget_ms).
     pub fn budget_ms(&self) -> Option<u64> {
         (self.rerank_budget_ms > 0).then_some(self.rerank_budget_ms)
@@ -92,7 +97,7 @@ impl Settings {
         let read = kept::read(&path, |bytes| {
             let text = std::str::from_utf8(bytes).map_err(|e| e.to_string())?;
             let settings: Self = toml::from_str(text).map_err(|e| e.to_string())?;
-            settings.check()?;
+            settings.check().map_err(|e| e.to_string())?;
             Ok(settings)
         });
         let read = read.map_err(|source| EngineError::Io { action: "read", path: path.clone(), source })?;
@@ -126,33 +131,87 @@ impl Settings {
     }
 
     pub(crate) fn save(&self, data_dir: &Path) -> Result<(), EngineError> {
+        self.check()?;
         let path = data_dir.join(FILE);
-        let wrong = |message| EngineError::Settings { path: path.clone(), message };
-        self.check().map_err(wrong)?;
-        let text = toml::to_string_pretty(self).map_err(|e| wrong(e.to_string()))?;
+        // What cannot be read is damaged, and kept aside by now.
+        let old = fs::read_to_string(&path).unwrap_or_default();
+        let text = self
+            .written_over(&old)
+            .map_err(|e| EngineError::Settings { path: path.clone(), message: e.to_string() })?;
         kept::write(&path, text.as_bytes())
     }
 
-    fn check(&self) -> Result<(), String> {
-        if !(1..=1000).contains(&self.candidates) {
-            return Err(format!("candidates = {}: give a number from 1 to 1000", self.candidates));
+    /// The settings as text. Only what differs from `old` is written anew: comments, the order, and what this version
+    /// knows nothing of are the user's.
+    fn written_over(&self, old: &str) -> Result<String, toml::ser::Error> {
+        let text = toml::to_string_pretty(self)?;
+        let (Ok(mut document), Ok(before), Ok(all)) =
+            (old.parse::<DocumentMut>(), toml::from_str::<Self>(old), text.parse::<DocumentMut>())
+        else {
+            return Ok(text);
+        };
+        let (before, now) = (toml::Table::try_from(before)?, toml::Table::try_from(self)?);
+        before.keys().filter(|name| !now.contains_key(*name)).for_each(|name| drop(document.remove(name)));
+        for (name, mut new) in all.into_table() {
+            let old = document.get(name.as_str()).and_then(|item| item.as_value());
+            if old.is_some() && before.get(name.as_str()) == now.get(name.as_str()) {
+                continue;
+            }
+            if let (Some(old), Some(new)) = (old, new.as_value_mut()) {
+                // A comment behind it.
+                *new.decor_mut() = old.decor().clone();
+            }
+            document[name.as_str()] = new;
         }
-        if !(100..=100_000).contains(&self.memory_mb) {
-            return Err(format!("memory_mb = {}: give a number from 100 to 100000", self.memory_mb));
+        Ok(document.to_string())
+    }
+
+    fn check(&self) -> Result<(), BadSetting> {
+        let bad = |name, value: String, wanted: &str| Err(BadSetting { name, value, wanted: wanted.to_owned() });
+        if !(1..=1000).contains(&self.candidates) {
+            return bad("candidates", self.candidates.to_string(), "a number from 1 to 1000");
+        }
+        if !Self::MEMORY_MB.contains(&self.memory_mb) {
+            let (least, most) = Self::MEMORY_MB.into_inner();
+            return bad("memory_mb", self.memory_mb.to_string(), &format!("a number from {least} to {most}"));
         }
         if self.threads == Some(0) {
-            return Err("threads = 0: give at least one, or leave it out for all".to_owned());
+            return bad("threads", "0".to_owned(), "at least one, or leave it out for all");
         }
         if !(20..=60_000).contains(&self.settle_ms) {
             // Below, two writes can fall into one tick of the file system's clock.
-            return Err(format!("settle_ms = {}: give a number from 20 to 60000", self.settle_ms));
+            return bad("settle_ms", self.settle_ms.to_string(), "a number from 20 to 60000");
         }
         if self.rescan_minutes == 0 {
-            return Err("rescan_minutes = 0: give a number from 1".to_owned());
+            return bad("rescan_minutes", "0".to_owned(), "a number from 1");
         }
         match self.threshold {
-            Some(t) if !(0.0..=1.0).contains(&t) => Err(format!("threshold = {t}: give a number from 0 to 1")),
+            Some(t) if !(0.0..=1.0).contains(&t) => bad("threshold", t.to_string(), "a number from 0 to 1"),
             _ => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_person_wrote_stays() {
+        let check = |old: &str, change: fn(&mut Settings), expect: &str| {
+            let mut settings: Settings = toml::from_str(old).unwrap();
+            change(&mut settings);
+            let text = settings.written_over(old).unwrap();
+            // Settings that were left out come after what was there.
+            assert!(text.starts_with(expect), "{text}");
+            assert_eq!(toml::from_str::<Settings>(&text).unwrap(), settings);
+            assert_eq!(settings.written_over(&text).unwrap(), text, "nothing differs any more");
+        };
+        let old = "# mine\nthreads = 2 # of 8\n# of a later version\nlater = [1]\nmemory_mb = 700\n";
+        check(old, |_| {}, old);
+        check(old, |to| to.threads = Some(3), &old.replace("threads = 2", "threads = 3"));
+        check(old, |to| to.memory_mb = 300, &old.replace("700", "300"));
+        check(old, |to| to.threads = None, "# of a later version\nlater = [1]\nmemory_mb = 700\n");
+        check("", |_| {}, "folders = []\n");
     }
 }

@@ -13,7 +13,8 @@ pub trait Embedder: Send + Sync {
     /// One unit vector; text beyond the model's window is cut off.
     fn embed_query(&self, query: &str) -> Result<Vec<f32>, ModelError>;
 
-    /// One unit vector a passage, in order. Returns [`ModelError::Cancelled`] within one batch of the flag.
+    /// One unit vector a passage, in order. Returns [`ModelError::Cancelled`] within one batch of the flag. Called on a
+    /// thread of a Rayon pool, it works on that pool's threads alone: they are as many as indexing may use.
     fn embed_passages(&self, passages: &[&str], cancel: &Cancel) -> Result<Vec<Vec<f32>>, ModelError>;
 }
 

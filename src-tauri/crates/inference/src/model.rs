@@ -39,8 +39,6 @@ pub struct Model {
     pub content: String,
     pub placed: Placed,
     threads: ThreadPool,
-    /// For many texts of a bi-encoder: those are passages to index, which give way to questions.
-    background: Option<ThreadPool>,
 }
 
 enum Backend {
@@ -93,16 +91,11 @@ impl Model {
             Kind::CrossEncoder => Some(Head::load(folder, &weights, &config, &modules)?),
             Kind::BiEncoder => None,
         };
-        let pool = |name: &'static str, start: fn(usize)| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads.unwrap_or(0));
-            let pool = pool.thread_name(move |i| format!("{name}-{i}")).start_handler(start);
-            pool.build().map_err(|source| LoadError::Threads { source })
-        };
-        let threads = pool("model", |_| {})?;
-        let background = match kind {
-            Kind::BiEncoder => Some(pool("embed", |_| nuthatch_engine::neighbour::background())?),
-            Kind::CrossEncoder => None,
-        };
+        let threads = rayon::ThreadPoolBuilder::new()
+            .num_threads(options.threads.unwrap_or(0))
+            .thread_name(|i| format!("model-{i}"))
+            .build()
+            .map_err(|source| LoadError::Threads { source })?;
         // `format` goes into the model's identity and so says what was asked for: an index may move between machines.
         let placed = match placement {
             Placement::Cpu { no_gpu } => Placed { device: "cpu", path: kernels::path(precision), no_gpu },
@@ -117,13 +110,14 @@ impl Model {
             content: content(folder, &files, &modules, format)?,
             placed,
             threads,
-            background,
         })
     }
 
-    /// The threads for so many texts.
-    fn threads(&self, n_texts: usize) -> &ThreadPool {
-        self.background.as_ref().filter(|_| n_texts > 1).unwrap_or(&self.threads)
+    /// Works on so many texts, on the model's own threads. Many texts of a bi-encoder are passages: indexing brings its
+    /// threads for them, as many as it may use, of a priority that gives way to questions.
+    fn on_threads<T: Send>(&self, n_texts: usize, work: impl FnOnce() -> T + Send) -> T {
+        let brings_threads = self.head.is_none() && n_texts > 1 && rayon::current_thread_index().is_some();
+        if brings_threads { work() } else { self.threads.install(work) }
     }
 
     /// Tokenizes texts side by side.
@@ -135,8 +129,7 @@ impl Model {
         if let [text] = texts {
             return Ok(vec![one(text).map_err(|e| self.failed(&e))?]);
         }
-        self.threads(texts.len())
-            .install(|| texts.par_iter().map(one).collect::<Result<_, _>>())
+        self.on_threads(texts.len(), || texts.par_iter().map(one).collect::<Result<_, _>>())
             .map_err(|e: tokenizers::Error| self.failed(&e))
     }
 
@@ -151,24 +144,25 @@ impl Model {
         match &self.backend {
             Backend::Cpu { encoder, precision, rooms } => {
                 let tokens: usize = texts.iter().map(|t| t.ids.len()).sum();
-                let threads = self.threads(texts.len());
-                let share = tokens / (threads.current_num_threads() * BATCHES_A_THREAD);
-                let batches = batch::cut(texts, share.clamp(*CPU_BATCH.start(), *CPU_BATCH.end()));
-                // The kept library shares products out by itself.
-                let share_among =
-                    if batches.len() < threads.current_num_threads() { threads.current_num_threads() } else { 1 };
-                let one = |batch: &Batch| {
-                    if cancel.is_cancelled() {
-                        return Err(ModelError::Cancelled);
-                    }
-                    let mut room = lock(rooms).pop().unwrap_or_else(|| Workspace::new(*precision));
-                    room.share_among(share_among);
-                    let rows = encoder.pooled(batch, &mut room).map_err(|e| self.failed(&e));
-                    lock(rooms).push(room);
-                    rows
-                };
-                let all: Vec<_> = threads.install(|| batches.par_iter().map(one).collect::<Result<_, _>>())?;
-                batches.iter().zip(all).for_each(|(batch, rows): (_, Vec<f32>)| place(batch, &rows));
+                let all = self.on_threads(texts.len(), || {
+                    let n_threads = rayon::current_num_threads();
+                    let share = tokens / (n_threads * BATCHES_A_THREAD);
+                    let batches = batch::cut(texts, share.clamp(*CPU_BATCH.start(), *CPU_BATCH.end()));
+                    // The kept library shares products out by itself.
+                    let share_among = if batches.len() < n_threads { n_threads } else { 1 };
+                    let one = |batch: Batch| {
+                        if cancel.is_cancelled() {
+                            return Err(ModelError::Cancelled);
+                        }
+                        let mut room = lock(rooms).pop().unwrap_or_else(|| Workspace::new(*precision));
+                        room.share_among(share_among);
+                        let rows = encoder.pooled(&batch, &mut room).map_err(|e| self.failed(&e));
+                        lock(rooms).push(room);
+                        Ok((batch, rows?))
+                    };
+                    batches.into_par_iter().map(one).collect::<Result<Vec<_>, _>>()
+                })?;
+                all.iter().for_each(|(batch, rows)| place(batch, rows));
             }
             Backend::Gpu(encoder) => {
                 for batch in batch::cut(texts, GPU_BATCH) {

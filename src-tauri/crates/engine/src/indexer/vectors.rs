@@ -80,7 +80,8 @@ impl Indexer<'_> {
             return Ok(());
         }
         let texts: Vec<&str> = slice.iter().map(|(_, text)| text.as_str()).collect();
-        let vectors = embedder.embed_passages(&texts, self.cancel)?;
+        let (threads, cancel) = (self.limits.threads(), self.cancel);
+        let vectors = self.neighbour.threads.run(threads, || embedder.embed_passages(&texts, cancel))?;
         batch.known.extend(slice.iter().map(|(hash, _)| *hash).zip(vectors.iter().map(|v| Quantized::from_f32(v))));
         self.session.report.chunks_embedded += slice.len();
         batch.n_done = end;

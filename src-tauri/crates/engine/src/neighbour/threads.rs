@@ -1,5 +1,5 @@
-//! The threads that read and cut files: a pool of their own at background priority, so that searches, which use Rayon's
-//! global one, never run at theirs.
+//! The threads that read, cut and embed files: a pool of their own at background priority, so that searches, which use
+//! Rayon's global one and the models' own, never run at theirs.
 
 use std::sync::{Arc, Mutex};
 

@@ -60,3 +60,17 @@ fn a_query_vector_is_its_passage_vector_and_has_length_one() {
     assert!((query.iter().map(|x| x * x).sum::<f32>() - 1.0).abs() < 1e-5);
     assert_eq!(query.len(), model.dimensions());
 }
+
+/// The threads that indexing brings, here one, and the model's own.
+#[test]
+fn vectors_do_not_depend_on_whose_threads_make_them() {
+    let folder = models().join("tiny/xlmr-bi");
+    let model = BiEncoder::load(&folder, &entry(Kind::BiEncoder, 64), &on_cpu(Precision::Int8)).expect("loads");
+    let passages = passages();
+    let texts: Vec<&str> = passages.iter().map(String::as_str).collect();
+    let embed = || model.embed_passages(&texts, &Cancel::new()).expect("embeds");
+    let brought = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("starts").install(embed);
+    for (a, b) in embed().iter().zip(&brought) {
+        assert!(cosine(a, b) > 0.999_99);
+    }
+}

@@ -4,6 +4,7 @@ mod behaviours;
 mod converge;
 mod degraded;
 mod folders;
+mod limits;
 mod model;
 mod peers;
 mod ranking;

@@ -18,7 +18,7 @@ use crate::catalog::Ledger;
 use crate::extract::worker::{Urgency, WorkerCommand, WorkerLimits, Workers};
 use crate::index::{Damage, Generation, Generations};
 use crate::indexer::Session;
-use crate::neighbour::Neighbour;
+use crate::neighbour::{Neighbour, on_battery};
 use crate::rerank::Scores;
 use crate::watch::Trouble;
 use crate::{Cancel, Embedder, EngineError, FolderError, Preview, Reranker, Settings};
@@ -33,12 +33,14 @@ pub struct EngineOptions {
     /// How a process is started that reads risky formats; without one such files fail with that reason.
     pub worker: Option<WorkerCommand>,
     pub worker_limits: WorkerLimits,
+    /// Says whether the machine runs on its battery: asked before each step of a watch.
+    pub on_battery: fn() -> bool,
 }
 
 impl EngineOptions {
     /// Nothing but a data folder: risky formats are not read.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
-        Self { data_dir: data_dir.into(), worker: None, worker_limits: WorkerLimits::default() }
+        Self { data_dir: data_dir.into(), worker: None, worker_limits: WorkerLimits::default(), on_battery }
     }
 }
 
@@ -117,6 +119,7 @@ struct Inner {
     /// What was wrong with the settings when they were read.
     settings_damage: Mutex<Option<Damage>>,
     neighbour: Neighbour,
+    on_battery: fn() -> bool,
     /// Whether a thread checks the index now.
     checking: AtomicBool,
     workers: Workers,
@@ -148,8 +151,10 @@ pub(crate) enum Wake {
         paths: Vec<PathBuf>,
         trouble: Trouble,
     },
-    /// Folders were added or removed, settings changed, or another embedder was set.
+    /// Folders were added or removed, or another embedder was set.
     Setup,
+    /// What indexing may take has changed.
+    Limits,
     Stop,
 }
 
@@ -177,6 +182,7 @@ impl Engine {
                 serving: RwLock::new(None),
                 settings_damage: Mutex::new(settings_damage),
                 neighbour: Neighbour::default(),
+                on_battery: options.on_battery,
                 checking: AtomicBool::new(false),
                 workers: Workers::new(options.worker, options.worker_limits),
                 wake: Mutex::new(Vec::new()),
@@ -199,14 +205,20 @@ impl Engine {
         lock(&self.inner.settings).clone()
     }
 
-    /// Changes the settings and writes them, atomically. On an error nothing is changed.
+    /// Changes the settings and writes them, atomically. On an error nothing is changed. A running watch keeps to what
+    /// indexing may take (`memory_mb`, `threads`, `pause_on_battery`) from its next step on.
     pub fn update_settings(&self, change: impl FnOnce(&mut Settings)) -> Result<Settings, EngineError> {
         let mut settings = lock(&self.inner.settings);
         // Another process may have written since: its change must not be lost.
         let (mut new, _) = Settings::load(&self.inner.data_dir)?;
         change(&mut new);
         new.save(&self.inner.data_dir)?;
-        *settings = new.clone();
+        let old = std::mem::replace(&mut *settings, new.clone());
+        drop(settings);
+        let takes = |settings: &Settings| (settings.memory_mb, settings.threads, settings.pause_on_battery);
+        if takes(&old) != takes(&new) {
+            self.wake(Wake::Limits);
+        }
         Ok(new)
     }
 

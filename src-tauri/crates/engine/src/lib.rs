@@ -42,7 +42,7 @@ pub mod why;
 pub use blend::NOTHING_ANSWERS_BELOW;
 pub use calibrate::Calibration;
 pub use cancel::Cancel;
-pub use catalog::{FileRow, FileState, Following, ReasonCount, RootStatus, Status, WatchProblem, WatchStatus};
+pub use catalog::{FileRow, FileState, Following, Pause, ReasonCount, RootStatus, Status, WatchProblem, WatchStatus};
 pub use engine::{Engine, EngineOptions, IndexProgress, IndexReport, Phase};
 pub use error::{BadSetting, EngineError, FolderError, ModelError};
 pub use index::Damage;

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use nuthatch_engine::{FileRow, FileState, Following, RootStatus, Status, WatchStatus};
+use nuthatch_engine::{FileRow, FileState, Following, Pause, RootStatus, Status, WatchStatus};
 
 use crate::failure::Failure;
 use crate::session::Session;
@@ -72,11 +72,23 @@ fn write_watch(out: &mut dyn Write, watch: Option<&WatchStatus>, style: Style) -
         Following::Polling => "by looking every few seconds",
     };
     writeln!(out, "changes are followed {how} (process {})", watch.process)?;
+    if let Some(pause) = watch.paused {
+        writeln!(out, "  {}", pause_text(pause))?;
+    }
     for problem in &watch.problems {
         let line = format!("  {}: {} ({})", problem.folder.display(), problem.message, problem.advice);
         writeln!(out, "{}", style.warning(&printable(&line)))?;
     }
     Ok(())
+}
+
+/// Why vectors wait, and what that means.
+pub(crate) fn pause_text(pause: Pause) -> &'static str {
+    match pause {
+        Pause::OnBattery => {
+            "vectors wait until the power is back (`pause_on_battery`); notes are found by their words meanwhile"
+        }
+    }
 }
 
 fn write_index(out: &mut dyn Write, status: &Status) -> std::io::Result<()> {

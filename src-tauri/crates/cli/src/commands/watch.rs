@@ -7,6 +7,7 @@ use std::time::Duration;
 use nuthatch_engine::{Engine, IndexProgress, Phase};
 
 use crate::args::EmbedderArg;
+use crate::commands::status::pause_text;
 use crate::failure::Failure;
 use crate::models::Need;
 use crate::progress::IndexBar;
@@ -69,6 +70,9 @@ fn say(
             "up to date: {n_files} files, {} passages, {} vectors",
             status.n_chunks, status.n_vectors
         )?;
+        if let Some(pause) = status.watch.as_ref().and_then(|watch| watch.paused) {
+            session.note(pause_text(pause))?;
+        }
         let problems = status.watch.map(|watch| watch.problems).unwrap_or_default();
         for problem in problems.into_iter().filter(|problem| told.insert(problem.message.clone())) {
             let text = format!("{}: {} ({})", problem.folder.display(), problem.message, problem.advice);

@@ -94,11 +94,18 @@ impl Ledger {
 
     /// Indexed files that lack vectors, but for those in `except`. What was changed last is most likely asked for first.
     pub(crate) fn pending(&self, except: &BTreeSet<PathBuf>) -> Vec<&Row> {
-        let lacks = |row: &&Row| row.state == RowState::Indexed && !row.embedded && self.is_there(&row.path);
-        let mut pending: Vec<&Row> =
-            self.rows.values().filter(lacks).filter(|row| !except.contains(&row.path)).collect();
+        let mut pending: Vec<&Row> = self.lacking().filter(|row| !except.contains(&row.path)).collect();
         pending.sort_by_key(|row| std::cmp::Reverse(row.modified));
         pending
+    }
+
+    /// Whether any indexed file lacks vectors.
+    pub(crate) fn lacks_vectors(&self) -> bool {
+        self.lacking().next().is_some()
+    }
+
+    fn lacking(&self) -> impl Iterator<Item = &Row> {
+        self.rows.values().filter(|row| row.state == RowState::Indexed && !row.embedded && self.is_there(&row.path))
     }
 
     fn is_there(&self, path: &Path) -> bool {

@@ -82,12 +82,22 @@ pub struct WatchProblem {
     pub at: u64,
 }
 
+/// Why vectors wait although some are wanted. Text goes on: notes are found by their words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pause {
+    /// The machine runs on its battery, and is to save it (`pause_on_battery`).
+    OnBattery,
+}
+
 /// The state of the watch that runs, in this process or another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub struct WatchStatus {
     /// The process that watches.
     pub process: u32,
     pub following: Following,
+    /// Of vectors; `None` where they are made, or nothing lacks them.
+    pub paused: Option<Pause>,
     pub problems: Vec<WatchProblem>,
 }
 

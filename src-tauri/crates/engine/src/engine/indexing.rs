@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::{Engine, IndexProgress, IndexReport, Phase, Wake, lock, write};
-use crate::catalog::{FileState, Ledger};
+use crate::catalog::{FileState, Ledger, Pause};
 use crate::index::{Generation, RowState, guarded};
 use crate::indexer::{Indexer, Session, Step};
 use crate::neighbour::{HOLD_VECTORS, Limits};
@@ -219,12 +219,16 @@ impl Engine {
         }
         let embedder = lock(&self.inner.embedder).ready();
         let (settings, neighbour) = (self.settings(), &self.inner.neighbour);
-        let puts_off = session.is_polite && neighbour.puts_off_vectors(&settings);
-        let fits = embedder.as_deref().filter(|e| generation.embedder() == Some(e.id()));
-        let fits = fits.filter(|_| !session.skips_vectors && !puts_off);
         let (settle, workers, limits) = (settle(&settings), &self.inner.workers, Limits::of(&settings));
-        let mut indexer = Indexer { session, embedder: fits, settle, workers, neighbour, limits, cancel, progress };
+        session.keep_to(limits)?;
+        let fits = embedder.as_deref().filter(|e| generation.embedder() == Some(e.id()));
+        let fits = fits.filter(|_| !session.skips_vectors);
+        let saves_power = session.is_polite && settings.pause_on_battery && (self.inner.on_battery)();
+        let at_work = fits.filter(|_| !saves_power);
+        let mut indexer = Indexer { session, embedder: at_work, settle, workers, neighbour, limits, cancel, progress };
         let step = indexer.step()?;
+        let waits = saves_power && fits.is_some() && step == Step::Idle && session.ledger().lacks_vectors();
+        session.paused = waits.then_some(Pause::OnBattery);
         if step == Step::Idle && session.is_swept && !session.is_complete {
             self.inner.generations.complete(&generation)?;
             session.is_complete = true;

@@ -28,7 +28,7 @@ pub struct Writer {
     folder: Folder,
     fields: Fields,
     path: PathBuf,
-    options: IndexWriterOptions,
+    limits: Limits,
     /// What went wrong since the last commit.
     failed: Option<Failed>,
     /// Whether there is anything to commit.
@@ -49,17 +49,19 @@ impl Writer {
         path: &Path,
         limits: &Limits,
     ) -> Result<Self, EngineError> {
-        let threads = limits.writer_threads();
-        let options = IndexWriterOptions::builder()
-            .num_worker_threads(threads)
-            .memory_budget_per_thread((limits.writer_bytes() / threads).max(MIN_HEAP_BYTES))
-            // Merging holds a segment's vectors in memory: one at a time.
-            .num_merge_threads(1)
-            .build();
-        let path = path.to_owned();
-        let mut writer = Self { open: None, index, folder, fields, path, options, failed: None, changed: false };
+        let (path, limits) = (path.to_owned(), *limits);
+        let mut writer = Self { open: None, index, folder, fields, path, limits, failed: None, changed: false };
         writer.ready()?;
         Ok(writer)
+    }
+
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Keeps to `limits` from the next time it opens, see [`Writer::rest`]: its threads and buffers are made then.
+    pub fn keep_to(&mut self, limits: Limits) {
+        self.limits = limits;
     }
 
     /// The writer, opened again after a fault.
@@ -69,7 +71,14 @@ impl Writer {
         }
         if self.open.is_none() {
             // Other processes are kept out already: this lock can only be one of ours that a starting process still has.
-            let open = || self.index.writer_with_options(self.options.clone());
+            let threads = self.limits.writer_threads();
+            let options = IndexWriterOptions::builder()
+                .num_worker_threads(threads)
+                .memory_budget_per_thread((self.limits.writer_bytes() / threads).max(MIN_HEAP_BYTES))
+                // Merging holds a segment's vectors in memory: one at a time.
+                .num_merge_threads(1)
+                .build();
+            let open = || self.index.writer_with_options(options.clone());
             match hold::when_free(open, |tried| matches!(tried, Err(TantivyError::LockFailure(LockError::LockBusy, _))))
             {
                 Ok(writer) => {

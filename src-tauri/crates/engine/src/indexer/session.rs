@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::vectors::Batch;
 use super::{COMMIT_EVERY, before_now};
-use crate::catalog::Ledger;
+use crate::catalog::{Ledger, Pause};
 use crate::engine::IndexReport;
 use crate::index::vectors::Quantized;
 use crate::index::{Generation, Generations, Hold, Row, Snapshot, Writer};
@@ -59,6 +59,8 @@ pub(crate) struct Session {
     pub(super) held_since: Option<Instant>,
     /// The embedder has failed: words go on without.
     pub(crate) skips_vectors: bool,
+    /// Why vectors are wanted and not made, as of the last step.
+    pub(crate) paused: Option<Pause>,
 }
 
 impl Session {
@@ -84,6 +86,7 @@ impl Session {
             is_polite: false,
             held_since: None,
             skips_vectors: false,
+            paused: None,
         }
     }
 
@@ -149,6 +152,18 @@ impl Session {
     pub(crate) fn rest(&mut self) -> Result<(), EngineError> {
         self.commit()?;
         self.open.as_mut().map_or(Ok(()), |(_, writer)| writer.rest())
+    }
+
+    /// Has the writer keep to `limits`, which may have changed since it was opened.
+    pub(crate) fn keep_to(&mut self, limits: Limits) -> Result<(), EngineError> {
+        if self.open.as_ref().is_none_or(|(_, writer)| writer.limits() == limits) {
+            return Ok(());
+        }
+        self.rest()?;
+        if let Some((_, writer)) = &mut self.open {
+            writer.keep_to(limits);
+        }
+        Ok(())
     }
 
     /// Waits for running merges, then lets go.

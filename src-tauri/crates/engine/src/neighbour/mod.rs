@@ -5,7 +5,6 @@ mod power;
 mod priority;
 mod threads;
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -81,7 +80,6 @@ pub(crate) fn fitting(sizes: impl Iterator<Item = u64>, most: usize, limit: u64)
 pub struct Neighbour {
     searches: Mutex<Searches>,
     ended: Condvar,
-    put_off: AtomicBool,
     pub(crate) threads: Threads,
 }
 
@@ -121,20 +119,6 @@ impl Neighbour {
             let slice = left.min(Duration::from_millis(100));
             searches = self.ended.wait_timeout(searches, slice).unwrap_or_else(|e| e.into_inner()).0;
         }
-    }
-
-    /// Whether vectors are to be put off; remembered for [`Neighbour::has_put_off`].
-    pub(crate) fn puts_off_vectors(&self, settings: &Settings) -> bool {
-        let put_off = settings.pause_on_battery && on_battery();
-        if put_off != self.put_off.swap(put_off, Ordering::Relaxed) {
-            tracing::info!("{}", if put_off { "on battery: vectors are put off" } else { "vectors are made again" });
-        }
-        put_off
-    }
-
-    /// Whether something waits for the mains.
-    pub(crate) fn has_put_off(&self) -> bool {
-        self.put_off.load(Ordering::Relaxed)
     }
 
     fn lock(&self) -> MutexGuard<'_, Searches> {

@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use super::hints::Hints;
 use super::notifier::{Notifier, Trouble};
 use super::state::Published;
-use crate::catalog::{Following, WatchProblem, WatchStatus};
+use crate::catalog::{Following, Pause, WatchProblem, WatchStatus};
 use crate::engine::{Phase, Scope, Wake};
 use crate::index::guarded;
 use crate::indexer::{Session, Step};
@@ -20,6 +20,9 @@ const POLL_EVERY: Duration = Duration::from_secs(5);
 
 /// How often it is seen whether a drive is back: that costs one question to the system.
 const AWAY_POLL: Duration = Duration::from_secs(2);
+
+/// How often it is seen whether the power is back.
+const POWER_POLL: Duration = Duration::from_secs(10);
 
 /// How long to wait after the index could not be written, on a full disk or while another process holds it.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
@@ -46,6 +49,7 @@ pub(super) struct Follower {
     next_away: Instant,
     /// After a failure nothing is done until then.
     stalled_until: Option<Instant>,
+    paused: Option<Pause>,
     is_told: bool,
 }
 
@@ -74,6 +78,7 @@ impl Follower {
             next_poll: now,
             next_away: now,
             stalled_until: None,
+            paused: None,
             is_told: false,
         }
     }
@@ -142,6 +147,8 @@ impl Follower {
                 roots.into_iter().for_each(|root| self.trouble(root, trouble.clone()));
                 self.hints.add_everything();
             }
+            // The next step looks.
+            Wake::Limits => {}
             Wake::Setup => {
                 session.skips_vectors = false;
                 self.stalled_until = None;
@@ -178,7 +185,14 @@ impl Follower {
             self.next_poll = Instant::now() + POLL_EVERY.max(10 * start.elapsed());
             return Ok(true);
         }
-        if self.engine.step(session, &mut self.progress, &self.cancel)? != Step::Idle {
+        let step = self.engine.step(session, &mut self.progress, &self.cancel)?;
+        if session.paused != self.paused {
+            self.paused = session.paused;
+            tracing::info!(paused = ?self.paused, "vectors");
+            self.published.tell(self.status());
+            self.is_told = false;
+        }
+        if step != Step::Idle {
             self.is_told = false;
             return Ok(true);
         }
@@ -312,6 +326,7 @@ impl Follower {
         WatchStatus {
             process: std::process::id(),
             following: if self.polled.is_empty() { Following::Events } else { Following::Polling },
+            paused: self.paused,
             problems: self.problems.values().cloned().collect(),
         }
     }
@@ -323,8 +338,8 @@ impl Follower {
             return until - now;
         }
         let mut next = [Some(self.next_rescan), self.hints.next_due(), session.next_due()].to_vec();
-        if self.engine.neighbour().has_put_off() {
-            next.push(Some(now + RETRY_AFTER));
+        if self.paused.is_some() {
+            next.push(Some(now + POWER_POLL));
         }
         if !self.polled.is_empty() {
             next.push(Some(self.next_poll));

@@ -18,6 +18,7 @@ const COMMANDS: &[&str] = &[
     "reveal_file",
     "settings",
     "set_candidates",
+    "set_indexing",
     "models_state",
 ];
 

@@ -8,7 +8,9 @@ use nuthatch_engine::Cancel;
 use tauri::ipc::Channel;
 use tauri::{AppHandle, Runtime, State};
 
-use crate::ipc::{self, AppError, ModelsState, Preview, SearchEvent, Settings, Status, WhyQuestion, WhyReport};
+use crate::ipc::{
+    self, AppError, IndexingLimits, ModelsState, Preview, SearchEvent, Settings, Status, WhyQuestion, WhyReport,
+};
 use crate::search::{self, Question};
 use crate::{Shell, paths, window};
 
@@ -127,6 +129,13 @@ pub async fn settings(shell: Shared<'_>) -> Result<Settings, AppError> {
 pub async fn set_candidates(shell: Shared<'_>, n: u32) -> Result<Settings, AppError> {
     let candidates = n.clamp(1, 1000) as usize;
     shell.on_engine(move |engine| engine.update_settings(|to| to.candidates = candidates)).await.map(Settings::from)
+}
+
+/// What lies outside a range is refused, with the setting's name. What is being indexed keeps to it at once.
+#[tauri::command]
+#[specta::specta]
+pub async fn set_indexing(shell: Shared<'_>, limits: IndexingLimits) -> Result<Settings, AppError> {
+    shell.on_engine(|engine| engine.update_settings(|to| limits.apply(to))).await.map(Settings::from)
 }
 
 #[tauri::command]

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use nuthatch_engine as engine;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use specta::Type;
 use specta_typescript::Number;
 
@@ -18,7 +18,7 @@ mod why;
 
 pub use error::{AppError, ErrorKind};
 pub use search::{Degraded, Hit, SearchEvent, SearchResults, Stage};
-pub use status::{Health, IndexingState, ModelState, ModelsState, Status};
+pub use status::{Health, IndexingState, ModelState, ModelsState, Pause, Status};
 pub use why::{WhyQuestion, WhyReport};
 
 /// A path as text; what is not Unicode in it is replaced, and such a file cannot be opened from the window.
@@ -36,11 +36,47 @@ pub struct Settings {
     pub candidates: usize,
     #[specta(type = Option<Number>)]
     pub threshold: Option<f32>,
+    pub indexing: IndexingLimits,
+    /// What `indexing.memory_mb` may be: the least and the most.
+    #[specta(type = [Number; 2])]
+    pub memory_mb_range: [usize; 2],
+    /// Threads that this machine runs at once; more are not used.
+    #[specta(type = Number)]
+    pub n_threads: usize,
+}
+
+/// What indexing may take of the machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct IndexingLimits {
+    /// Models not counted.
+    #[specta(type = Number)]
+    pub memory_mb: usize,
+    /// `null` is all.
+    #[specta(type = Option<Number>)]
+    pub threads: Option<usize>,
+    /// Whether vectors wait for the power.
+    pub pause_on_battery: bool,
+}
+
+impl IndexingLimits {
+    pub fn apply(self, to: &mut engine::Settings) {
+        to.memory_mb = self.memory_mb;
+        to.threads = self.threads;
+        to.pause_on_battery = self.pause_on_battery;
+    }
 }
 
 impl From<engine::Settings> for Settings {
     fn from(from: engine::Settings) -> Self {
+        let (least, most) = engine::Settings::MEMORY_MB.into_inner();
         Self {
+            indexing: IndexingLimits {
+                memory_mb: from.memory_mb,
+                threads: from.threads,
+                pause_on_battery: from.pause_on_battery,
+            },
+            memory_mb_range: [least, most],
+            n_threads: engine::neighbour::Limits::default().threads(),
             folders: from.folders.iter().map(|path| text(path)).collect(),
             embedder: from.embedder,
             reranker: from.reranker,

@@ -40,6 +40,7 @@ macro_rules! interface {
                 commands::reveal_file,
                 commands::settings,
                 commands::set_candidates,
+                commands::set_indexing,
                 commands::models_state,
             ])
             .events(collect_events![events::IndexProgress, events::IndexingChanged, events::ModelsChanged])

@@ -75,6 +75,10 @@ fn ask(window: &WebviewWindow<MockRuntime>, command: &str, arguments: Value) -> 
     get_ipc_response(window, request).map(|body| body.deserialize().unwrap())
 }
 
+fn limits(memory_mb: usize, threads: Option<usize>) -> Value {
+    json!({ "limits": { "memory_mb": memory_mb, "threads": threads, "pause_on_battery": false } })
+}
+
 #[test]
 fn folders_settings_and_files() {
     let data = tempfile::tempdir().unwrap();
@@ -93,6 +97,16 @@ fn folders_settings_and_files() {
     assert_eq!(ask(&window, "set_candidates", json!({ "n": 50 })).unwrap()["candidates"], 50);
     assert_eq!(ask(&window, "set_candidates", json!({ "n": 0 })).unwrap()["candidates"], 1);
     assert_eq!(ask(&window, "settings", json!({})).unwrap()["candidates"], 1);
+
+    let set = ask(&window, "set_indexing", limits(250, Some(1))).unwrap();
+    assert_eq!(set["indexing"], limits(250, Some(1))["limits"]);
+    assert_eq!((&set["candidates"], &set["folders"]), (&json!(1), &json!([added])), "nothing else changes");
+    for (refused, named) in [(limits(99, None), "memory_mb = 99"), (limits(100, Some(0)), "threads = 0")] {
+        let error = ask(&window, "set_indexing", refused).unwrap_err();
+        assert_eq!(error["kind"], "settings");
+        assert!(error["message"].as_str().unwrap().starts_with(named), "{error}");
+    }
+    assert_eq!(ask(&window, "settings", json!({})), Ok(set));
 
     // Only the refusal is tried: allowing would open a file on the desktop of whoever runs the test.
     let outside = ask(&window, "open_file", json!({ "path": data.path().join("settings.toml") })).unwrap_err();

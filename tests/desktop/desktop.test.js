@@ -160,6 +160,28 @@ describe("Nuthatch's window", () => {
     await close();
   });
 
+  test("keeps what the user says that indexing may use", async () => {
+    await app.script("document.querySelector('[data-testid=status-line] button').click()");
+    const memory = await app.one("memory-input");
+    const refused = "return document.querySelector('dialog [role=alert]')?.textContent ?? ''";
+    await memory.clear();
+    await memory.sendKeys("50", Key.TAB);
+    await app.until("the range", async () => (await app.script(refused)).includes("from 100 to 100,000 MB"));
+    await memory.clear();
+    await memory.sendKeys("300", Key.TAB);
+    const battery = await app.one("battery-checkbox");
+    await battery.sendKeys(Key.SPACE);
+    await app.until("the settings", async () => {
+      const { indexing } = await app.invoke("settings");
+      return indexing.memory_mb === 300 && !indexing.pause_on_battery && indexing.threads === null;
+    });
+    assert.equal(await app.script(refused), "");
+    await app.script("document.querySelector('[data-testid=indexing-settings]').scrollIntoView({ block: 'end' })");
+    await keep("7-indexing");
+    await app.script("document.querySelector('dialog [aria-label=Close]').click()");
+    await app.until("no sheet", async () => await app.script("return document.querySelector('dialog') === null"));
+  });
+
   test("forgets a folder that is taken off the list", async () => {
     const [folder] = await app.invoke("folders");
     await app.invoke("remove_folder", { path: folder });

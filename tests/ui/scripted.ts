@@ -3,10 +3,12 @@ import type {
   Backend,
   Degraded,
   Hit,
+  IndexingLimits,
   IndexProgress,
   Phase,
   Preview,
   SearchEvent,
+  Settings,
   Stage,
   Status,
   WhyQuestion,
@@ -125,6 +127,7 @@ export class ScriptedBackend implements Backend {
     files: [],
     problems: [],
     indexing: { state: "ready", reason: null },
+    paused: null,
     ...this.found,
   });
   /** What the status says besides. */
@@ -175,14 +178,25 @@ export class ScriptedBackend implements Backend {
     this.revealed.push(path);
   }
 
-  settings = async () => ({
+  /** What the window asked indexing to keep to, newest last. */
+  readonly limits: IndexingLimits[] = [];
+  settings = async (): Promise<Settings> => ({
     folders: ["/notes"],
     embedder: null,
     reranker: null,
     candidates: 100,
     threshold: null,
+    indexing: this.limits.at(-1) ?? { memory_mb: 600, threads: 12, pause_on_battery: true },
+    memory_mb_range: [100, 100_000],
+    n_threads: 4,
   });
   setCandidates = async () => undefined;
+
+  async setIndexing(limits: IndexingLimits): Promise<Settings> {
+    this.limits.push(limits);
+    return this.settings();
+  }
+
   modelsState = async () => ({
     embedder: { state: "ready" as const, name: "e", reason: null, runs_on: null },
     reranker: { state: "ready" as const, name: "r", reason: null, runs_on: null },

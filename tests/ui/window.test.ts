@@ -405,6 +405,60 @@ test("what keeps a folder from being followed is said, with what to do", async (
   expect((await openPanel()).textContent).toContain(said);
 });
 
+test("what indexing may use is set in the panel, with its ranges", async () => {
+  const backend = await open(new ScriptedBackend());
+  await openPanel();
+  const memory = screen.getByTestId<HTMLInputElement>("memory-input");
+  const threads = screen.getByTestId<HTMLSelectElement>("threads-select");
+  const battery = screen.getByTestId<HTMLInputElement>("battery-checkbox");
+  expect([memory.value, memory.min, memory.max]).toEqual(["600", "100", "100000"]);
+  const choices = [...threads.options].map((option) => option.text);
+  expect([threads.value, ...choices]).toEqual(["12", "all 4", "1", "2", "3", "4", "12"]);
+  expect(battery.checked).toBe(true);
+
+  for (const typed of ["99", "100001", "250.5", ""]) {
+    await fireEvent.change(memory, { target: { value: typed } });
+    expect(screen.getByRole("alert").textContent).toContain(
+      "Memory: give a whole number from 100 to 100,000 MB",
+    );
+  }
+  expect(backend.limits).toEqual([]);
+  await fireEvent.change(memory, { target: { value: "250" } });
+  await wait(0);
+  expect(screen.queryByRole("alert")).toBeNull();
+  await fireEvent.change(threads, { target: { value: "2" } });
+  await wait(0);
+  await fireEvent.change(threads, { target: { value: "0" } });
+  await wait(0);
+  await fireEvent.click(battery);
+  await wait(0);
+  expect(backend.limits).toEqual([
+    { memory_mb: 250, threads: 12, pause_on_battery: true },
+    { memory_mb: 250, threads: 2, pause_on_battery: true },
+    { memory_mb: 250, threads: null, pause_on_battery: true },
+    { memory_mb: 250, threads: null, pause_on_battery: false },
+  ]);
+});
+
+test("a setting that the engine refuses is named in the panel", async () => {
+  const backend = new ScriptedBackend();
+  backend.setIndexing = () => Promise.reject({ kind: "settings", message: "memory_mb = 300: give less" });
+  await open(backend);
+  await openPanel();
+  await fireEvent.change(screen.getByTestId("memory-input"), { target: { value: "300" } });
+  await wait(0);
+  expect(screen.getByRole("alert").textContent).toContain("memory_mb = 300");
+});
+
+test("vectors that wait for the power are said, with the way to the setting that ends it", async () => {
+  await open(new FakeBackend(scenarioOf("?scenario=on-battery")));
+  await fireEvent.click(screen.getByText(/^On battery: learning what notes mean waits for the power/));
+  await wait(0);
+  await fireEvent.click(screen.getByTestId("battery-checkbox"));
+  await wait(0);
+  expect(screen.queryByText(/^On battery/)).toBeNull();
+});
+
 test("a note that is missed is followed through the search, as the window asks it", async () => {
   const backend = new ScriptedBackend();
   backend.picked = "/notes/missed.md";

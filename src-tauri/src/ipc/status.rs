@@ -29,6 +29,16 @@ pub struct Status {
     /// What keeps folders from being followed as they should be, and what is damaged: a sentence or two each.
     pub problems: Vec<String>,
     pub indexing: IndexingState,
+    /// Why vectors are not made now although some are wanted.
+    pub paused: Option<Pause>,
+}
+
+/// Text goes on meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Type)]
+#[serde(rename_all = "snake_case")]
+pub enum Pause {
+    /// The machine runs on its battery, and `pause_on_battery` is set.
+    OnBattery,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Type)]
@@ -118,6 +128,7 @@ impl Status {
         files.retain(|row| row.state != FileState::Indexed);
         files.sort_by(|a, b| (a.state, &a.path).cmp(&(b.state, &b.path)));
         files.truncate(MAX_FILES);
+        let paused = from.watch.as_ref().and_then(|watch| watch.paused).map(Pause::from);
         let watching = from.watch.into_iter().flat_map(|watch| watch.problems);
         let damage = from.damage.into_iter().map(|damage| damage.message);
         let problems = damage.chain(watching.map(|p| format!("{}. {}", p.message, p.advice))).collect();
@@ -131,6 +142,15 @@ impl Status {
             files,
             problems,
             indexing,
+            paused,
+        }
+    }
+}
+
+impl From<engine::Pause> for Pause {
+    fn from(from: engine::Pause) -> Self {
+        match from {
+            engine::Pause::OnBattery => Self::OnBattery,
         }
     }
 }

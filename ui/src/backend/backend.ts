@@ -132,7 +132,12 @@ export interface Status {
   problems: string[];
   /** Whether the folders are being followed, and why not. */
   indexing: { state: "loading" | "ready" | "missing"; reason: string | null };
+  /** Why vectors are not made now although some are wanted; text goes on. */
+  paused: Pause | null;
 }
+
+/** `on_battery`: the machine runs on its battery, and {@link IndexingLimits} says to save it. */
+export type Pause = "on_battery";
 
 /** The search that is asked about. */
 export interface WhyQuestion {
@@ -180,6 +185,21 @@ export interface Settings {
   reranker: string | null;
   candidates: number;
   threshold: number | null;
+  indexing: IndexingLimits;
+  /** What `indexing.memory_mb` may be: the least and the most. */
+  memory_mb_range: Range;
+  /** Threads that this machine runs at once; more are not used. */
+  n_threads: number;
+}
+
+/** What indexing may take of the machine. */
+export interface IndexingLimits {
+  /** Models not counted. */
+  memory_mb: number;
+  /** Null is all. */
+  threads: number | null;
+  /** Whether vectors wait for the power. */
+  pause_on_battery: boolean;
 }
 
 export interface ModelState {
@@ -240,6 +260,8 @@ export interface Backend {
 
   settings(): Promise<Settings>;
   setCandidates(candidates: number): Promise<void>;
+  /** Refuses what is out of its range; what is being indexed keeps to the rest at once. */
+  setIndexing(limits: IndexingLimits): Promise<Settings>;
   modelsState(): Promise<ModelsState>;
 
   onIndexProgress(listener: (progress: IndexProgress) => void): Promise<Unlisten>;

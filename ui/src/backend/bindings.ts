@@ -32,6 +32,8 @@ export const commands = {
 	settings: () => __TAURI_INVOKE<Settings>("settings"),
 	/**  How many candidates the reranker reads, from 1 to 1000; what lies outside is brought inside. */
 	setCandidates: (n: number) => __TAURI_INVOKE<Settings>("set_candidates", { n }),
+	/**  What lies outside a range is refused, with the setting's name. What is being indexed keeps to it at once. */
+	setIndexing: (limits: IndexingLimits) => __TAURI_INVOKE<Settings>("set_indexing", { limits }),
 	modelsState: () => __TAURI_INVOKE<ModelsState>("models_state"),
 };
 
@@ -115,6 +117,16 @@ export type IndexProgress = {
 /**  The folders are followed now, or cannot be. */
 export type IndexingChanged = IndexingState;
 
+/**  What indexing may take of the machine. */
+export type IndexingLimits = {
+	/**  Models not counted. */
+	memory_mb: number,
+	/**  `null` is all. */
+	threads: number | null,
+	/**  Whether vectors wait for the power. */
+	pause_on_battery: boolean,
+};
+
 /**
  *  Whether the folders are followed. `missing`: another Nuthatch holds the index, or watching failed; the reason
  *  says which, and what was indexed before is still searched.
@@ -139,6 +151,11 @@ export type ModelsState = {
 	embedder: ModelState,
 	reranker: ModelState,
 };
+
+/**  Text goes on meanwhile. */
+export type Pause = 
+/**  The machine runs on its battery, and `pause_on_battery` is set. */
+"on_battery";
 
 export type Phase = "scanning" | "text" | "vectors" | "done";
 
@@ -204,6 +221,11 @@ export type Settings = {
 	reranker: string | null,
 	candidates: number,
 	threshold: number | null,
+	indexing: IndexingLimits,
+	/**  What `indexing.memory_mb` may be: the least and the most. */
+	memory_mb_range: [number, number],
+	/**  Threads that this machine runs at once; more are not used. */
+	n_threads: number,
 };
 
 export type Stage = "lexical" | "vector" | "hybrid" | "rerank";
@@ -224,6 +246,8 @@ export type Status = {
 	/**  What keeps folders from being followed as they should be, and what is damaged: a sentence or two each. */
 	problems: string[],
 	indexing: IndexingState,
+	/**  Why vectors are not made now although some are wanted. */
+	paused: Pause | null,
 };
 
 export type TookMs = {

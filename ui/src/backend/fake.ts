@@ -8,6 +8,7 @@ import type {
   FileRow,
   FileState,
   FolderDrag,
+  IndexingLimits,
   IndexProgress,
   ModelState,
   ModelsState,
@@ -30,6 +31,7 @@ export interface Scenario {
   /** Is there a bi-encoder, is there a cross-encoder? */
   models: { embedder: boolean; reranker: boolean };
   progress: IndexProgress | null;
+  onBattery: boolean;
   /** Milliseconds before each stage lands, the last one for 100 candidates. */
   delays: { lexical: number; hybrid: number; rerank: number };
 }
@@ -39,10 +41,11 @@ const READY: Scenario = {
   notes: FAKE_NOTES,
   models: { embedder: true, reranker: true },
   progress: null,
+  onBattery: false,
   delays: { lexical: 4, hybrid: 30, rerank: 310 },
 };
 
-/** `?scenario=first-run`, `words-only`, `no-reranker`, `indexing` or `slow`; anything else is an ordinary day. */
+/** `?scenario=first-run`, `words-only`, `no-reranker`, `indexing`, `on-battery` or `slow`; anything else is an ordinary day. */
 export function scenarioOf(query: string): Scenario {
   switch (new URLSearchParams(query).get("scenario")) {
     case "first-run":
@@ -53,6 +56,8 @@ export function scenarioOf(query: string): Scenario {
       return { ...READY, models: { embedder: true, reranker: false } };
     case "indexing":
       return { ...READY, progress: { phase: "vectors", done: 3120, total: 8012, current: null } };
+    case "on-battery":
+      return { ...READY, onBattery: true };
     case "slow":
       return { ...READY, delays: { lexical: 4, hybrid: 600, rerank: 60_000 } };
     default:
@@ -68,6 +73,7 @@ export class FakeBackend implements Backend {
   readonly #scenario: Scenario;
   #folders: string[];
   #candidates = 100;
+  #indexing: IndexingLimits = { memory_mb: 600, threads: null, pause_on_battery: true };
   #newest = 0;
   #progress = new Set<(progress: IndexProgress) => void>();
   #drags = new Set<(drag: FolderDrag) => void>();
@@ -118,7 +124,8 @@ export class FakeBackend implements Backend {
   }
 
   async status(withFiles: boolean): Promise<Status> {
-    const waiting = this.#scenario.progress ? 214 : 0;
+    const paused = this.#scenario.onBattery && this.#indexing.pause_on_battery ? "on_battery" : null;
+    const waiting = this.#scenario.progress || paused ? 214 : 0;
     const away = (path: string) => (path.includes("Stick") ? "the drive is not connected" : null);
     const roots = this.#folders.map((path, i) => ({
       path,
@@ -158,6 +165,7 @@ export class FakeBackend implements Backend {
       files: withFiles && isWatching ? files : [],
       problems: [],
       indexing: { state: "ready", reason: null },
+      paused,
     };
   }
 
@@ -216,7 +224,19 @@ export class FakeBackend implements Backend {
       reranker: null,
       candidates: this.#candidates,
       threshold: null,
+      indexing: this.#indexing,
+      memory_mb_range: [100, 100_000],
+      n_threads: 8,
     };
+  }
+
+  async setIndexing(limits: IndexingLimits): Promise<Settings> {
+    const { memory_mb } = limits;
+    if (!(memory_mb >= 100 && memory_mb <= 100_000)) {
+      throw { kind: "settings", message: `memory_mb = ${memory_mb}: give a number from 100 to 100000` };
+    }
+    this.#indexing = limits;
+    return this.settings();
   }
 
   async setCandidates(candidates: number): Promise<void> {

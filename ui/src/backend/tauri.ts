@@ -36,6 +36,7 @@ export const tauriBackend: Backend = {
   async setCandidates(n) {
     await commands.setCandidates(n);
   },
+  setIndexing: commands.setIndexing,
   modelsState: commands.modelsState,
 
   onIndexProgress: (listener) => events.indexProgress.listen((event) => listener(event.payload)),

@@ -2,8 +2,10 @@ import {
   asAppError,
   type AppError,
   type Backend,
+  type IndexingLimits,
   type IndexProgress,
   type ModelsState,
+  type Settings,
   type Status,
   type Unlisten,
 } from "../backend/backend";
@@ -15,6 +17,7 @@ export class Library {
   status = $state.raw<Status | null>(null);
   progress = $state.raw<IndexProgress | null>(null);
   models = $state.raw<ModelsState | null>(null);
+  settings = $state.raw<Settings | null>(null);
   /** The last action that failed, until dismissed. */
   failure = $state.raw<AppError | null>(null);
   /** A folder is being dragged over the window. */
@@ -100,6 +103,14 @@ export class Library {
 
   async revealFile(path: string): Promise<void> {
     await this.#attempt(() => this.#backend.revealFile(path));
+  }
+
+  /** What is being indexed keeps to it at once. */
+  async setIndexing(limits: IndexingLimits): Promise<void> {
+    await this.#attempt(async () => {
+      this.settings = await this.#backend.setIndexing(limits);
+    });
+    await this.reload();
   }
 
   /** For the next start. */

@@ -1,4 +1,4 @@
-import type { Degraded, IndexProgress, ModelsState, Place, RootStatus } from "../backend/backend";
+import type { Degraded, IndexProgress, ModelsState, Pause, Place, RootStatus } from "../backend/backend";
 
 const wholeNumber = new Intl.NumberFormat("en");
 
@@ -74,6 +74,14 @@ export function progressText({ phase, done, total }: IndexProgress): string | nu
       return `Learning what they mean: ${count(done)} of ${counted(total, "passage")}`;
     case "done":
       return null;
+  }
+}
+
+/** Why learning what notes mean waits. */
+export function pauseText(pause: Pause): string {
+  switch (pause) {
+    case "on_battery":
+      return "On battery: learning what notes mean waits for the power, words find them already";
   }
 }
 

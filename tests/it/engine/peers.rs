@@ -72,8 +72,13 @@ fn frontmatter_tags_and_aliases_are_found() {
     let bench = Bench::with_models();
     bench.write("a.md", "---\ntags: [ornithology]\naliases: [Ardea]\n---\n# A bird\n\nIt stands.");
     bench.write("b.md", "# B\n\nSomething else #zoology");
+    // More than every passage carries.
+    let many: Vec<String> = (0..200).map(|i| format!("species{i}")).collect();
+    bench.write("c.md", &format!("---\ntags: [{}]\n---\n{}", many.join(", "), "Of all.\n\n".repeat(500)));
     bench.index();
-    for (query, expected) in [("ornithology", "a.md"), ("Ardea", "a.md"), ("zoology", "b.md")] {
+    let cases =
+        [("ornithology", "a.md"), ("Ardea", "a.md"), ("zoology", "b.md"), ("species0", "c.md"), ("species199", "c.md")];
+    for (query, expected) in cases {
         assert_eq!(bench.find_words(query), [expected], "{query}");
     }
 }

@@ -1,6 +1,7 @@
 //! Blocks in the making: readable text on one side, its place in the source on the other.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,16 +16,30 @@ pub(crate) struct Anchor {
     pub(crate) source: usize,
 }
 
+/// Bytes of a title or heading that everything below it carries. A longer one is no name, and a text of megabytes that a
+/// slip made one would be copied into each passage; in its own block it stays whole.
+const MAX_NAME_BYTES: usize = 400;
+
+/// Headings of a path, the innermost ones: HTML has six levels, and a hostile outline hundreds.
+const MAX_PATH: usize = 8;
+
+/// As much of a title or heading as is carried on.
+pub(super) fn short_name(name: &str) -> &str {
+    name[..name.floor_char_boundary(MAX_NAME_BYTES)].trim_end()
+}
+
 /// The headings above the place being read.
 #[derive(Debug, Default)]
 pub(super) struct Outline {
     open: Vec<(u8, String)>,
+    /// Made anew where `open` changes: a million paragraphs share it.
+    path: Arc<[String]>,
     first_h1: Option<String>,
 }
 
 impl Outline {
-    pub(super) fn path(&self) -> Vec<String> {
-        self.open.iter().map(|(_, text)| text.clone()).collect()
+    pub(super) fn path(&self) -> Arc<[String]> {
+        self.path.clone()
     }
 
     /// The first heading of level 1 so far.
@@ -34,14 +49,24 @@ impl Outline {
 
     /// Closes the headings of this level and below. Called before a heading's own block takes its path.
     pub(super) fn close(&mut self, level: u8) {
-        self.open.retain(|(open, _)| *open < level);
+        if self.open.iter().any(|(open, _)| *open >= level) {
+            self.open.retain(|(open, _)| *open < level);
+            self.share();
+        }
     }
 
     pub(super) fn open(&mut self, level: u8, text: &str) {
+        let text = short_name(text).to_owned();
         if level == 1 && self.first_h1.is_none() {
-            self.first_h1 = Some(text.to_owned());
+            self.first_h1 = Some(text.clone());
         }
-        self.open.push((level, text.to_owned()));
+        self.open.push((level, text));
+        self.share();
+    }
+
+    fn share(&mut self) {
+        let innermost = &self.open[self.open.len().saturating_sub(MAX_PATH)..];
+        self.path = innermost.iter().map(|(_, text)| text.clone()).collect();
     }
 }
 
@@ -124,6 +149,8 @@ impl Draft {
             anchor.source += lead.saturating_sub(anchor.text);
             anchor.text = anchor.text.saturating_sub(lead);
         }
+        // Most paragraphs have one, and a file of many short ones has a million: room for more would double its memory.
+        self.anchors.shrink_to_fit();
         let span = trimmed(source, self.span);
         if self.text.is_empty() || span.is_empty() {
             return None;

@@ -3,7 +3,7 @@
 //!
 //! No grammar is needed for that: in every language a definition begins at the margin, and what is inside is indented.
 
-use super::block::{Draft, Outline};
+use super::block::{Draft, Outline, short_name};
 use super::lines::{Line, lines};
 use super::plain::bom_len;
 use super::{BlockKind, Extractor, Reading, Unreadable};
@@ -204,7 +204,8 @@ impl Cutter<'_> {
         if fits || inside.is_empty() || path.len() >= MAX_DEPTH {
             return self.block(unit, path);
         }
-        let name = unit[..head].iter().rev().find_map(|line| name_of(line.text));
+        let name =
+            unit[..head].iter().rev().find_map(|line| name_of(line.text)).map(|name| short_name(&name).to_owned());
         self.block(&unit[..head], path);
         let mut inner = path.to_vec();
         inner.extend(name);
@@ -226,7 +227,7 @@ impl Cutter<'_> {
             draft.push(&self.source[line.start..line.end], line.start);
         }
         if let Some(mut block) = draft.finish(self.source, &mut Outline::default()) {
-            block.heading_path = path.to_vec();
+            block.heading_path = path.into();
             self.reading.blocks.push(block);
         }
     }

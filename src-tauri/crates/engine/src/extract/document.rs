@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::Format;
-use super::block::Anchor;
+use super::block::{Anchor, short_name};
 
 /// A note, read.
 ///
@@ -18,7 +19,8 @@ use super::block::Anchor;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Document {
     pub format: Format,
-    /// Never blank: frontmatter or `<title>`, else the first heading, else the file's name made readable.
+    /// Never blank: frontmatter or `<title>`, else the first heading, else the file's name made readable. Cut where it is
+    /// too long for a name.
     pub title: String,
     /// From frontmatter and `#hashtags`, without `#`, distinct, in order.
     pub tags: Vec<String>,
@@ -111,6 +113,15 @@ pub enum Place {
     },
 }
 
+impl Place {
+    /// Leaves of the names in it what is carried on.
+    pub(super) fn shorten(&mut self) {
+        if let Place::Cells { sheet: name, .. } | Place::Chapter { title: name } = self {
+            *name = short_name(name).to_owned();
+        }
+    }
+}
+
 impl fmt::Display for Place {
     /// As people say it: `line 12`, `p. 3`, `slide 4`, `Budget!B2:D9`, `Chapter One`, `cell 7`, `1:02:33`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -130,8 +141,8 @@ impl fmt::Display for Place {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Block {
     pub kind: BlockKind,
-    /// The headings above, outermost first; a heading's own text is not among them.
-    pub heading_path: Vec<String>,
+    /// The headings above, outermost first, each as far as it is a name; a heading's own text is not among them.
+    pub heading_path: Arc<[String]>,
     /// Without markup: the text of links, the description of images, code as it stands. Never blank.
     pub text: String,
     /// Where it stands in [`Document::text`], markup included.

@@ -1,6 +1,7 @@
 //! Markdown as people write notes in it: CommonMark, tables, footnotes, task lists, `[[wiki links]]` and `#tags`.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use pulldown_cmark::{Event, LinkType, Options, Parser, Tag, TagEnd};
 
@@ -17,7 +18,13 @@ impl Extractor for Markdown {
         if let Some((text, span)) = front.description {
             let span = trimmed(&reading.text, span);
             let anchors = vec![Anchor { text: 0, source: span.start }];
-            reading.blocks.push(Block { kind: BlockKind::Paragraph, heading_path: Vec::new(), text, span, anchors });
+            reading.blocks.push(Block {
+                kind: BlockKind::Paragraph,
+                heading_path: Arc::default(),
+                text,
+                span,
+                anchors,
+            });
         }
         reading.blocks.extend(parsed.blocks);
         reading.tags = front.tags;

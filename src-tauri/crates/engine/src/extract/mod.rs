@@ -37,6 +37,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use block::short_name;
+
 pub use document::{Block, BlockKind, Document, Place};
 pub use format::{Format, format_of};
 
@@ -117,9 +119,10 @@ pub fn extract(path: &Path, bytes: &[u8]) -> Result<Document, ExtractError> {
         Unreadable::Broken(reason) => ExtractError::Broken { name: name(), reason },
     })?;
     let title = reading.title.map(|title| title.split_whitespace().collect::<Vec<_>>().join(" "));
+    let title = title.filter(|title| !title.is_empty()).unwrap_or_else(|| name_of(path, format));
     let mut document = Document {
         format,
-        title: title.filter(|title| !title.is_empty()).unwrap_or_else(|| name_of(path, format)),
+        title: short_name(&title).to_owned(),
         tags: reading.tags,
         aliases: reading.aliases,
         date: reading.date,
@@ -129,6 +132,9 @@ pub fn extract(path: &Path, bytes: &[u8]) -> Result<Document, ExtractError> {
         encoding: if reading.encoding.is_empty() { "UTF-8" } else { reading.encoding }.to_owned(),
         is_file_text: reading.is_file_text,
     };
+    for (_, place) in &mut document.places {
+        place.shorten();
+    }
     distinct(&mut document.tags);
     distinct(&mut document.aliases);
     Ok(document)

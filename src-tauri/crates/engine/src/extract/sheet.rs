@@ -7,7 +7,7 @@ use std::io::Cursor;
 use calamine::{Data, DataRef, ExcelDateTime, Ods, Reader, SheetType, Xls, Xlsb, Xlsx};
 
 use super::archive::{self, Archive, ENCRYPTED, broken};
-use super::block::Rendition;
+use super::block::{Rendition, short_name};
 use super::docx::one_line;
 use super::office::{Properties, check_room};
 use super::{BlockKind, Extractor, Place, Reading, Unreadable};
@@ -151,7 +151,7 @@ fn lay(
     name: &str,
     cells: impl Iterator<Item = Result<Cell, Unreadable>>,
 ) -> Result<(), Unreadable> {
-    let mut sheet = Sheet { rendition, name, table: None, has_heading: false };
+    let mut sheet = Sheet { rendition, name: short_name(name), table: None, has_heading: false };
     let mut row: Vec<Cell> = Vec::new();
     for cell in cells {
         let (position, text) = cell?;

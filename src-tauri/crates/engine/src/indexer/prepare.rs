@@ -15,6 +15,10 @@ use crate::scan::Stamp;
 /// A file that changes while it is read is read again, so often.
 const ATTEMPTS: usize = 3;
 
+/// Bytes of tags and aliases that every passage of a note carries. A list that is longer (an export can have 100,000 tags)
+/// goes with the first passage alone: copied into each it would take gigabytes.
+const CARRIED_TAG_BYTES: usize = 500;
+
 /// A file, read and cut, ready to be written.
 pub(super) struct Prepared {
     pub row: Row,
@@ -51,18 +55,33 @@ pub(super) fn prepare(path: &Path, settle: Duration, workers: &Workers, cancel: 
     };
     let mut tags = document.tags.clone();
     tags.extend(document.aliases.iter().cloned());
+    let n_carried = n_within(&tags, CARRIED_TAG_BYTES);
     let passages: Vec<Passage> = chunks(&document, &ChunkRules::default())
         .into_iter()
         .map(|chunk| Passage {
             path: path.to_string_lossy().into_owned(),
             title: document.title.clone(),
-            tags: tags.clone(),
+            tags: if chunk.ordinal == 0 { tags.clone() } else { tags[..n_carried].to_vec() },
             chunk,
         })
         .collect();
     row.passages = passages.len();
     let hashes = passages.iter().map(|p| text_hash(&p.model_text())).collect();
     Outcome::Ready(Prepared { row, passages, hashes })
+}
+
+/// How many of `tags`, from the first on, are `bytes` long together at most.
+fn n_within(tags: &[String], bytes: usize) -> usize {
+    let mut left = bytes;
+    tags.iter()
+        .take_while(|tag| match left.checked_sub(tag.len()) {
+            Some(rest) => {
+                left = rest;
+                true
+            }
+            None => false,
+        })
+        .count()
 }
 
 fn row(path: &Path, stamp: Stamp) -> Row {

@@ -45,6 +45,46 @@ pub(super) const SAMPLES: &[(&str, &str)] = &[
     ("a.ass", "[Events]\nFormat: Layer, Start, End, Text\nDialogue: 0,0:00:01.00,0:00:02.00,{\\b1}Tea\\N茶\n"),
 ];
 
+/// A name of megabytes, made by a slip or on purpose, must not be copied into every passage below it.
+#[test]
+fn a_long_name_is_carried_on_in_short() {
+    let long = "heron ".repeat(10_000);
+    let long = long.trim();
+    let below = "\n\nIt waits.\n\nIt fishes.\n";
+    let in_html = "<p>It waits.<p>It fishes.";
+    let files = [
+        ("a.md", format!("# {long}{below}")),
+        ("a.md", format!("---\ntitle: {long}\n---{below}")),
+        ("a.html", format!("<title>{long}</title>{in_html}")),
+        ("a.html", format!("<h1>{long}</h1>{in_html}")),
+        ("a.org", format!("* {long}{below}")),
+        ("a.rst", format!("{long}\n{}{below}", "=".repeat(long.len()))),
+        ("a.eml", format!("Subject: {long}{below}")),
+        (
+            "a.ipynb",
+            format!("{{\"cells\": [{{\"cell_type\": \"markdown\", \"source\": \"# {long}\\n\\nIt waits.\"}}]}}"),
+        ),
+    ];
+    for (name, source) in files {
+        let document = read(name, &source);
+        let names = document.blocks.iter().flat_map(|block| block.heading_path.iter()).chain([&document.title]);
+        for carried in names {
+            assert!(carried.len() <= 400 && long.starts_with(carried.as_str()), "{name}: {} bytes", carried.len());
+        }
+        let last = document.blocks.last().expect("a block");
+        let is_heading = |block: &Block| matches!(block.kind, BlockKind::Heading { .. });
+        for heading in document.blocks.iter().filter(|block| is_heading(block)) {
+            assert_eq!(heading.text, long, "{name}: whole in its own block");
+            assert_eq!(last.heading_path.len(), 1, "{name}");
+        }
+    }
+    let deep: String = (1..=200).map(|level| format!("{} level {level}\n", "*".repeat(level))).collect();
+    let document = read("a.org", &format!("{deep}text\n\nmore\n"));
+    let [.., text, more] = &document.blocks[..] else { panic!("two paragraphs") };
+    assert_eq!(more.heading_path.last().map(String::as_str), Some("level 200"));
+    assert!(more.heading_path.len() <= 8 && std::sync::Arc::ptr_eq(&text.heading_path, &more.heading_path));
+}
+
 /// Reads and cuts a file; whatever comes of it must hold together.
 fn survive(name: &str, bytes: &[u8]) {
     if let Ok(document) = extract(Path::new(name), bytes) {

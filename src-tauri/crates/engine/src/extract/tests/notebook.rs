@@ -36,7 +36,7 @@ fn version_4() {
         ]
     );
     assert_eq!((document.title.as_str(), document.tags.clone()), ("茶", strings(&["hot"])));
-    assert_eq!(document.blocks[6].heading_path, ["茶", "End"]);
+    assert_eq!(document.blocks[6].heading_path[..], ["茶", "End"]);
 }
 
 #[test]

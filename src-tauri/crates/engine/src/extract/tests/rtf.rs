@@ -41,7 +41,7 @@ See {\field{\*\fldinst HYPERLINK ""http://x.y""}{\fldrslt the page}}{\*\bkmkstar
     );
     assert_eq!(document.title, "Tea à la carte");
     assert_eq!(document.tags, strings(&["hot", "drink"]));
-    assert_eq!(document.blocks[3].heading_path, ["Green tea", "Lists"]);
+    assert_eq!(document.blocks[3].heading_path[..], ["Green tea", "Lists"]);
     assert_eq!(document.places_at([0]), [None]);
 }
 

@@ -163,6 +163,37 @@ impl Draft {
     }
 }
 
+/// Blocks of a file from which on short paragraphs join the one before. 20 MB that a person wrote are some 60,000; a dump
+/// of numbers a blank line apart is millions, and each would take a hundred times the memory of its text.
+const MANY_BLOCKS: usize = 100_000;
+
+/// A paragraph takes others in until it is so long, in bytes.
+const JOINED_BYTES: usize = 400;
+
+/// Adds a block that has been finished, if it says anything, to those of its file.
+pub(super) fn add(blocks: &mut Vec<Block>, block: Option<Block>) {
+    let Some(block) = block else { return };
+    let are_many = blocks.len() >= MANY_BLOCKS;
+    match blocks.last_mut() {
+        Some(last) if are_many && takes_in(last, &block) => join(last, block),
+        _ => blocks.push(block),
+    }
+}
+
+fn takes_in(last: &Block, block: &Block) -> bool {
+    [last.kind, block.kind] == [BlockKind::Paragraph; 2]
+        && last.text.len() < JOINED_BYTES
+        && Arc::ptr_eq(&last.heading_path, &block.heading_path)
+}
+
+fn join(last: &mut Block, block: Block) {
+    last.text.push_str("\n\n");
+    let at = last.text.len();
+    last.anchors.extend(block.anchors.iter().map(|anchor| Anchor { text: at + anchor.text, source: anchor.source }));
+    last.text.push_str(&block.text);
+    last.span.end = block.span.end;
+}
+
 /// Writes out as text what is not text: a PDF's pages, a spreadsheet's rows. Blocks stand a blank line apart, each as it
 /// reads, so that the text is fit to be shown.
 #[derive(Debug, Default)]

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use html5gum::{DefaultEmitter, StartTag, Token, Tokenizer};
 
-use super::block::{Draft, Outline};
+use super::block::{Draft, Outline, add};
 use super::plain::bom_len;
 use super::{Block, BlockKind, Extractor, Reading, Unreadable};
 
@@ -287,7 +287,7 @@ impl Reader<'_> {
     }
 
     fn flush(&mut self) {
-        self.blocks.extend(self.draft.take().and_then(|draft| draft.finish(self.source, self.outline)));
+        add(&mut self.blocks, self.draft.take().and_then(|draft| draft.finish(self.source, self.outline)));
     }
 }
 

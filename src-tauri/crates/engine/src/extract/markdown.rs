@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pulldown_cmark::{Event, LinkType, Options, Parser, Tag, TagEnd};
 
-use super::block::{Anchor, Draft, Outline, trimmed};
+use super::block::{Anchor, Draft, Outline, add, trimmed};
 use super::{Block, BlockKind, Extractor, Reading, Unreadable, frontmatter, html};
 
 pub(super) struct Markdown;
@@ -209,7 +209,7 @@ impl Reader<'_> {
         if !matches!(draft.kind, BlockKind::Code | BlockKind::Heading { .. }) {
             hashtags(&draft.text, &draft.code, &mut self.hashtags);
         }
-        self.blocks.extend(draft.finish(self.source, &mut self.outline));
+        add(&mut self.blocks, draft.finish(self.source, &mut self.outline));
         debug_assert!(self.blocks.last().is_none_or(|block| block.span.start >= self.body));
     }
 }

@@ -1,6 +1,6 @@
 //! Plain text: paragraphs are what blank lines set apart.
 
-use super::block::{Draft, Outline};
+use super::block::{Draft, Outline, add};
 use super::{Block, BlockKind, Extractor, Reading, Unreadable};
 
 pub(super) struct Plain;
@@ -21,7 +21,7 @@ pub(super) fn blocks(source: &str) -> Vec<Block> {
     for line in source[offset..].split_inclusive('\n') {
         let end = offset + line.len();
         if line.trim().is_empty() {
-            blocks.extend(draft.take().and_then(|draft| draft.finish(source, &mut outline)));
+            add(&mut blocks, draft.take().and_then(|draft| draft.finish(source, &mut outline)));
         } else {
             let draft = draft.get_or_insert_with(|| Draft::new(BlockKind::Paragraph, offset..end));
             draft.span.end = end;
@@ -29,7 +29,7 @@ pub(super) fn blocks(source: &str) -> Vec<Block> {
         }
         offset = end;
     }
-    blocks.extend(draft.and_then(|draft| draft.finish(source, &mut outline)));
+    add(&mut blocks, draft.and_then(|draft| draft.finish(source, &mut outline)));
     blocks
 }
 

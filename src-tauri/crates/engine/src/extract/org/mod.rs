@@ -3,7 +3,7 @@
 
 mod inline;
 
-use super::block::{Draft, Outline};
+use super::block::{Draft, Outline, add};
 use super::lines::{Line, lines};
 use super::plain::bom_len;
 use super::{Block, BlockKind, Extractor, Reading, Unreadable};
@@ -319,7 +319,7 @@ impl<'a> Reader<'a> {
     }
 
     fn flush(&mut self) {
-        self.blocks.extend(self.draft.take().and_then(|draft| draft.finish(self.source, &mut self.outline)));
+        add(&mut self.blocks, self.draft.take().and_then(|draft| draft.finish(self.source, &mut self.outline)));
         self.indents.clear();
         self.after_blank = false;
     }

@@ -85,6 +85,27 @@ fn a_long_name_is_carried_on_in_short() {
     assert!(more.heading_path.len() <= 8 && std::sync::Arc::ptr_eq(&text.heading_path, &more.heading_path));
 }
 
+/// Each with a block of its own they took a hundred times the memory of the file.
+#[test]
+fn a_million_paragraphs_are_not_a_million_blocks() {
+    const N: usize = 150_000;
+    for (name, head, paragraph) in [
+        ("a.txt", "", "tea\n\n"),
+        ("a.md", "# Tea\n\n", "tea\n\n"),
+        ("a.html", "<h1>Tea</h1>", "<p>tea"),
+        ("a.org", "", "tea\n\n"),
+    ] {
+        let document = read(name, &(head.to_owned() + &paragraph.repeat(N)));
+        check_invariants(&document).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(document.blocks.len() < 101_000, "{name}: {} blocks", document.blocks.len());
+        let n_read: usize = document.blocks.iter().map(|block| block.text.matches("tea").count()).sum();
+        assert_eq!(n_read, N, "{name}: nothing is lost");
+        let last = document.blocks.last().expect("a block");
+        let at = last.text.rfind("tea").expect("tea");
+        assert_eq!(last.source_offset(&document, at), document.text.rfind("tea").expect("tea"), "{name}");
+    }
+}
+
 /// Reads and cuts a file; whatever comes of it must hold together.
 fn survive(name: &str, bytes: &[u8]) {
     if let Ok(document) = extract(Path::new(name), bytes) {

@@ -66,78 +66,77 @@ pub(crate) fn run(
 ) -> Result<Answer, EngineError> {
     let start = Instant::now();
     let go_on = || if cancel.is_cancelled() { Err(EngineError::Cancelled) } else { Ok(()) };
-    let words = Words::of(question.text, snapshot).map_err(|e| snapshot.failed(e))?;
-    let named = named(question.text, snapshot).map_err(|e| snapshot.failed(e))?;
-    let by_words = |depth: usize| {
-        let mut ranked = recall::lexical(snapshot, &words, depth)?;
-        recall::add_named(&words, &named, &mut ranked.candidates)?;
-        Ok(ranked)
-    };
-    let first_stage = |stage, candidates, took_ms| {
-        let answer = first_stage(stage, candidates, &words, question, took_ms, start);
-        Answer { named: named.clone(), ..answer }
-    };
-    // Without a cross-encoder, or for an earlier stage, the first stage's answer is final.
-    let rerank = |answer: Answer, landed: &mut dyn FnMut(&Answer)| {
-        let Some(reranker) = models.reranker.as_deref().filter(|_| question.stage == Stage::Rerank) else {
-            return Ok(answer);
+    // The longest way first: the question is embedded while its words are looked up.
+    let (text, depth) = (question.text, recall::depth(question.candidates));
+    std::thread::scope(|scope| {
+        let by_meaning =
+            (question.stage != Stage::Lexical).then(|| scope.spawn(move || by_meaning(snapshot, models, text, depth)));
+        let words = Words::of(text, snapshot).map_err(|e| snapshot.failed(e))?;
+        let named = named(text, snapshot).map_err(|e| snapshot.failed(e))?;
+        let by_words = |depth: usize| {
+            let mut ranked = recall::lexical(snapshot, &words, depth)?;
+            recall::add_named(&words, &named, &mut ranked.candidates)?;
+            Ok(ranked)
         };
-        landed(&answer);
-        let (query, scores, budget) = (question.text, models.scores.as_deref(), question.budget);
-        Reading { snapshot, query, reranker, scores, budget, start }.rerank(answer, cancel, landed)
-    };
-    let best = |candidates| recall::best(question.candidates, &named, candidates);
-    let depth = recall::depth(question.candidates);
-    let mut took_ms = TookMs::default();
+        let first_stage = |stage, candidates, took_ms| {
+            let answer = first_stage(stage, candidates, &words, question, took_ms, start);
+            Answer { named: named.clone(), ..answer }
+        };
+        // Without a cross-encoder, or for an earlier stage, the first stage's answer is final.
+        let rerank = |answer: Answer, landed: &mut dyn FnMut(&Answer)| {
+            let Some(reranker) = models.reranker.as_deref().filter(|_| question.stage == Stage::Rerank) else {
+                return Ok(answer);
+            };
+            landed(&answer);
+            let (query, scores, budget) = (question.text, models.scores.as_deref(), question.budget);
+            Reading { snapshot, query, reranker, scores, budget, start }.rerank(answer, cancel, landed)
+        };
+        let best = |candidates| recall::best(question.candidates, &named, candidates);
+        let mut took_ms = TookMs::default();
 
-    if question.stage == Stage::Lexical {
-        let ranked: Ranked = by_words(question.candidates).map_err(|e| snapshot.failed(e))?;
-        took_ms.lexical = ranked.took_ms;
-        return Ok(first_stage(Stage::Lexical, best(ranked.candidates), took_ms));
-    }
-
-    let (lexical, vector) = std::thread::scope(|scope| {
-        let by_meaning = scope.spawn(|| by_meaning(snapshot, models, question.text, depth));
-        let ranked = if question.stage == Stage::Vector {
-            Ok(Ranked { candidates: Vec::new(), took_ms: 0.0 })
+        let Some(by_meaning) = by_meaning else {
+            let ranked: Ranked = by_words(question.candidates).map_err(|e| snapshot.failed(e))?;
+            took_ms.lexical = ranked.took_ms;
+            return Ok(first_stage(Stage::Lexical, best(ranked.candidates), took_ms));
+        };
+        let lexical = if question.stage == Stage::Vector {
+            Ranked { candidates: Vec::new(), took_ms: 0.0 }
         } else {
-            by_words(depth)
-        };
-        if let (Ok(ranked), false) = (&ranked, question.stage == Stage::Vector) {
-            let took_ms = TookMs { lexical: ranked.took_ms, ..took_ms };
+            let ranked = by_words(depth).map_err(|e| snapshot.failed(e))?;
+            took_ms.lexical = ranked.took_ms;
             landed(&first_stage(Stage::Lexical, best(ranked.candidates.clone()), took_ms));
+            ranked
+        };
+        let vector = by_meaning.join();
+        let vector =
+            vector.map_err(|_| ModelError::Failed { message: "the embedder stopped unexpectedly".into() })??;
+        let Some((meaning, mut by_meaning)) = vector else {
+            // The cross-encoder reads what the words found.
+            let answer = first_stage(Stage::Lexical, best(lexical.candidates), took_ms);
+            return rerank(answer, &mut |_| {});
+        };
+        took_ms.vector = by_meaning.took_ms;
+        go_on()?;
+        if question.stage == Stage::Vector {
+            by_meaning.candidates.truncate(question.candidates);
+            return Ok(first_stage(Stage::Vector, by_meaning.candidates, took_ms));
         }
-        (ranked, by_meaning.join())
-    });
-    let lexical = lexical.map_err(|e| snapshot.failed(e))?;
-    let vector = vector.map_err(|_| ModelError::Failed { message: "the embedder stopped unexpectedly".into() })??;
-    took_ms.lexical = lexical.took_ms;
-    let Some((meaning, mut by_meaning)) = vector else {
-        // The cross-encoder reads what the words found.
-        let answer = first_stage(Stage::Lexical, best(lexical.candidates), took_ms);
-        return rerank(answer, &mut |_| {});
-    };
-    took_ms.vector = by_meaning.took_ms;
-    go_on()?;
-    if question.stage == Stage::Vector {
-        by_meaning.candidates.truncate(question.candidates);
-        return Ok(first_stage(Stage::Vector, by_meaning.candidates, took_ms));
-    }
 
-    let fused = recall::fused(
-        snapshot,
-        &words,
-        Some(&meaning),
-        &lexical.candidates,
-        &by_meaning.candidates,
-        lexical.candidates.len() + by_meaning.candidates.len(),
-        fuse::COSINE_WEIGHT,
-    )
-    .map_err(|e| snapshot.failed(e))?;
-    took_ms.fuse = fused.took_ms;
-    let hybrid = first_stage(Stage::Hybrid, best(fused.candidates), took_ms);
-    go_on()?;
-    rerank(hybrid, landed)
+        let fused = recall::fused(
+            snapshot,
+            &words,
+            Some(&meaning),
+            &lexical.candidates,
+            &by_meaning.candidates,
+            lexical.candidates.len() + by_meaning.candidates.len(),
+            fuse::COSINE_WEIGHT,
+        )
+        .map_err(|e| snapshot.failed(e))?;
+        took_ms.fuse = fused.took_ms;
+        let hybrid = first_stage(Stage::Hybrid, best(fused.candidates), took_ms);
+        go_on()?;
+        rerank(hybrid, landed)
+    })
 }
 
 /// The question's vector and its nearest passages; `None` without an embedder or without vectors.

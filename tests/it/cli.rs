@@ -1,7 +1,7 @@
 //! The `nuthatch` command as a user meets it: real processes, real files.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::sync::mpsc;
 
 use nuthatch_engine::{Cancel, Engine, EngineOptions, Phase};
@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use crate::support::{Nuthatch, notes, write};
 
 /// The first line of a running command, which says that it is under way.
+#[cfg(unix)]
 fn first_line(child: &mut std::process::Child) -> String {
+    use std::io::{BufRead, BufReader};
     let mut line = String::new();
     BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
     line
@@ -245,6 +247,7 @@ const FEW_WATCHES: &str = "echo 3 > /proc/sys/user/max_inotify_watches && exec \
 #[cfg(target_os = "linux")]
 #[test]
 fn where_events_run_out_folders_are_looked_through_and_it_is_said_what_to_raise() {
+    use std::io::{BufRead, BufReader};
     use std::process::{Command, Stdio};
     let wrapped = |inner: &Command| {
         let mut command = Command::new("unshare");

@@ -1,13 +1,12 @@
 //! What the users of others complain of, a test each; the merge that stalls is in `faults`.
 
 use std::fs;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use nuthatch_engine::{Cancel, Engine, EngineError, EngineOptions, ModelError, SearchRequest, Stage};
 
-use crate::support::{BagOfWords, Nuthatch, write};
+use crate::support::{BagOfWords, write};
 
 struct Bench {
     notes: tempfile::TempDir,
@@ -113,7 +112,8 @@ fn an_index_job_that_fails_leaves_the_index_as_it_was() {
 /// Indexes `folder` by words and returns the most memory that took, in kB.
 #[cfg(target_os = "linux")]
 fn peak_kb(folder: &std::path::Path, memory_mb: usize) -> u64 {
-    let nuthatch = Nuthatch::without_models();
+    use std::process::Stdio;
+    let nuthatch = crate::support::Nuthatch::without_models();
     let settings = format!("folders = []\nmemory_mb = {memory_mb}\n");
     fs::write(nuthatch.data_dir().join("settings.toml"), settings).unwrap();
     let mut command = nuthatch.command(&["index", folder.to_str().unwrap()]);

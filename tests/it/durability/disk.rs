@@ -1,11 +1,8 @@
 //! The real system: files that may not grow, a disk without room, a folder that may not be written to.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
-
-use nuthatch_engine::index::Generations;
 
 use crate::support::{Nuthatch, write};
 
@@ -26,7 +23,6 @@ fn n_found(nuthatch: &Nuthatch, bird: &str) -> usize {
 }
 
 /// `command` through a shell that lets no file grow beyond `kb`.
-#[cfg(unix)]
 fn limited(command: &Command, kb: usize) -> Command {
     let mut limited = Command::new("sh");
     // Blocks of 512 bytes. The signal would end the process; ignored, the write fails.
@@ -39,7 +35,6 @@ fn limited(command: &Command, kb: usize) -> Command {
     limited
 }
 
-#[cfg(unix)]
 #[test]
 fn files_that_may_not_grow_leave_what_was_indexed() {
     let nuthatch = Nuthatch::without_models();
@@ -87,6 +82,10 @@ impl Drop for SmallDisk {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_said_and_indexing_goes_on_when_there_is_room() {
+    use std::io::{BufRead, BufReader};
+
+    use nuthatch_engine::index::Generations;
+
     let Some(disk) = SmallDisk::mount("8m") else {
         println!("a full disk: not tested, mounting takes rights");
         return;
@@ -120,7 +119,6 @@ fn a_full_disk_is_said_and_indexing_goes_on_when_there_is_room() {
     watch.wait().unwrap();
 }
 
-#[cfg(unix)]
 #[test]
 fn a_folder_that_may_only_be_read_is_searched_and_named() {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};

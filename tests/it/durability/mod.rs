@@ -13,6 +13,7 @@
 
 mod complaints;
 mod damage;
+#[cfg(unix)]
 mod disk;
 mod faults;
 mod kills;

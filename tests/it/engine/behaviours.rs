@@ -63,6 +63,7 @@ struct Step {
     #[serde(default)]
     large: BTreeMap<String, u64>,
     #[serde(default)]
+    #[cfg_attr(not(unix), expect(dead_code, reason = "behaviours with links are for Unix"))]
     link: BTreeMap<String, String>,
     #[serde(default)]
     pipe: Vec<String>,

@@ -31,7 +31,7 @@ fn sysfs(supplies: &Path) -> bool {
 
 #[cfg(windows)]
 fn windows() -> bool {
-    // SYSTEM_POWER_STATUS: five bytes of state, then two times in seconds.
+    // SYSTEM_POWER_STATUS: four bytes of state, then two times in seconds.
     #[repr(C)]
     struct Status {
         ac_line: u8,

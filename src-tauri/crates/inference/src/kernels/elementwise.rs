@@ -151,6 +151,7 @@ fn quantise_body<const FMA: bool>(row: &[f32], out: &mut [u8]) -> (f32, i32) {
     (step, zero as i32)
 }
 
+#[cfg(target_arch = "x86_64")]
 #[inline(always)]
 fn levels16_body<const FMA: bool>(row: &[f32], highest: f32, out: &mut [i16]) -> f32 {
     let (low, high) = range_of(row);
@@ -210,6 +211,7 @@ dispatched! {
 dispatched! {
     /// Rounds a row to steps of 1/`highest` of its greatest magnitude: `x = level * step`. `highest` is at most 32767;
     /// `out` may be longer than the row. Returns the step.
+    #[cfg(target_arch = "x86_64")]
     pub fn levels16(row: &[f32], highest: f32, out: &mut [i16]) -> f32 => levels16_body
 }
 dispatched! {

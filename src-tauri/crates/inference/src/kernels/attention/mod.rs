@@ -93,6 +93,7 @@ impl Sight {
 
 impl Attention {
     /// With [`Precision::F32`] all products are in f32.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "they are in f32 anyway"))]
     pub fn new(precision: Precision) -> Self {
         Self {
             vectors: Vectors::default(),

@@ -113,7 +113,9 @@ pub fn promote(incoming: &Path, target: &Path, entry: &Entry) -> Result<(), Impo
     fs::write(&file, text).map_err(io_error("write", &file))?;
     for name in entry.file_names().iter().chain(&[ENTRY]) {
         let file = incoming.join(name);
-        File::open(&file).and_then(|f| f.sync_all()).map_err(io_error("write", &file))?;
+        // Windows flushes only what is open for writing.
+        let opened = File::options().read(true).write(cfg!(windows)).open(&file);
+        opened.and_then(|f| f.sync_all()).map_err(io_error("write", &file))?;
     }
     // What is in the way has lost files, or it would have been used; it stays until the whole one is ready.
     let broken = incoming.with_extension("replaced");

@@ -240,6 +240,7 @@ impl Follower {
 
     fn look(&mut self, session: &mut Session, scope: &Scope<'_>) -> Result<(), EngineError> {
         let mut troubles: BTreeMap<PathBuf, Trouble> = BTreeMap::new();
+        let mut away: BTreeSet<PathBuf> = session.ledger().away.iter().map(|away| away.path.clone()).collect();
         let (notifier, roots, polled) = (&mut self.notifier, &self.roots, &self.polled);
         let mut entered = |folder: &Path| {
             let Some(notifier) = notifier else { return };
@@ -247,7 +248,10 @@ impl Follower {
             if troubles.contains_key(&root) || polled.contains(&root) {
                 return;
             }
-            if let Err(trouble) = notifier.entered(folder) {
+            // A watched folder that is back is not the one that was followed.
+            let is_back = away.remove(folder) && *folder == *root;
+            let followed = if is_back { notifier.follow(folder) } else { Ok(()) };
+            if let Err(trouble) = followed.and_then(|()| notifier.entered(folder)) {
                 troubles.insert(root, trouble);
             }
         };

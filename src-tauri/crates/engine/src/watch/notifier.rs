@@ -16,6 +16,7 @@ const PER_FOLDER: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
 pub(super) struct Notifier {
     watcher: RecommendedWatcher,
+    per_folder: bool,
 }
 
 /// Why a folder is not followed by events.
@@ -48,24 +49,31 @@ impl Notifier {
             };
         };
         let watcher = notify::recommended_watcher(on_event).map_err(|error| Trouble::of(&error))?;
-        Ok(Self { watcher })
+        Ok(Self { watcher, per_folder: PER_FOLDER })
     }
 
-    /// Follows a watched folder with all below it, where the system can; elsewhere [`Notifier::entered`] does.
+    /// Follows a watched folder with all below it, where the system can; elsewhere [`Notifier::entered`] does. Called
+    /// again, it follows what is there now: another folder of that name, or the drive that is back.
     pub(super) fn follow(&mut self, root: &Path) -> Result<(), Trouble> {
-        if PER_FOLDER { Ok(()) } else { self.add(root, RecursiveMode::Recursive) }
+        if self.per_folder {
+            return Ok(());
+        }
+        // Systems that watch trees keep the first watch beside the second, and tell of everything twice. It fails where
+        // there is none.
+        let _ = self.watcher.unwatch(root);
+        self.add(root, RecursiveMode::Recursive)
     }
 
     /// Called for every folder before it is listed, so that nothing is missed in between.
     pub(super) fn entered(&mut self, folder: &Path) -> Result<(), Trouble> {
-        if PER_FOLDER { self.add(folder, RecursiveMode::NonRecursive) } else { Ok(()) }
+        if self.per_folder { self.add(folder, RecursiveMode::NonRecursive) } else { Ok(()) }
     }
 
     fn add(&mut self, folder: &Path, mode: RecursiveMode) -> Result<(), Trouble> {
         match self.watcher.watch(folder, mode) {
             Ok(()) => Ok(()),
-            // It went away meanwhile, which the look that follows sees.
-            Err(error) if matches!(error.kind, ErrorKind::PathNotFound) => Ok(()),
+            // It went away meanwhile, which the look that follows sees. Windows has no error of its own for that.
+            Err(error) if matches!(error.kind, ErrorKind::PathNotFound) || !folder.is_dir() => Ok(()),
             // It cannot be listed either, and has a row that says so; the folder above tells when that changes.
             Err(Error { kind: ErrorKind::Io(io), .. }) if io.kind() == PermissionDenied => Ok(()),
             Err(error) => Err(Trouble::of(&error)),
@@ -99,7 +107,35 @@ impl Trouble {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::time::Duration;
+
     use super::*;
+
+    /// As on systems that watch trees: a folder that is away is no trouble, and is followed once it is back.
+    #[test]
+    fn a_tree_is_followed_again_when_it_is_back() {
+        let root = std::env::temp_dir().join(format!("nuthatch-tree-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&root);
+        let (wake, woken) = crossbeam_channel::unbounded();
+        let mut notifier = Notifier { per_folder: false, ..Notifier::new(wake, "/no/data".into()).unwrap() };
+        for n in 0..2 {
+            assert_eq!(notifier.follow(&root), Ok(()), "away");
+            fs::create_dir_all(root.join("deep")).unwrap();
+            let root = root.canonicalize().unwrap();
+            assert_eq!((notifier.follow(&root), notifier.follow(&root)), (Ok(()), Ok(())));
+            let note = root.join(format!("deep/{n}.md"));
+            fs::write(&note, "A heron.").unwrap();
+            loop {
+                match woken.recv_timeout(Duration::from_secs(60)).expect("the note is told of") {
+                    Wake::Paths(paths) if paths.contains(&note) => break,
+                    Wake::Trouble { trouble, .. } => panic!("{trouble:?}"),
+                    _ => {}
+                }
+            }
+            fs::remove_dir_all(&root).unwrap();
+        }
+    }
 
     #[test]
     fn a_limit_is_told_with_what_to_raise() {

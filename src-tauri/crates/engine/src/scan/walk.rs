@@ -134,7 +134,7 @@ impl Walk<'_> {
         for name in path.strip_prefix(self.root).into_iter().flat_map(Path::components) {
             let next = folder.join(name);
             let metadata = match fs::symlink_metadata(&next) {
-                Ok(metadata) if is_spelled_so(&next) => metadata,
+                Ok(metadata) if !FOLDS_CASE || is_spelled_so(&next, &metadata) => metadata,
                 Ok(_) => return next,
                 Err(error) if is_gone(&error) => return next,
                 Err(error) => {
@@ -275,12 +275,38 @@ fn special(_: FileType) -> &'static str {
 }
 
 /// Where `Note.md` and `note.md` are one file, a path that is there can still be the name it had before.
-#[cfg(any(target_os = "macos", windows))]
-fn is_spelled_so(path: &Path) -> bool {
-    path.canonicalize().map_or(true, |real| real.file_name() == path.file_name())
+const FOLDS_CASE: bool = cfg!(any(target_os = "macos", windows));
+
+fn is_spelled_so(path: &Path, metadata: &Metadata) -> bool {
+    if !metadata.is_symlink() {
+        return path.canonicalize().map_or(true, |real| real.file_name() == path.file_name());
+    }
+    // The system tells the name of what a link leads to; the link's own stands in its folder.
+    let is_it = |entry: fs::DirEntry| Some(entry.file_name().as_os_str()) == path.file_name();
+    let listed = path.parent().and_then(|folder| fs::read_dir(folder).ok());
+    listed.is_none_or(|mut entries| entries.any(|entry| entry.is_ok_and(is_it)))
 }
 
-#[cfg(not(any(target_os = "macos", windows)))]
-fn is_spelled_so(_: &Path) -> bool {
-    true
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_told_from_another_spelling() {
+        let folder = std::env::temp_dir().join(format!("nuthatch-spelling-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("Note.md"), "A heron.").unwrap();
+        let links = [("Link.md", "Note.md"), ("Way", "."), ("Nowhere", "gone.md")];
+        #[cfg(unix)]
+        links.iter().for_each(|(name, target)| std::os::unix::fs::symlink(target, folder.join(name)).unwrap());
+        let links = if cfg!(unix) { &links[..] } else { &[] };
+        for name in links.iter().map(|(name, _)| *name).chain(["Note.md"]) {
+            let metadata = fs::symlink_metadata(folder.join(name)).unwrap();
+            assert!(is_spelled_so(&folder.join(name), &metadata), "{name}");
+            if metadata.is_symlink() {
+                assert!(!is_spelled_so(&folder.join(name.to_lowercase()), &metadata), "{name}, in other letters");
+            }
+        }
+        fs::remove_dir_all(folder).unwrap();
+    }
 }

@@ -1,7 +1,6 @@
 //! What a watch and the catalog say besides: drives that are away, polling, files that are being written, retries.
 
 use std::fs;
-use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 
 use nuthatch_engine::{
@@ -185,9 +184,29 @@ fn failed_files_are_read_again_when_asked() {
     assert!(reasons[0].reason.starts_with("is not text"), "{reasons:?}: without the file's name");
 }
 
+/// As `/tmp` does on macOS. `folders add` writes where a folder really lies.
+#[cfg(unix)]
+#[test]
+fn a_folder_that_somebody_wrote_into_the_settings_may_go_through_a_link() {
+    let bench = Bench::with_models();
+    let place = tempfile::tempdir().unwrap();
+    fs::create_dir_all(place.path().join("real/notes")).unwrap();
+    std::os::unix::fs::symlink("real", place.path().join("way")).unwrap();
+    let folder = place.path().join("way/notes");
+    fs::write(folder.join("a.md"), "# A\n\nA heron.").unwrap();
+    fs::write(folder.join("b.md"), b"\x00\xff\x00\xfe\x00\x00\x01").unwrap();
+    bench.engine.update_settings(|settings| settings.folders = vec![folder.clone()]).unwrap();
+    bench.index();
+    assert_eq!(bench.find_words("heron"), ["a.md"]);
+    bench.engine.preview(&folder.join("a.md"), [0, 3], "heron").unwrap();
+    assert_eq!(bench.engine.retry(&[folder.join("b.md")]).unwrap(), 1);
+    bench.engine.remove_folder(&folder).unwrap();
+    assert!(bench.engine.settings().folders.is_empty());
+}
+
 /// Where the user may read everything, nothing can be taken away from him.
 #[cfg(unix)]
-fn deny(path: &Path) -> bool {
+fn deny(path: &std::path::Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(path, fs::Permissions::from_mode(0o000)).unwrap();
     if path.is_dir() { fs::read_dir(path).is_err() } else { fs::File::open(path).is_err() }

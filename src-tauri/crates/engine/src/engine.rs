@@ -250,10 +250,12 @@ impl Engine {
     /// searches leave them out from now on.
     pub fn remove_folder(&self, path: &Path) -> Result<(), FolderError> {
         let folder = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        if !self.settings().folders.contains(&folder) {
+        // Or as somebody wrote it into the settings: through a link, or without Windows' `\\?\`.
+        let is_meant = |watched: &PathBuf| *watched == folder || watched == path;
+        if !self.settings().folders.iter().any(is_meant) {
             return Err(FolderError::NotWatched { path: folder });
         }
-        self.update_settings(|settings| settings.folders.retain(|f| *f != folder)).map_err(Box::new)?;
+        self.update_settings(|settings| settings.folders.retain(|watched| !is_meant(watched))).map_err(Box::new)?;
         self.wake(Wake::Setup);
         Ok(())
     }
@@ -349,7 +351,11 @@ impl Engine {
     pub fn preview(&self, path: &Path, span: [usize; 2], query: &str) -> Result<Preview, EngineError> {
         let real =
             path.canonicalize().map_err(|source| EngineError::Io { action: "read", path: path.to_owned(), source })?;
-        if !self.settings().folders.iter().any(|folder| real.starts_with(folder)) {
+        let folders = self.settings().folders;
+        // What somebody wrote into the settings may go through a link, or lack Windows' `\\?\`. A folder that is itself a
+        // link is none to the watch either.
+        let mut there = folders.iter().filter(|folder| !folder.is_symlink()).filter_map(|f| f.canonicalize().ok());
+        if !there.any(|folder| real.starts_with(folder)) {
             return Err(FolderError::NotWatched { path: real }.into());
         }
         let bytes =

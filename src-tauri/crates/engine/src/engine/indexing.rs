@@ -82,9 +82,9 @@ impl Engine {
     /// Has failed files read again: those at `paths` and below, all of them where `paths` is empty. A running watch of
     /// this engine does so at once, otherwise the next [`Engine::index`] does. Returns how many there are.
     pub fn retry(&self, paths: &[PathBuf]) -> Result<usize, EngineError> {
-        let paths: Vec<PathBuf> =
-            paths.iter().map(|path| path.canonicalize().unwrap_or_else(|_| path.clone())).collect();
-        let meant = |path: &Path| paths.is_empty() || paths.iter().any(|meant| path.starts_with(meant));
+        // As they are called in the index, which is as given, or with every link followed.
+        let real: Vec<PathBuf> = paths.iter().filter_map(|path| path.canonicalize().ok()).collect();
+        let meant = |path: &Path| paths.is_empty() || paths.iter().chain(&real).any(|meant| path.starts_with(meant));
         let files = self.status(true)?.files.unwrap_or_default();
         let failed: Vec<PathBuf> = files
             .into_iter()

@@ -121,11 +121,10 @@ impl<'a> Reader<'a> {
         {
             text = rest.1.trim_start();
         }
-        if let Some(at) = text.rfind(char::is_whitespace).map(|at| at + 1).or(text.starts_with(':').then_some(0))
-            && let Some(tags) = tags(text[at..].trim_start())
-        {
+        let (before, last) = text.split_at(text.rfind(char::is_whitespace).unwrap_or(0));
+        if let Some(tags) = tags(last.trim_start()) {
             self.tags.extend(tags);
-            text = text[..at].trim_end();
+            text = before.trim_end();
         }
         let level = u8::try_from(level.min(6)).unwrap_or(6);
         let mut draft = Draft::new(BlockKind::Heading { level }, line.start..line.end);

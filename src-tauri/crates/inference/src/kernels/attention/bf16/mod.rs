@@ -127,23 +127,36 @@ impl Bf16 {
         sight: Sight,
         out: &mut [f32],
     ) {
-        for column in heads.columns() {
-            let head = |part, rows| Head { part, rows, column, dim: heads.dim };
-            let parts = [head(q, asking), head(k, asked), head(v, asked)];
-            let out = &mut out[column..];
-            // SAFETY: a `Bf16` is made only where there is what its kernel needs, AVX-512 F, BW and BF16 among it.
-            unsafe {
-                match self.kernel {
-                    Kernel::Dots => self.room.head(&Dots, parts, sight, out, heads.width()),
-                    #[cfg(target_os = "linux")]
-                    Kernel::Tiles => self.room.head(&Tiles::new(), parts, sight, out, heads.width()),
-                }
+        let parts = |column| {
+            [(q, asking), (k, asked), (v, asked)].map(|(part, rows)| Head { part, rows, column, dim: heads.dim })
+        };
+        // SAFETY: a `Bf16` is made only where there is what its kernel needs, AVX-512 F, BW and BF16 among it.
+        unsafe {
+            match self.kernel {
+                Kernel::Dots => self.room.heads(&Dots, heads, parts, sight, out),
+                #[cfg(target_os = "linux")]
+                Kernel::Tiles => self.room.heads(&Tiles::new(), heads, parts, sight, out),
             }
         }
     }
 }
 
 impl Room {
+    /// `parts` gives the queries, keys and values of the head that begins at a column.
+    #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+    fn heads<'a, P: Products>(
+        &mut self,
+        products: &P,
+        heads: Heads,
+        parts: impl Fn(usize) -> [Head<'a>; 3],
+        sight: Sight,
+        out: &mut [f32],
+    ) {
+        for column in heads.columns() {
+            self.head(products, parts(column), sight, &mut out[column..], heads.width());
+        }
+    }
+
     /// `out` gets a row for each query, `stride` apart. 16 rows at a time are scored, while those before go through the
     /// softmax and those before them are multiplied with the values: some products between rows.
     #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]

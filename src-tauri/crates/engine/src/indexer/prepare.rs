@@ -72,16 +72,11 @@ pub(super) fn prepare(path: &Path, settle: Duration, workers: &Workers, cancel: 
 
 /// How many of `tags`, from the first on, are `bytes` long together at most.
 fn n_within(tags: &[String], bytes: usize) -> usize {
-    let mut left = bytes;
-    tags.iter()
-        .take_while(|tag| match left.checked_sub(tag.len()) {
-            Some(rest) => {
-                left = rest;
-                true
-            }
-            None => false,
-        })
-        .count()
+    let ends = tags.iter().scan(0, |end, tag| {
+        *end += tag.len();
+        Some(*end)
+    });
+    ends.take_while(|end| *end <= bytes).count()
 }
 
 fn row(path: &Path, stamp: Stamp) -> Row {

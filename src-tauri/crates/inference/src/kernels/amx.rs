@@ -5,6 +5,8 @@ use std::arch::asm;
 use std::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
 use std::sync::OnceLock;
 
+use super::simd::{Level, level};
+
 /// Rows of a tile; of a tile of sums also the columns.
 pub const ROWS: usize = 16;
 
@@ -50,11 +52,7 @@ impl Drop for Held {
 pub fn lent() -> bool {
     static LENT: OnceLock<bool> = OnceLock::new();
     *LENT.get_or_init(|| {
-        let has_vectors = is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("avx512bf16")
-            && is_x86_feature_detected!("avx2")
-            && is_x86_feature_detected!("fma");
+        let has_vectors = level() == Level::Avx512 && is_x86_feature_detected!("avx512bf16");
         has_vectors && has_tiles() && lends_tiles()
     })
 }

@@ -160,15 +160,7 @@ fn pack_integers(weights: &[f32], bias: &[f32], inputs: usize) -> Packed {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn numbers(n: usize, seed: u32) -> Vec<f32> {
-        let mut state = seed;
-        let mut next = || {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 8) as f32 / (1 << 24) as f32 - 0.5
-        };
-        (0..n).map(|_| next()).collect()
-    }
+    use crate::kernels::numbers;
 
     fn plain(x: &[f32], weights: &[f32], bias: &[f32], inputs: usize) -> Vec<f32> {
         let row = |x: &[f32]| {

@@ -85,16 +85,12 @@ fn area(t: f64) -> f64 {
     sum * (-0.5 * t * t).exp() / (2.0 * std::f64::consts::PI).sqrt()
 }
 
-/// Whether this machine has what the above is compiled for.
-pub fn fit() -> bool {
-    is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw")
-}
-
 #[cfg(test)]
 mod tests {
     use std::arch::x86_64::_mm512_storeu_ps;
 
     use super::*;
+    use crate::kernels::simd::{Level, level};
 
     #[target_feature(enable = "avx512f,avx512bw")]
     fn gelu_of(mut x: [f32; LANES]) -> [f32; LANES] {
@@ -105,7 +101,7 @@ mod tests {
 
     #[test]
     fn gelu_is_within_a_millionth_everywhere() {
-        if !fit() {
+        if level() != Level::Avx512 {
             return;
         }
         for first in (-4000..4000).step_by(LANES) {

@@ -6,7 +6,8 @@ use std::arch::x86_64::{
 };
 
 use super::{Line, Numbers, Products, ROWS, Sums};
-use crate::kernels::wide::{self, LANES};
+use crate::kernels::simd::{Level, level};
+use crate::kernels::wide::LANES;
 
 /// Rows taken at once: with two registers of sums each, enough of them to hide how long a product takes.
 const AT_ONCE: usize = 8;
@@ -16,7 +17,7 @@ pub struct Dots;
 impl Dots {
     /// Whether this machine has the instructions.
     pub fn fit() -> bool {
-        wide::fit() && is_x86_feature_detected!("avx512bf16")
+        level() == Level::Avx512 && is_x86_feature_detected!("avx512bf16")
     }
 }
 

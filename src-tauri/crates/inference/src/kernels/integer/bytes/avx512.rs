@@ -8,7 +8,8 @@ use std::arch::x86_64::{
 
 use super::{INPUTS, PIECE, Tile};
 use crate::kernels::Activation;
-use crate::kernels::wide::{self, LANES, first, gelu};
+use crate::kernels::simd::{Level, level};
+use crate::kernels::wide::{LANES, first, gelu};
 
 const REGISTERS: usize = PIECE / LANES;
 
@@ -16,7 +17,7 @@ const REGISTERS: usize = PIECE / LANES;
 pub const ROWS: usize = 8;
 
 pub fn fit() -> bool {
-    wide::fit() && is_x86_feature_detected!("avx512vnni")
+    level() == Level::Avx512 && is_x86_feature_detected!("avx512vnni")
 }
 
 /// See [`super::Registers::finish`].

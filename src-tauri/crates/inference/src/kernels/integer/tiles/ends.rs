@@ -113,11 +113,12 @@ pub fn finish<const GELU: bool>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::{Activation, wide};
+    use crate::kernels::Activation;
+    use crate::kernels::simd::{Level, level};
 
     #[test]
     fn bytes_are_put_together_with_their_signs() {
-        if !wide::fit() {
+        if level() != Level::Avx512 {
             return;
         }
         let x: [i32; 2 * PIECE] = std::array::from_fn(|i| (i as i32 - PIECE as i32) * 1_000_003);

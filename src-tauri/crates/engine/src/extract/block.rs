@@ -28,11 +28,20 @@ pub(super) fn short_name(name: &str) -> &str {
     name[..name.floor_char_boundary(MAX_NAME_BYTES)].trim_end()
 }
 
+#[derive(Debug)]
+struct Open {
+    level: u8,
+    text: String,
+    /// The path above it, which counts again once it is closed: a million headings share that.
+    outer: Arc<[String]>,
+}
+
 /// The headings above the place being read.
 #[derive(Debug, Default)]
 pub(super) struct Outline {
-    open: Vec<(u8, String)>,
-    /// Made anew where `open` changes: a million paragraphs share it.
+    /// Levels ascend.
+    open: Vec<Open>,
+    /// A million paragraphs share it.
     path: Arc<[String]>,
     first_h1: Option<String>,
 }
@@ -49,9 +58,8 @@ impl Outline {
 
     /// Closes the headings of this level and below. Called before a heading's own block takes its path.
     pub(super) fn close(&mut self, level: u8) {
-        if self.open.iter().any(|(open, _)| *open >= level) {
-            self.open.retain(|(open, _)| *open < level);
-            self.share();
+        while let Some(closed) = self.open.pop_if(|open| open.level >= level) {
+            self.path = closed.outer;
         }
     }
 
@@ -60,13 +68,9 @@ impl Outline {
         if level == 1 && self.first_h1.is_none() {
             self.first_h1 = Some(text.clone());
         }
-        self.open.push((level, text));
-        self.share();
-    }
-
-    fn share(&mut self) {
+        self.open.push(Open { level, text, outer: self.path.clone() });
         let innermost = &self.open[self.open.len().saturating_sub(MAX_PATH)..];
-        self.path = innermost.iter().map(|(_, text)| text.clone()).collect();
+        self.path = innermost.iter().map(|open| open.text.clone()).collect();
     }
 }
 
@@ -102,7 +106,7 @@ impl Draft {
                 self.text.push(' ');
             }
         }
-        self.anchors.push(Anchor { text: self.text.len(), source });
+        tie(&mut self.anchors, Anchor { text: self.text.len(), source });
         self.text.push_str(text);
     }
 
@@ -151,6 +155,7 @@ impl Draft {
         }
         // Most paragraphs have one, and a file of many short ones has a million: room for more would double its memory.
         self.anchors.shrink_to_fit();
+        self.text.shrink_to_fit();
         let span = trimmed(source, self.span);
         if self.text.is_empty() || span.is_empty() {
             return None;
@@ -163,35 +168,61 @@ impl Draft {
     }
 }
 
-/// Blocks of a file from which on short paragraphs join the one before. 20 MB that a person wrote are some 60,000; a dump
-/// of numbers a blank line apart is millions, and each would take a hundred times the memory of its text.
+/// Adds an anchor, unless both sides have advanced together since the last one: then that says it as well.
+fn tie(anchors: &mut Vec<Anchor>, anchor: Anchor) {
+    if anchors.last().is_none_or(|last| last.source + anchor.text != last.text + anchor.source) {
+        anchors.push(anchor);
+    }
+}
+
+/// Blocks of a file from which on short ones join those before that are like them. 20 MB that a person wrote are some
+/// 60,000; a dump of numbers a blank line apart is millions, and each would take a hundred times the memory of its text.
 const MANY_BLOCKS: usize = 100_000;
 
-/// A paragraph takes others in until it is so long, in bytes.
+/// From here on they join whatever stands before, headings too: each such block takes 200 bytes or more.
+const TOO_MANY_BLOCKS: usize = 200_000;
+
+/// A block takes others in until it is so long, in bytes.
 const JOINED_BYTES: usize = 400;
 
 /// Adds a block that has been finished, if it says anything, to those of its file.
 pub(super) fn add(blocks: &mut Vec<Block>, block: Option<Block>) {
     let Some(block) = block else { return };
-    let are_many = blocks.len() >= MANY_BLOCKS;
+    let n_blocks = blocks.len();
     match blocks.last_mut() {
-        Some(last) if are_many && takes_in(last, &block) => join(last, block),
+        Some(last) if takes_in(n_blocks, last, &block) => join(last, block),
         _ => blocks.push(block),
     }
 }
 
-fn takes_in(last: &Block, block: &Block) -> bool {
-    [last.kind, block.kind] == [BlockKind::Paragraph; 2]
-        && last.text.len() < JOINED_BYTES
-        && Arc::ptr_eq(&last.heading_path, &block.heading_path)
+/// Whether the last of so many blocks takes in the one that follows.
+fn takes_in(n_blocks: usize, last: &Block, block: &Block) -> bool {
+    joins(n_blocks, (last.kind, last.text.len()), block.kind)
+        && (n_blocks >= TOO_MANY_BLOCKS || Arc::ptr_eq(&last.heading_path, &block.heading_path))
+}
+
+/// The same by the kind and the length of the last one, where both stand below the same headings.
+pub(super) fn joins(n_blocks: usize, (last, len): (BlockKind, usize), kind: BlockKind) -> bool {
+    let are_alike = last == kind && !matches!(kind, BlockKind::Heading { .. });
+    len < JOINED_BYTES && (n_blocks >= TOO_MANY_BLOCKS || n_blocks >= MANY_BLOCKS && are_alike)
 }
 
 fn join(last: &mut Block, block: Block) {
-    last.text.push_str("\n\n");
-    let at = last.text.len();
-    last.anchors.extend(block.anchors.iter().map(|anchor| Anchor { text: at + anchor.text, source: anchor.source }));
-    last.text.push_str(&block.text);
+    join_texts((&mut last.kind, &mut last.text), (block.kind, &block.text));
+    let at = last.text.len() - block.text.len();
+    for anchor in &block.anchors {
+        tie(&mut last.anchors, Anchor { text: at + anchor.text, source: anchor.source });
+    }
     last.span.end = block.span.end;
+}
+
+/// What is not of one kind is running text.
+pub(super) fn join_texts((kind, text): (&mut BlockKind, &mut String), (added_kind, added): (BlockKind, &str)) {
+    if *kind != added_kind {
+        *kind = BlockKind::Paragraph;
+    }
+    text.push_str("\n\n");
+    text.push_str(added);
 }
 
 /// Writes out as text what is not text: a PDF's pages, a spreadsheet's rows. Blocks stand a blank line apart, each as it
@@ -205,9 +236,15 @@ pub(super) struct Rendition {
 impl Rendition {
     /// From here on text stands at `place`.
     pub(super) fn place(&mut self, place: Place) {
-        // Of two places without text between them the later counts.
         let at = self.reading.text.len();
-        self.reading.places.retain(|(start, _)| *start < at);
+        // Cells of notebooks and scenes of films, where there are too many, share a place as their blocks become one.
+        let is_small = matches!(place, Place::NotebookCell { .. } | Place::Time { .. });
+        let are_too_many = is_small && self.reading.blocks.len() >= TOO_MANY_BLOCKS;
+        if are_too_many && self.reading.blocks.last().is_some_and(|last| last.text.len() < JOINED_BYTES) {
+            return;
+        }
+        // Of two places without text between them the later counts.
+        while self.reading.places.pop_if(|(start, _)| *start >= at).is_some() {}
         self.reading.places.push((at, place));
     }
 
@@ -233,7 +270,14 @@ impl Rendition {
         }
         let anchors = vec![Anchor { text: 0, source: start }];
         let span = start..start + text.len();
-        self.reading.blocks.push(Block { kind, heading_path, text: text.to_owned(), span, anchors });
+        let block = Block { kind, heading_path, text: text.to_owned(), span, anchors };
+        // No block reaches from one place into the next.
+        let reaches = |last: &Block| self.reading.places.last().is_none_or(|(at, _)| *at <= last.span.start);
+        if self.reading.blocks.last().is_some_and(reaches) {
+            add(&mut self.reading.blocks, Some(block));
+        } else {
+            self.reading.blocks.push(block);
+        }
     }
 
     /// Bytes written so far: a reader of hostile files stops here.

@@ -3,8 +3,10 @@
 //!
 //! No grammar is needed for that: in every language a definition begins at the margin, and what is inside is indented.
 
-use super::block::{Draft, Outline, short_name};
-use super::lines::{Line, lines};
+use std::sync::Arc;
+
+use super::block::{Draft, Outline, add, short_name};
+use super::lines::{Line, LineStarts, Lines};
 use super::plain::bom_len;
 use super::{BlockKind, Extractor, Reading, Unreadable};
 use crate::chunk::{ChunkRules, estimate_tokens};
@@ -163,7 +165,8 @@ impl Extractor for Code {
     fn read(&self, bytes: &[u8]) -> Result<Reading, Unreadable> {
         let mut reading = Reading::decoded(bytes, false)?;
         let source = std::mem::take(&mut reading.text);
-        let lines: Vec<Line> = lines(&source, bom_len(&source)).collect();
+        let starts = LineStarts::of(&source, bom_len(&source));
+        let lines = starts.lines(&source);
         let n_long: usize = lines.iter().map(|line| line.text.len()).filter(|len| *len > MAX_LINE_BYTES).sum();
         if n_long > source.len() / 2 {
             let longest = lines.iter().map(|line| line.text.len()).max().unwrap_or(0);
@@ -172,8 +175,8 @@ impl Extractor for Code {
             )));
         }
         let mut cutter = Cutter { source: &source, reading: &mut reading };
-        let margin = indents(&lines).min().unwrap_or(0);
-        cutter.cut(&lines, margin, &[]);
+        let margin = indents(lines).min().unwrap_or(0);
+        cutter.cut(lines, margin, &Arc::default());
         reading.text = source;
         Ok(reading)
     }
@@ -186,56 +189,52 @@ struct Cutter<'a> {
 
 impl Cutter<'_> {
     /// Makes blocks of `lines`, which stand inside what `path` names; what is defined there is indented by `margin`.
-    fn cut(&mut self, lines: &[Line], margin: usize, path: &[String]) {
-        let starts = unit_starts(lines, margin);
-        for (nth, start) in starts.iter().enumerate() {
-            let unit = &lines[*start..starts.get(nth + 1).copied().unwrap_or(lines.len())];
-            self.unit(unit, margin, path);
+    fn cut(&mut self, lines: Lines, margin: usize, path: &Arc<[String]>) {
+        let mut starts = unit_starts(lines, margin).peekable();
+        while let Some(start) = starts.next() {
+            let end = starts.peek().copied().unwrap_or(lines.len());
+            self.unit(lines.part(start..end), margin, path);
         }
     }
 
     /// A definition, or a few lines that stand together.
-    fn unit(&mut self, unit: &[Line], margin: usize, path: &[String]) {
-        let bounds = unit.first().zip(unit.last()).map(|(first, last)| first.start..last.end);
-        let Some(range) = bounds else { return };
+    fn unit(&mut self, unit: Lines, margin: usize, path: &Arc<[String]>) {
+        let Some(range) = unit.range() else { return };
         let fits = estimate_tokens(&self.source[range]) <= ChunkRules::default().max_tokens;
         let head = unit.iter().take_while(|line| line.indent() <= margin || line.is_blank()).count();
-        let inside = &unit[head.min(unit.len())..];
-        if fits || inside.is_empty() || path.len() >= MAX_DEPTH {
+        let (head, inside) = (unit.part(0..head), unit.from(head));
+        if fits || inside.len() == 0 || path.len() >= MAX_DEPTH {
             return self.block(unit, path);
         }
-        let name =
-            unit[..head].iter().rev().find_map(|line| name_of(line.text)).map(|name| short_name(&name).to_owned());
-        self.block(&unit[..head], path);
+        let name = head.iter().rev().find_map(|line| name_of(line.text)).map(|name| short_name(&name).to_owned());
+        self.block(head, path);
         let mut inner = path.to_vec();
         inner.extend(name);
         // Without a name the depth would not grow.
         if inner.len() == path.len() {
-            inner.push(unit[..head].iter().rev().find(|line| !line.is_blank()).map_or(String::new(), short));
+            inner.push(head.iter().rev().find(|line| !line.is_blank()).map_or(String::new(), |line| short(&line)));
             inner.retain(|name| !name.is_empty());
         }
         match indents(inside).filter(|indent| *indent > margin).min() {
-            Some(margin) if inner.len() > path.len() => self.cut(inside, margin, &inner),
+            Some(margin) if inner.len() > path.len() => self.cut(inside, margin, &inner.into()),
             _ => self.block(inside, path),
         }
     }
 
-    fn block(&mut self, lines: &[Line], path: &[String]) {
-        let Some((first, last)) = lines.first().zip(lines.last()) else { return };
-        let mut draft = Draft::new(BlockKind::Code, first.start..last.end);
-        for line in lines {
-            draft.push(&self.source[line.start..line.end], line.start);
-        }
+    fn block(&mut self, lines: Lines, path: &Arc<[String]>) {
+        let Some(range) = lines.range() else { return };
+        let mut draft = Draft::new(BlockKind::Code, range.clone());
+        draft.push(&self.source[range.clone()], range.start);
         if let Some(mut block) = draft.finish(self.source, &mut Outline::default()) {
-            block.heading_path = path.into();
-            self.reading.blocks.push(block);
+            block.heading_path = path.clone();
+            add(&mut self.reading.blocks, Some(block));
         }
     }
 }
 
 /// Indentation of the lines that say something.
-fn indents<'a>(lines: &'a [Line]) -> impl Iterator<Item = usize> + 'a {
-    lines.iter().filter(|line| !line.is_blank()).map(Line::indent)
+fn indents(lines: Lines) -> impl Iterator<Item = usize> {
+    lines.iter().filter(|line| !line.is_blank()).map(|line| line.indent())
 }
 
 /// A line that opens something but names nothing known: itself, in short.
@@ -246,28 +245,25 @@ fn short(line: &Line) -> String {
 
 /// Where units begin: after a blank line, or where a line defines something; always at the margin, and never between a
 /// definition and its comment, attributes or closing bracket.
-fn unit_starts(lines: &[Line], margin: usize) -> Vec<usize> {
-    let mut starts = vec![0];
+fn unit_starts(lines: Lines, margin: usize) -> impl Iterator<Item = usize> {
     let mut attached = true;
     let mut after_blank = false;
-    for (at, line) in lines.iter().enumerate() {
+    let later = lines.iter().enumerate().filter_map(move |(at, line)| {
         if line.is_blank() {
             after_blank = true;
             attached = false;
-            continue;
+            return None;
         }
         let at_margin = line.indent() <= margin;
         let text = line.text.trim_start();
         let goes_on = text.starts_with(['}', ')', ']', '{']) || CLOSERS.iter().any(|word| is_word_at(text, word));
         let opens = after_blank || (!attached && (name_of(text).is_some() || is_attached(text)));
-        if at > 0 && at_margin && !goes_on && opens {
-            starts.push(at);
-        }
         after_blank = false;
         // The line after a comment or an attribute belongs to it.
         attached = at_margin && is_attached(text);
-    }
-    starts
+        (at > 0 && at_margin && !goes_on && opens).then_some(at)
+    });
+    std::iter::once(0).chain(later)
 }
 
 const CLOSERS: &[&str] = &[

@@ -4,7 +4,7 @@
 //! number is never read without its column's name. A hit opens at its line: every editor knows lines, and a spreadsheet
 //! counts the rows of such a file as lines too, where no field goes over several.
 
-use super::block::{Draft, Outline};
+use super::block::{Draft, Outline, add};
 use super::plain::bom_len;
 use super::{BlockKind, Extractor, Reading, Unreadable};
 use crate::chunk::{ChunkRules, estimate_tokens};
@@ -32,19 +32,19 @@ impl Extractor for Csv {
         let mut outline = Outline::default();
         let mut blocks = Vec::new();
         let Some(first) = rows.next() else { return Ok(reading) };
-        let header = if is_header(source, &first) { Some(line_of(source, &first)) } else { None };
+        let header = if first.is_header() { Some(first.line()) } else { None };
         // A header of many columns must leave room for rows.
         let header = header.filter(|header| estimate_tokens(header) <= room() / 2);
         let mut draft = Draft::new(BlockKind::Table, first.start..first.end);
-        let mut n_tokens = write(&mut draft, source, &first);
+        let mut n_tokens = first.write(&mut draft);
         for row in rows {
-            let size = estimate_tokens(&line_of(source, &row));
+            let size = estimate_tokens(&row.line());
             if size == 0 {
                 continue;
             }
             if n_tokens + size > room() && !draft.text.is_empty() {
                 let next = Draft::new(BlockKind::Table, row.start..row.end);
-                blocks.extend(std::mem::replace(&mut draft, next).finish(source, &mut outline));
+                add(&mut blocks, std::mem::replace(&mut draft, next).finish(source, &mut outline));
                 n_tokens = 0;
                 if let Some(header) = &header {
                     draft.mark(header);
@@ -53,10 +53,10 @@ impl Extractor for Csv {
                 }
             }
             draft.new_line();
-            n_tokens += write(&mut draft, source, &row);
+            n_tokens += row.write(&mut draft);
             draft.span.end = row.end;
         }
-        blocks.extend(draft.finish(source, &mut outline));
+        add(&mut blocks, draft.finish(source, &mut outline));
         reading.blocks = blocks;
         Ok(reading)
     }
@@ -67,10 +67,65 @@ fn room() -> usize {
     ChunkRules::default().target_tokens * 9 / 10
 }
 
-struct Row {
+/// A row. Its fields are found again whenever they are asked for: one row can have ten million.
+struct Row<'a> {
+    source: &'a str,
+    delimiter: u8,
     start: usize,
     end: usize,
-    fields: Vec<Field>,
+}
+
+impl<'a> Row<'a> {
+    fn fields(&self) -> impl Iterator<Item = Field> + use<'a> {
+        let Self { source, delimiter, start, end } = *self;
+        let mut rows = Rows { source, delimiter, at: start };
+        // An empty field may stand at the end.
+        let mut is_over = false;
+        std::iter::from_fn(move || {
+            let field = (!is_over).then(|| rows.field())?;
+            is_over = rows.at >= end;
+            rows.at += 1;
+            Some(field)
+        })
+    }
+
+    /// As it reads.
+    fn line(&self) -> String {
+        let mut line = String::new();
+        for (column, field) in self.fields().enumerate() {
+            line.push_str(if column > 0 { " | " } else { "" });
+            line.push_str(&field.text(self.source));
+        }
+        line.trim_matches([' ', '|']).to_owned()
+    }
+
+    /// Adds it to a block; returns its size in tokens.
+    fn write(&self, draft: &mut Draft) -> usize {
+        let says_something = |field: Field| !self.source[field.start..field.end].trim().is_empty();
+        let n_fields =
+            self.fields().enumerate().filter_map(|(at, field)| says_something(field).then_some(at + 1)).last();
+        let start = draft.text.len();
+        for (column, field) in self.fields().take(n_fields.unwrap_or(0)).enumerate() {
+            if column > 0 {
+                draft.mark(" | ");
+            }
+            draft.push(&field.text(self.source), field.start);
+        }
+        estimate_tokens(&draft.text[start..])
+    }
+
+    /// Whether a first row names the columns: every field says something, none is a number.
+    fn is_header(&self) -> bool {
+        let is_name = |field: &Field| {
+            let text = self.source[field.start..field.end].trim();
+            let is_number = text.chars().all(|c| c.is_ascii_digit() || ".,+-%/: $€¥".contains(c));
+            !is_number && text.len() <= 120
+        };
+        let n_names = self.fields().filter(is_name).count();
+        let n_fields = self.fields().count();
+        // A last column may be without a name, and the first (numbers of rows) often is.
+        n_fields > 1 && n_names + 1 >= n_fields && n_names > 0
+    }
 }
 
 /// Where a field stands, without its quotes.
@@ -97,32 +152,26 @@ struct Rows<'a> {
     at: usize,
 }
 
-impl Iterator for Rows<'_> {
-    type Item = Row;
+impl<'a> Iterator for Rows<'a> {
+    type Item = Row<'a>;
 
-    fn next(&mut self) -> Option<Row> {
+    fn next(&mut self) -> Option<Row<'a>> {
         let bytes = self.source.as_bytes();
         if self.at >= bytes.len() {
             return None;
         }
-        let mut row = Row { start: self.at, end: self.at, fields: Vec::new() };
-        loop {
-            let field = self.field();
-            row.fields.push(field);
-            match bytes.get(self.at) {
-                Some(b) if *b == self.delimiter => self.at += 1,
-                Some(b'\r') if bytes.get(self.at + 1) == Some(&b'\n') => {
-                    self.at += 2;
-                    break;
-                }
-                Some(_) => {
-                    self.at += 1;
-                    break;
-                }
-                None => break,
-            }
+        let start = self.at;
+        self.field();
+        while bytes.get(self.at) == Some(&self.delimiter) {
+            self.at += 1;
+            self.field();
         }
-        row.end = self.at;
+        let row = Row { source: self.source, delimiter: self.delimiter, start, end: self.at };
+        self.at += match bytes.get(self.at..) {
+            Some([b'\r', b'\n', ..]) => 2,
+            Some([_, ..]) => 1,
+            _ => 0,
+        };
         Some(row)
     }
 }
@@ -164,48 +213,12 @@ impl Rows<'_> {
 /// No field holds more; so far at most is searched for the end of a quote.
 const MAX_QUOTED_BYTES: usize = 64 * 1024;
 
-/// A row as it reads.
-fn line_of(source: &str, row: &Row) -> String {
-    row.fields
-        .iter()
-        .map(|field| field.text(source))
-        .collect::<Vec<_>>()
-        .join(" | ")
-        .trim_matches([' ', '|'])
-        .to_owned()
-}
-
-/// Adds a row; returns its size in tokens.
-fn write(draft: &mut Draft, source: &str, row: &Row) -> usize {
-    let last = row.fields.iter().rposition(|field| !source[field.start..field.end].trim().is_empty());
-    let start = draft.text.len();
-    for (column, field) in row.fields.iter().take(last.map_or(0, |last| last + 1)).enumerate() {
-        if column > 0 {
-            draft.mark(" | ");
-        }
-        draft.push(&field.text(source), field.start);
-    }
-    estimate_tokens(&draft.text[start..])
-}
-
-/// Whether a first row names the columns: every field says something, none is a number.
-fn is_header(source: &str, row: &Row) -> bool {
-    let is_name = |field: &Field| {
-        let text = source[field.start..field.end].trim();
-        let is_number = text.chars().all(|c| c.is_ascii_digit() || ".,+-%/: $€¥".contains(c));
-        !is_number && text.len() <= 120
-    };
-    let n_names = row.fields.iter().filter(|field| is_name(field)).count();
-    // A last column may be without a name, and the first (numbers of rows) often is.
-    row.fields.len() > 1 && n_names + 1 >= row.fields.len() && n_names > 0
-}
-
 /// The sign that cuts most rows into the same number of fields, several of them.
 fn delimiter_of(text: &str) -> u8 {
     let head = &text[..text.floor_char_boundary(16 * 1024)];
     let score = |delimiter: u8| {
         let rows = Rows { source: head, delimiter, at: 0 };
-        let counts: Vec<usize> = rows.take(50).map(|row| row.fields.len()).filter(|n| *n > 0).collect();
+        let counts: Vec<usize> = rows.take(50).map(|row| row.fields().count()).filter(|n| *n > 0).collect();
         let first = counts.first().copied().unwrap_or(1);
         let same = counts.iter().filter(|n| **n == first).count();
         if first < 2 { (0, 0) } else { (same * 100 / counts.len().max(1), first) }

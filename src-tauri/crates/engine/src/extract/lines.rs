@@ -1,5 +1,7 @@
 //! Lines of a text that know where they stand.
 
+use std::ops::Range;
+
 /// A line without its end, and where it stands in the text.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Line<'a> {
@@ -10,6 +12,13 @@ pub(super) struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
+    /// `line` is a line with its end, which stands at `start`.
+    fn new(line: &'a str, start: usize) -> Self {
+        let text = line.strip_suffix('\n').unwrap_or(line);
+        let text = text.strip_suffix('\r').unwrap_or(text);
+        Self { text, start, end: start + line.len() }
+    }
+
     pub(super) fn is_blank(&self) -> bool {
         self.text.trim().is_empty()
     }
@@ -36,10 +45,81 @@ impl<'a> Line<'a> {
 pub(super) fn lines(source: &str, from: usize) -> impl Iterator<Item = Line<'_>> {
     let mut start = from;
     source[from..].split_inclusive('\n').map(move |line| {
-        let text = line.strip_suffix('\n').unwrap_or(line);
-        let text = text.strip_suffix('\r').unwrap_or(text);
-        let found = Line { text, start, end: start + line.len() };
+        let found = Line::new(line, start);
         start = found.end;
         found
     })
+}
+
+/// Where the lines of a text begin, and where the last one ends: 20 MB can be 20 million lines, and four bytes for each
+/// are a tenth of what a [`Line`] takes.
+pub(super) struct LineStarts(Vec<u32>);
+
+impl LineStarts {
+    /// Of the lines of `source` from byte `from` on. What lies beyond 4 GB, the most that is read
+    /// (`Reading::decoded`), is left out.
+    pub(super) fn of(source: &str, from: usize) -> Self {
+        let ends = source[from..].split_inclusive('\n').scan(from, |end, line| {
+            *end += line.len();
+            u32::try_from(*end).ok()
+        });
+        Self(u32::try_from(from).into_iter().chain(ends).collect())
+    }
+
+    /// `source` is the text that they are of.
+    pub(super) fn lines<'a>(&'a self, source: &'a str) -> Lines<'a> {
+        Lines { source, bounds: &self.0 }
+    }
+}
+
+/// Lines one after another, any of which can be asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Lines<'a> {
+    source: &'a str,
+    /// Where each begins, and where the last one ends.
+    bounds: &'a [u32],
+}
+
+impl<'a> Lines<'a> {
+    pub(super) fn len(&self) -> usize {
+        self.bounds.len().saturating_sub(1)
+    }
+
+    pub(super) fn get(&self, at: usize) -> Option<Line<'a>> {
+        let [start, end] = *self.bounds.get(at..)?.first_chunk::<2>()?;
+        let (start, end) = (start as usize, end as usize);
+        Some(Line::new(&self.source[start..end], start))
+    }
+
+    /// # Panics
+    /// Where there are not so many.
+    pub(super) fn at(&self, at: usize) -> Line<'a> {
+        let (start, end) = (self.bounds[at] as usize, self.bounds[at + 1] as usize);
+        Line::new(&self.source[start..end], start)
+    }
+
+    /// # Panics
+    /// Where `range` reaches beyond them.
+    pub(super) fn part(&self, range: Range<usize>) -> Lines<'a> {
+        let bounds = if range.is_empty() { &[] } else { &self.bounds[range.start..=range.end] };
+        Lines { source: self.source, bounds }
+    }
+
+    /// Where they stand in the text; `None` if there are none.
+    pub(super) fn range(&self) -> Option<Range<usize>> {
+        let (first, last) = self.bounds.first().zip(self.bounds.last())?;
+        Some(*first as usize..*last as usize)
+    }
+
+    pub(super) fn from(&self, at: usize) -> Lines<'a> {
+        self.part(at..self.len())
+    }
+
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = Line<'a>> + Clone + use<'a> {
+        let Self { source, bounds } = *self;
+        bounds.windows(2).map(move |pair| {
+            let (start, end) = (pair[0] as usize, pair[1] as usize);
+            Line::new(&source[start..end], start)
+        })
+    }
 }

@@ -1,9 +1,11 @@
 //! Markdown as people write notes in it: CommonMark, tables, footnotes, task lists, `[[wiki links]]` and `#tags`.
 
+mod pieces;
+
 use std::ops::Range;
 use std::sync::Arc;
 
-use pulldown_cmark::{Event, LinkType, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{Event, LinkType, OffsetIter, Options, Parser, Tag, TagEnd};
 
 use super::block::{Anchor, Draft, Outline, add, trimmed};
 use super::{Block, BlockKind, Extractor, Reading, Unreadable, frontmatter, html};
@@ -51,7 +53,25 @@ struct Parsed {
 
 /// Reads `source` from byte `body` on (what is before is frontmatter).
 fn parse(source: &str, body: usize) -> Parsed {
+    parse_in_pieces(source, body, pieces::MAX_NODES)
+}
+
+fn parse_in_pieces(source: &str, body: usize, max_nodes: usize) -> Parsed {
     let mut reader = Reader { source, body, ..Reader::default() };
+    let mut at = body;
+    while at < source.len() {
+        let end = at + pieces::first(&source[at..], max_nodes);
+        for (event, range) in events(&source[at..end]) {
+            reader.read(event, at + range.start..at + range.end);
+        }
+        at = end;
+    }
+    let first_h1 = reader.outline.first_h1().map(str::to_owned);
+    Parsed { blocks: reader.blocks, first_h1, hashtags: reader.hashtags }
+}
+
+/// Events and where in `source` each stands.
+fn events(source: &str) -> OffsetIter<'_> {
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_FOOTNOTES
         | Options::ENABLE_STRIKETHROUGH
@@ -59,11 +79,7 @@ fn parse(source: &str, body: usize) -> Parsed {
         | Options::ENABLE_WIKILINKS
         | Options::ENABLE_GFM
         | Options::ENABLE_HEADING_ATTRIBUTES;
-    for (event, range) in Parser::new_ext(&source[body..], options).into_offset_iter() {
-        reader.read(event, body + range.start..body + range.end);
-    }
-    let first_h1 = reader.outline.first_h1().map(str::to_owned);
-    Parsed { blocks: reader.blocks, first_h1, hashtags: reader.hashtags }
+    Parser::new_ext(source, options).into_offset_iter()
 }
 
 #[derive(Default)]
@@ -203,8 +219,8 @@ impl Reader<'_> {
         }
         let Some(draft) = self.draft.take() else { return };
         if let TagEnd::HtmlBlock = tag {
-            self.blocks.extend(html::parse(self.source, draft.span, &mut self.outline).blocks);
-            return;
+            let blocks = html::parse(self.source, draft.span, &mut self.outline).blocks;
+            return blocks.into_iter().for_each(|block| add(&mut self.blocks, Some(block)));
         }
         if !matches!(draft.kind, BlockKind::Code | BlockKind::Heading { .. }) {
             hashtags(&draft.text, &draft.code, &mut self.hashtags);
@@ -223,6 +239,9 @@ fn without_block_id<'a>(text: &'a str, after: &str) -> &'a str {
     }
 }
 
+/// A list of channels or colours can have millions: the rest are words, and found as such.
+const MAX_HASHTAGS: usize = 100_000;
+
 /// Finds `#tag`, `#标签` and `#area/topic` after white space or an opening bracket, outside code. A number alone
 /// (`#12`) is an issue, not a tag.
 fn hashtags(text: &str, code: &[Range<usize>], found: &mut Vec<String>) {
@@ -235,6 +254,9 @@ fn hashtags(text: &str, code: &[Range<usize>], found: &mut Vec<String>) {
         let rest = &text[at + 1..];
         let end = rest.find(|c: char| !(c.is_alphanumeric() || "_-/".contains(c))).unwrap_or(rest.len());
         let tag = rest[..end].trim_end_matches(['-', '/', '_']);
+        if found.len() >= MAX_HASHTAGS {
+            return;
+        }
         if tag.chars().any(char::is_alphabetic) {
             found.push(tag.to_owned());
         }

@@ -69,6 +69,9 @@ impl Reading {
     /// A text file decoded, nothing of it read yet. `is_html`: the file may name its encoding in a `<meta>`.
     fn decoded(bytes: &[u8], is_html: bool) -> Result<Self, Unreadable> {
         let decoded = encoding::decode(bytes, is_html).map_err(Unreadable::NotText)?;
+        if u32::try_from(decoded.text.len()).is_err() {
+            return Err(Unreadable::Broken("it holds more than 4 GB of text".to_owned()));
+        }
         Ok(Self {
             text: decoded.text,
             encoding: decoded.encoding,

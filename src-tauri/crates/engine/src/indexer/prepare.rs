@@ -53,6 +53,7 @@ pub(super) fn prepare(path: &Path, settle: Duration, workers: &Workers, cancel: 
         Err(ExtractError::Cancelled) => return Outcome::Unsettled,
         Err(error) => return Outcome::Ready(failed(row, error.to_string())),
     };
+    drop(bytes);
     let mut tags = document.tags.clone();
     tags.extend(document.aliases.iter().cloned());
     let n_carried = n_within(&tags, CARRIED_TAG_BYTES);

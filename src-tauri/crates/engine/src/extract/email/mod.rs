@@ -11,7 +11,7 @@ use std::borrow::Cow;
 
 use encoding_rs::{Encoding, GB18030, GBK, REPLACEMENT, WINDOWS_1252};
 
-use super::block::{Outline, Rendition};
+use super::block::{Outline, Rendition, join_texts, joins};
 use super::{BlockKind, Extractor, Reading, Unreadable, encoding, html};
 use header::Headers;
 
@@ -78,6 +78,17 @@ fn folded(text: &str) -> String {
 /// Text of a message, and what it is.
 type Piece = (BlockKind, String);
 
+/// Adds a piece; where there are very many, short ones become one as blocks do.
+fn add(pieces: &mut Vec<Piece>, (kind, text): Piece) {
+    let n_pieces = pieces.len();
+    match pieces.last_mut() {
+        Some((last, so_far)) if joins(n_pieces, (*last, so_far.len()), kind) => {
+            join_texts((last, so_far), (kind, text.trim_end()));
+        }
+        _ => pieces.push((kind, text)),
+    }
+}
+
 #[derive(Default)]
 struct Message {
     pieces: Vec<Piece>,
@@ -132,7 +143,9 @@ impl Message {
             self.part(&headers, body, depth + 1)
         });
         if subtype != "alternative" {
-            return read.flatten().collect();
+            let mut all = Vec::new();
+            read.flatten().for_each(|piece| add(&mut all, piece));
+            return all;
         }
         // The same thing several times, plain first. Some programs write "see the HTML part" there.
         let size = |pieces: &[Piece]| pieces.iter().map(|(_, text)| text.len()).sum::<usize>();
@@ -199,7 +212,7 @@ fn paragraphs(text: &str, flowed: bool) -> Vec<Piece> {
         let line = if is_quote { quoted } else { line };
         let kind = if is_quote { BlockKind::Quote } else { BlockKind::Paragraph };
         if line.trim().is_empty() || open.as_ref().is_some_and(|(before, _)| *before != kind) {
-            pieces.extend(open.take());
+            open.take().into_iter().for_each(|piece| add(&mut pieces, piece));
         }
         if line.trim().is_empty() {
             continue;
@@ -211,6 +224,6 @@ fn paragraphs(text: &str, flowed: bool) -> Vec<Piece> {
             text.push('\n');
         }
     }
-    pieces.extend(open);
+    open.into_iter().for_each(|piece| add(&mut pieces, piece));
     pieces
 }

@@ -2,33 +2,36 @@
 //!
 //! Our own, because a notebook that an editor left half written should still be found, and no depth may overflow the stack.
 
-/// A JSON value; numbers are not told from words such as `true`.
+use std::borrow::Cow;
+
+/// A JSON value; numbers are not told from words such as `true`. In lists they are left out: those are data, no one asks
+/// for them, and 20 MB can be ten million.
 #[derive(Debug, PartialEq)]
-pub(super) enum Json {
-    Word(String),
-    Text(String),
-    List(Vec<Json>),
-    Map(Vec<(String, Json)>),
+pub(super) enum Json<'a> {
+    Word(&'a str),
+    Text(Cow<'a, str>),
+    List(Vec<Json<'a>>),
+    Map(Vec<(Cow<'a, str>, Json<'a>)>),
 }
 
 /// Lists in lists; deeper ones are passed over. A notebook's own nesting is eight, its metadata's perhaps more.
 const MAX_DEPTH: usize = 64;
 
-impl Json {
+impl<'a> Json<'a> {
     /// The value of a key, of a map that has it.
-    pub(super) fn get(&self, key: &str) -> Option<&Json> {
+    pub(super) fn get(&self, key: &str) -> Option<&Json<'a>> {
         let Json::Map(entries) = self else { return None };
         entries.iter().find(|(name, _)| name == key).map(|(_, value)| value)
     }
 
-    pub(super) fn list(&self) -> &[Json] {
+    pub(super) fn list(&self) -> &[Json<'a>] {
         if let Json::List(list) = self { list } else { &[] }
     }
 
     /// A text, or the lines of one, as notebooks write them.
     pub(super) fn text(&self) -> Option<String> {
         match self {
-            Json::Text(text) => Some(text.clone()),
+            Json::Text(text) => Some(text.clone().into_owned()),
             Json::List(lines) => Some(lines.iter().filter_map(Json::text).collect()),
             _ => None,
         }
@@ -41,7 +44,7 @@ impl Json {
 }
 
 /// Reads the value at the start of `source`; `None` if there is none.
-pub(super) fn parse(source: &str) -> Option<Json> {
+pub(super) fn parse(source: &str) -> Option<Json<'_>> {
     Parser { bytes: source.as_bytes(), source, at: 0 }.value(0)
 }
 
@@ -51,8 +54,8 @@ struct Parser<'a> {
     at: usize,
 }
 
-impl Parser<'_> {
-    fn value(&mut self, depth: usize) -> Option<Json> {
+impl<'a> Parser<'a> {
+    fn value(&mut self, depth: usize) -> Option<Json<'a>> {
         self.blank();
         match *self.bytes.get(self.at)? {
             b'"' => Some(Json::Text(self.text())),
@@ -64,9 +67,13 @@ impl Parser<'_> {
                 self.at += 1;
                 let mut list = Vec::new();
                 while self.more(b']') {
-                    let Some(value) = self.value(depth + 1) else { break };
-                    list.push(value);
+                    match self.value(depth + 1) {
+                        Some(Json::Word(_)) => {}
+                        Some(value) => list.push(value),
+                        None => break,
+                    }
                 }
+                list.shrink_to_fit();
                 Some(Json::List(list))
             }
             b'{' => {
@@ -85,6 +92,7 @@ impl Parser<'_> {
                     let Some(value) = self.value(depth + 1) else { break };
                     map.push((key, value));
                 }
+                map.shrink_to_fit();
                 Some(Json::Map(map))
             }
             _ => {
@@ -93,7 +101,7 @@ impl Parser<'_> {
                 let len = rest.iter().position(|b| !is_word(b)).unwrap_or(rest.len());
                 let word = &self.source[self.at..self.at + len];
                 self.at += len;
-                (len > 0).then(|| Json::Word(word.to_owned()))
+                (len > 0).then_some(Json::Word(word))
             }
         }
     }
@@ -142,9 +150,16 @@ impl Parser<'_> {
     }
 
     /// The text whose opening quote stands here.
-    fn text(&mut self) -> String {
-        let mut text = String::new();
+    fn text(&mut self) -> Cow<'a, str> {
         self.at += 1;
+        let rest = &self.bytes[self.at..];
+        let len = rest.iter().position(|b| matches!(b, b'"' | b'\\')).unwrap_or(rest.len());
+        if rest.get(len) == Some(&b'"') {
+            let text = &self.source[self.at..self.at + len];
+            self.at += len + 1;
+            return Cow::Borrowed(text);
+        }
+        let mut text = String::new();
         loop {
             let rest = &self.bytes[self.at..];
             let len = rest.iter().position(|b| matches!(b, b'"' | b'\\')).unwrap_or(rest.len());
@@ -154,9 +169,9 @@ impl Parser<'_> {
                 Some(b'\\') => self.escape(&mut text),
                 Some(_) => {
                     self.at += 1;
-                    return text;
+                    return Cow::Owned(text);
                 }
-                None => return text,
+                None => return Cow::Owned(text),
             }
         }
     }

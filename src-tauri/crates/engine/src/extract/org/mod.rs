@@ -3,8 +3,10 @@
 
 mod inline;
 
+use std::ops::Range;
+
 use super::block::{Draft, Outline, add};
-use super::lines::{Line, lines};
+use super::lines::{Line, LineStarts, Lines};
 use super::plain::bom_len;
 use super::{Block, BlockKind, Extractor, Reading, Unreadable};
 
@@ -14,11 +16,12 @@ impl Extractor for Org {
     fn read(&self, bytes: &[u8]) -> Result<Reading, Unreadable> {
         let mut reading = Reading::decoded(bytes, false)?;
         let source = std::mem::take(&mut reading.text);
-        let lines: Vec<Line> = lines(&source, bom_len(&source)).collect();
-        let mut reader = Reader { source: &source, drawer_ends: drawer_ends(&lines), ..Reader::default() };
+        let starts = LineStarts::of(&source, bom_len(&source));
+        let lines = starts.lines(&source);
+        let mut reader = Reader { source: &source, ..Reader::default() };
         let mut at = 0;
         while at < lines.len() {
-            at = reader.read(&lines, at);
+            at = reader.read(lines, at);
         }
         reader.flush();
         reading.title = Some(reader.title).filter(|title| !title.is_empty());
@@ -39,8 +42,8 @@ const STATES: [&str; 11] =
 #[derive(Default)]
 struct Reader<'a> {
     source: &'a str,
-    /// For each line the line of the next `:END:`, if no heading comes before it.
-    drawer_ends: Vec<Option<usize>>,
+    /// Lines among which no drawer ends and no heading stands, so that none is looked at for each drawer before it.
+    no_drawer_end: Range<usize>,
     blocks: Vec<Block>,
     outline: Outline,
     title: String,
@@ -57,8 +60,8 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// Reads the line at `at`, and what belongs to it; returns the next line to read.
-    fn read(&mut self, lines: &[Line<'a>], at: usize) -> usize {
-        let line = &lines[at];
+    fn read(&mut self, lines: Lines<'a>, at: usize) -> usize {
+        let line = &lines.at(at);
         let (text, start) = line.trimmed();
         if text.is_empty() {
             self.blank();
@@ -75,9 +78,11 @@ impl<'a> Reader<'a> {
             self.flush();
             return at + 1;
         }
-        if let (true, Some(end)) = (is_drawer(text), self.drawer_ends[at]) {
+        if is_drawer(text)
+            && let Some(end) = self.drawer_end(lines, at)
+        {
             self.flush();
-            lines[at..end].iter().for_each(|line| self.property(line.text.trim()));
+            lines.part(at..end).iter().for_each(|line| self.property(line.text.trim()));
             return end + 1;
         }
         if text.starts_with("CLOCK: [") {
@@ -100,6 +105,19 @@ impl<'a> Reader<'a> {
             self.running_text(line, text, start);
         }
         at + 1
+    }
+
+    /// The line of the next `:END:` from `at` on, if no heading comes before it.
+    fn drawer_end(&mut self, lines: Lines, at: usize) -> Option<usize> {
+        let is_end = |line: Line| line.text.trim().eq_ignore_ascii_case(":end:");
+        let known = &mut self.no_drawer_end;
+        if !(known.start..=known.end).contains(&at) {
+            *known = at..at;
+        }
+        while lines.get(known.end).is_some_and(|line| !is_end(line) && heading_level(line.text).is_none()) {
+            known.end += 1;
+        }
+        lines.get(known.end).is_some_and(is_end).then_some(known.end)
     }
 
     fn blank(&mut self) {
@@ -129,12 +147,12 @@ impl<'a> Reader<'a> {
         let level = u8::try_from(level.min(6)).unwrap_or(6);
         let mut draft = Draft::new(BlockKind::Heading { level }, line.start..line.end);
         inline::push(text, line.offset_of(text), &mut draft);
-        self.blocks.extend(draft.finish(self.source, &mut self.outline));
+        add(&mut self.blocks, draft.finish(self.source, &mut self.outline));
     }
 
     /// A line that begins with `#+`, `keyword` being the rest of it.
-    fn keyword(&mut self, lines: &[Line<'a>], at: usize, keyword: &str) -> usize {
-        let line = &lines[at];
+    fn keyword(&mut self, lines: Lines<'a>, at: usize, keyword: &str) -> usize {
+        let line = &lines.at(at);
         let lower = keyword.get(..6).unwrap_or_default().to_ascii_lowercase();
         if lower == "begin_" {
             let name = keyword[6..].split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
@@ -178,16 +196,16 @@ impl<'a> Reader<'a> {
     }
 
     /// What stands between `#+begin_NAME` and `#+end_NAME`, or before the next heading.
-    fn block(&mut self, lines: &[Line<'a>], from: usize, name: &str) -> usize {
+    fn block(&mut self, lines: Lines<'a>, from: usize, name: &str) -> usize {
         self.flush();
         let is_end = |line: &Line| {
             let end = line.text.trim().get(..6).is_some_and(|start| start.eq_ignore_ascii_case("#+end_"));
             end && line.text.trim()[6..].trim().eq_ignore_ascii_case(name)
         };
-        let is_over = |line: &Line| is_end(line) || heading_level(line.text).is_some();
-        let end = lines[from..].iter().position(is_over).map_or(lines.len(), |at| from + at);
-        let body = &lines[from..end];
-        let after = if lines.get(end).is_some_and(is_end) { end + 1 } else { end };
+        let is_over = |line: Line| is_end(&line) || heading_level(line.text).is_some();
+        let end = lines.from(from).iter().position(is_over).map_or(lines.len(), |at| from + at);
+        let body = lines.part(from..end);
+        let after = if lines.get(end).is_some_and(|line| is_end(&line)) { end + 1 } else { end };
         let kind = match name {
             "comment" => return after,
             "src" | "example" | "export" => BlockKind::Code,
@@ -196,16 +214,16 @@ impl<'a> Reader<'a> {
             _ => {
                 let mut at = from;
                 while at < end {
-                    at = self.read(&lines[..end], at);
+                    at = self.read(lines.part(0..end), at);
                 }
                 self.flush();
                 return after;
             }
         };
-        let indent = body.iter().filter(|line| !line.is_blank()).map(Line::indent).min().unwrap_or(0);
-        for line in body {
-            self.open(kind, line);
-            self.add(line, |draft| {
+        let indent = body.iter().filter(|line| !line.is_blank()).map(|line| line.indent()).min().unwrap_or(0);
+        for line in body.iter() {
+            self.open(kind, &line);
+            self.add(&line, |draft| {
                 if kind == BlockKind::Code {
                     let blank = line.text.bytes().take(indent).take_while(u8::is_ascii_whitespace).count();
                     // A comma hides what would be a heading.
@@ -333,26 +351,6 @@ fn heading_level(line: &str) -> Option<usize> {
 fn is_drawer(text: &str) -> bool {
     let name = text.strip_prefix(':').and_then(|rest| rest.strip_suffix(':')).unwrap_or_default();
     !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_')
-}
-
-/// From the end, so that no line is looked at twice.
-fn drawer_ends(lines: &[Line]) -> Vec<Option<usize>> {
-    let mut next = None;
-    let mut ends: Vec<Option<usize>> = lines
-        .iter()
-        .enumerate()
-        .rev()
-        .map(|(at, line)| {
-            if heading_level(line.text).is_some() {
-                next = None;
-            } else if line.text.trim().eq_ignore_ascii_case(":end:") {
-                next = Some(at);
-            }
-            next
-        })
-        .collect();
-    ends.reverse();
-    ends
 }
 
 /// `:one:two:`

@@ -6,7 +6,7 @@ mod directive;
 mod inline;
 
 use super::block::{Draft, Outline, add};
-use super::lines::{Line, lines};
+use super::lines::{Line, LineStarts, Lines};
 use super::plain::bom_len;
 use super::{Block, BlockKind, Extractor, Reading, Unreadable};
 use directive::{Directive, directive};
@@ -17,8 +17,9 @@ impl Extractor for Rst {
     fn read(&self, bytes: &[u8]) -> Result<Reading, Unreadable> {
         let mut reading = Reading::decoded(bytes, false)?;
         let source = std::mem::take(&mut reading.text);
-        let lines: Vec<Line> = lines(&source, bom_len(&source)).collect();
-        let mut reader = Reader { source: &source, lines: &lines, ..Reader::default() };
+        let starts = LineStarts::of(&source, bom_len(&source));
+        let lines = starts.lines(&source);
+        let mut reader = Reader { source: &source, lines, ..Reader::default() };
         let mut at = 0;
         while at < lines.len() {
             at = reader.read(at);
@@ -36,7 +37,7 @@ impl Extractor for Rst {
 #[derive(Default)]
 struct Reader<'a> {
     source: &'a str,
-    lines: &'a [Line<'a>],
+    lines: Lines<'a>,
     blocks: Vec<Block>,
     outline: Outline,
     /// From the fields at the file's start.
@@ -45,6 +46,8 @@ struct Reader<'a> {
     date: Option<String>,
     /// Adornments in the order in which they came: the sign, and whether it stands above as well. That is their level.
     adornments: Vec<(char, bool)>,
+    /// There are blocks that are no headings.
+    has_text: bool,
     draft: Option<Draft>,
     /// Indentation of each open list, outermost first.
     indents: Vec<usize>,
@@ -56,7 +59,7 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Reads the line at `at`, and what belongs to it; returns the next line to read.
     fn read(&mut self, at: usize) -> usize {
-        let line = &self.lines[at];
+        let line = &self.lines.at(at);
         let (text, start) = line.trimmed();
         let indent = line.indent();
         if text.is_empty() {
@@ -129,17 +132,17 @@ impl<'a> Reader<'a> {
 
     /// A title with its adornment, or a transition; the line after it.
     fn heading(&mut self, at: usize) -> Option<usize> {
-        let line = &self.lines[at];
+        let line = &self.lines.at(at);
         let overline = adornment(line.text);
         let (title, under) = match overline {
             Some(_) => (self.lines.get(at + 1), self.lines.get(at + 2)),
-            None => (Some(line), self.lines.get(at + 1)),
+            None => (Some(*line), self.lines.get(at + 1)),
         };
         let title = title.filter(|title| !title.is_blank() && adornment(title.text).is_none());
         let under = under.and_then(|under| Some((adornment(under.text)?, under)));
         let (Some(title), Some(((sign, n_signs), under))) = (title, under) else {
             // A transition stands alone; a table's border does not.
-            let alone = |at: Option<usize>| at.and_then(|at| self.lines.get(at)).is_none_or(Line::is_blank);
+            let alone = |at: Option<usize>| at.and_then(|at| self.lines.get(at)).is_none_or(|line| line.is_blank());
             if overline.is_some_and(|(_, n)| n >= 4) && alone(at.checked_sub(1)) && alone(Some(at + 1)) {
                 self.flush();
                 return Some(at + 1);
@@ -165,13 +168,13 @@ impl<'a> Reader<'a> {
         let level = u8::try_from(level.min(5) + 1).unwrap_or(6);
         let mut draft = Draft::new(BlockKind::Heading { level }, line.start..under.end);
         inline::push(text, title.offset_of(text), &mut draft);
-        self.blocks.extend(draft.finish(self.source, &mut self.outline));
+        add(&mut self.blocks, draft.finish(self.source, &mut self.outline));
         Some(at + if overline.is_some() { 3 } else { 2 })
     }
 
     /// After `.. `: a directive, a target, a footnote or a comment.
     fn explicit(&mut self, at: usize, rest: &str) -> usize {
-        let line = &self.lines[at];
+        let line = &self.lines.at(at);
         self.flush();
         match directive(rest) {
             Directive::Code => return self.code(self.after_options(at), line.indent()),
@@ -183,16 +186,16 @@ impl<'a> Reader<'a> {
             }
             Directive::Image => {
                 let end = self.after_options(at);
-                for line in &self.lines[at + 1..end] {
+                for line in self.lines.part(at + 1..end).iter() {
                     if let Some(alt) = line.text.trim().strip_prefix(":alt:").map(str::trim).filter(|a| !a.is_empty()) {
-                        self.paragraph(line, alt);
+                        self.paragraph(&line, alt);
                     }
                 }
                 return end;
             }
             Directive::Meta => {
                 let end = self.after_body(at);
-                for line in &self.lines[at + 1..end] {
+                for line in self.lines.part(at + 1..end).iter() {
                     if let Some((name, value)) = field(line.text.trim()) {
                         self.about(name, value);
                     }
@@ -217,16 +220,16 @@ impl<'a> Reader<'a> {
 
     /// The line after a directive's `:options:`.
     fn after_options(&self, at: usize) -> usize {
-        let indent = self.lines[at].indent();
+        let indent = self.lines.at(at).indent();
         let is_option = |line: &Line| line.indent() > indent && line.text.trim_start().starts_with(':');
-        at + 1 + self.lines[at + 1..].iter().take_while(|line| is_option(line)).count()
+        at + 1 + self.lines.from(at + 1).iter().take_while(is_option).count()
     }
 
     /// The line after all that is indented below the line `at`.
     fn after_body(&self, at: usize) -> usize {
-        let indent = self.lines[at].indent();
+        let indent = self.lines.at(at).indent();
         let is_body = |line: &Line| line.is_blank() || line.indent() > indent;
-        at + 1 + self.lines[at + 1..].iter().take_while(|line| is_body(line)).count()
+        at + 1 + self.lines.from(at + 1).iter().take_while(is_body).count()
     }
 
     /// Code follows a paragraph that ends with `::`.
@@ -235,7 +238,7 @@ impl<'a> Reader<'a> {
         if !text.ends_with("::") || !ends {
             return at + 1;
         }
-        let body = self.lines[at + 1..].iter().find(|line| !line.is_blank());
+        let body = self.lines.from(at + 1).iter().find(|line| !line.is_blank());
         if body.is_none_or(|body| body.indent() <= indent) {
             return at + 1;
         }
@@ -246,11 +249,11 @@ impl<'a> Reader<'a> {
     /// The lines from `from` on that are indented further than `indent`, as code.
     fn code(&mut self, from: usize, indent: usize) -> usize {
         let is_body = |line: &Line| line.is_blank() || line.indent() > indent;
-        let end = from + self.lines[from..].iter().take_while(|line| is_body(line)).count();
-        let body = &self.lines[from..end];
-        let shared = body.iter().filter(|line| !line.is_blank()).map(Line::indent).min().unwrap_or(0);
-        for line in body {
-            self.code_line(line, shared);
+        let end = from + self.lines.from(from).iter().take_while(is_body).count();
+        let body = self.lines.part(from..end);
+        let shared = body.iter().filter(|line| !line.is_blank()).map(|line| line.indent()).min().unwrap_or(0);
+        for line in body.iter() {
+            self.code_line(&line, shared);
         }
         self.flush();
         end
@@ -270,10 +273,10 @@ impl<'a> Reader<'a> {
 
     fn doctest(&mut self, at: usize) -> usize {
         self.flush();
-        let indent = self.lines[at].indent();
-        let end = at + self.lines[at..].iter().take_while(|line| !line.is_blank()).count();
-        for line in &self.lines[at..end] {
-            self.code_line(line, indent);
+        let indent = self.lines.at(at).indent();
+        let end = at + self.lines.from(at).iter().take_while(|line| !line.is_blank()).count();
+        for line in self.lines.part(at..end).iter() {
+            self.code_line(&line, indent);
         }
         self.flush();
         end
@@ -281,9 +284,8 @@ impl<'a> Reader<'a> {
 
     /// `:name: value`: about the file if nothing was read yet, otherwise a line of a list.
     fn field(&mut self, at: usize, name: &str, value: &str) -> usize {
-        let line = &self.lines[at];
-        let at_start = self.blocks.iter().all(|block| matches!(block.kind, BlockKind::Heading { .. }));
-        if at_start && self.about(name, value) {
+        let line = &self.lines.at(at);
+        if !self.has_text && self.about(name, value) {
             return at + 1;
         }
         self.item(line, "", &line.text[line.text.len() - line.text.trim_start().len() + 1..]);
@@ -379,7 +381,9 @@ impl<'a> Reader<'a> {
     }
 
     fn flush(&mut self) {
-        add(&mut self.blocks, self.draft.take().and_then(|draft| draft.finish(self.source, &mut self.outline)));
+        let block = self.draft.take().and_then(|draft| draft.finish(self.source, &mut self.outline));
+        self.has_text |= block.is_some();
+        add(&mut self.blocks, block);
         self.indents.clear();
         self.columns.clear();
         self.after_blank = false;

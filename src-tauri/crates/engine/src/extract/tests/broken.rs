@@ -106,6 +106,54 @@ fn a_million_paragraphs_are_not_a_million_blocks() {
     }
 }
 
+/// Neither may another kind of block for each, nor a place, nor an anchor.
+#[test]
+fn very_many_blocks_of_any_kind_share_blocks() {
+    const N: usize = 450_000;
+    for (name, head, piece) in [
+        ("a.md", "", "# tea\n"),
+        ("a.md", "", "> tea\n\n- b\n\n"),
+        ("a.md", "", "<h2>tea\n\n"),
+        ("a.org", "", "* tea\n"),
+        ("a.rst", "", "tea\n===\n"),
+        ("a.html", "", "<h1>tea<p>b"),
+        ("a.py", "", "tea\n\n"),
+        ("a.srt", "", "tea\n\n"),
+        ("a.eml", "Subject: b\n\n", "tea\n\n"),
+        ("a.eml", "Subject: b\n\n", "> tea\nb\n"),
+        ("a.rtf", "{\\rtf1 ", "tea\\par "),
+    ] {
+        let document = read(name, &(head.to_owned() + &piece.repeat(N)));
+        assert!(document.is_sound(), "{name}: {piece:?}");
+        assert!(document.blocks.len() < 220_000, "{name}: {piece:?}: {} blocks", document.blocks.len());
+        let n_read: usize = document.blocks.iter().map(|block| block.text.matches("tea").count()).sum();
+        assert_eq!(n_read, N, "{name}: {piece:?}: nothing is lost");
+    }
+    let cues: String = (0..N).map(|n| format!("{}:{:02}-->\ntea\n", n / 6, n % 6 * 10)).collect();
+    let document = read("a.srt", &cues);
+    assert!(document.blocks.len() < 220_000 && document.places.len() < 220_000, "{} places", document.places.len());
+    let lines = read("a.txt", &"tea\n".repeat(N));
+    assert_eq!(lines.blocks[0].anchors.len(), 1, "what stands in the source as it is needs no more");
+}
+
+/// One row was a list of all its fields, four times over.
+#[test]
+fn a_row_of_a_million_fields() {
+    for (row, shown) in [("tea,", "tea | "), ("\"tea\",", "tea | ")] {
+        let document = read("a.csv", &row.repeat(1_000_000));
+        let text: String = document.blocks.iter().map(|block| block.text.as_str()).collect();
+        assert_eq!(text, shown.repeat(1_000_000).trim_end_matches(" | "), "{row}");
+    }
+}
+
+/// A drawer that only ends outside of the block it begins in.
+#[test]
+fn a_drawer_across_the_end_of_a_block() {
+    let document = read("a.org", "#+begin_center\n:tea:\nheron\n#+end_center\n:END:\nreeds\n");
+    let text: Vec<&str> = document.blocks.iter().map(|block| block.text.as_str()).collect();
+    assert_eq!(text, [":tea: heron", "reeds"]);
+}
+
 /// Reads and cuts a file; whatever comes of it must hold together.
 fn survive(name: &str, bytes: &[u8]) {
     if let Ok(document) = extract(Path::new(name), bytes) {

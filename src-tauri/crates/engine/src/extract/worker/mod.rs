@@ -16,7 +16,7 @@ use std::time::Duration;
 pub use child::serve;
 use process::{Death, Lost, Process};
 
-use super::{Document, ExtractError, extract, format_of};
+use super::{Document, ExtractError, Format, extract, format_of};
 use crate::Cancel;
 
 /// The argument that makes a program of ours an extraction process. It has to be looked for before any other.
@@ -77,6 +77,9 @@ impl Default for WorkerLimits {
     }
 }
 
+/// As large as text files are by default (`max_text_mb`); mail and notebooks may be ten times that (`max_document_mb`).
+const MAX_BYTES_HERE: usize = 20 << 20;
+
 /// Reads files: harmless formats in this process, risky ones in processes that are started when they are needed and closed
 /// when they are not.
 #[derive(Debug)]
@@ -117,6 +120,12 @@ impl Workers {
         Self { command, limits, pool: Mutex::default(), freed: Condvar::new() }
     }
 
+    /// Whether a file of so many bytes is read in a process of its own: one of a risky format, and a large one of those that
+    /// are written out as text, which take several times its size here.
+    fn is_read_apart(&self, format: Format, n_bytes: usize) -> bool {
+        format.is_risky() || !format.is_text() && n_bytes > MAX_BYTES_HERE && self.command.is_some()
+    }
+
     /// Reads a file's content, wherever its format has to be read. Never panics, whatever the bytes, and ends within
     /// six times [`WorkerLimits::read_time`] of the file's turn, or as soon as `cancel` is raised
     /// ([`ExtractError::Cancelled`], which says nothing about the file).
@@ -127,7 +136,7 @@ impl Workers {
         urgency: Urgency,
         cancel: &Cancel,
     ) -> Result<Document, ExtractError> {
-        if !format_of(path).is_some_and(|format| format.is_risky()) {
+        if !format_of(path).is_some_and(|format| self.is_read_apart(format, bytes.len())) {
             return extract(path, bytes);
         }
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -1,0 +1,178 @@
+//! What the last commit holds, opened as far as it is sound.
+
+use std::fs;
+
+use tantivy::index::{IndexMeta, SegmentMeta};
+use tantivy::{Index, ReloadPolicy, TantivyError};
+
+use super::{Generation, lock, plugin};
+use crate::index::damage::{self, guarded};
+use crate::index::directory::{Folder, META};
+use crate::index::label::FORMAT;
+use crate::index::schema::schema;
+use crate::index::snapshot::Snapshot;
+use crate::index::vectors::VectorReader;
+use crate::{Cancel, EngineError, kept, text};
+
+/// How often a reader looks again because the commit it was opening has been replaced meanwhile. Commits are seconds
+/// apart and opening one takes milliseconds: twice is already rare.
+pub(super) const LOOK_AGAIN: usize = 10;
+
+/// A commit, open.
+pub(super) struct Latest {
+    /// Of the bytes of `meta.json`. Its content and not its time is compared: two commits can fall into one tick of the
+    /// file system's clock.
+    pub(super) of: blake3::Hash,
+    pub(super) index: Index,
+    pub(super) snapshot: Snapshot,
+    /// The whole commit, with what is left out.
+    pub(super) committed: IndexMeta,
+}
+
+impl Generation {
+    /// What the last commit published, by this or another process, less what is damaged. Costs little when nothing
+    /// changed. Where a newer commit cannot be read at all, the last one that could goes on serving.
+    pub fn snapshot(&self) -> Result<Snapshot, EngineError> {
+        let mut latest = lock(&self.latest);
+        match self.look(&mut latest) {
+            Ok(()) => {}
+            Err(error) if latest.is_none() => return Err(error),
+            Err(error) => tracing::warn!(%error, "searches go on with the commit before"),
+        }
+        let snapshot = latest.as_ref().map(|latest| latest.snapshot.clone());
+        let snapshot = snapshot.ok_or_else(|| self.damaged("it holds no commit".to_owned()))?;
+        Ok(snapshot.with_donor(lock(&self.donor).clone()))
+    }
+
+    /// Brings `latest` in line with the last commit.
+    fn look(&self, latest: &mut Option<Latest>) -> Result<(), EngineError> {
+        let mut last = None;
+        for _ in 0..LOOK_AGAIN {
+            // Every commit, by whichever process, replaces meta.json; asking Tantivy would open every segment again.
+            let known = |bytes: &[u8]| latest.as_ref().is_some_and(|latest| latest.of == blake3::hash(bytes));
+            if fs::read(self.path.join(META)).is_ok_and(|bytes| known(&bytes)) {
+                return Ok(());
+            }
+            let meta = self.committed()?;
+            let of = blake3::hash(&meta);
+            if known(&meta) {
+                return Ok(());
+            }
+            match guarded(&self.path, || self.open_commit(of, &meta, latest.as_ref())) {
+                Ok(opened) => {
+                    *latest = Some(opened);
+                    return Ok(());
+                }
+                // Another process may have cleared away what this commit named.
+                Err(_) if self.committed().is_ok_and(|now| now != meta) => {}
+                Err(error @ EngineError::OtherVersion { .. }) => return Err(error),
+                Err(error) => match guarded(&self.path, || self.open_sound_part(of, &meta)) {
+                    Ok(Some(opened)) => {
+                        *latest = Some(opened);
+                        return Ok(());
+                    }
+                    Ok(None) => last = Some(error),
+                    Err(error) => return Err(error),
+                },
+            }
+        }
+        Err(last.unwrap_or_else(|| self.damaged("it changes faster than it can be read".to_owned())))
+    }
+
+    /// The bytes of `meta.json`, or of its copy.
+    pub(super) fn committed(&self) -> Result<Vec<u8>, EngineError> {
+        let read = self.read_meta().map_err(|source| EngineError::Io {
+            action: "read",
+            path: self.path.join(META),
+            source,
+        })?;
+        let why = || self.damaged(format!("{META} {}", read.damage.as_deref().unwrap_or("is gone")));
+        read.value.clone().ok_or_else(why)
+    }
+
+    pub(super) fn read_meta(&self) -> std::io::Result<kept::Kept<Vec<u8>>> {
+        kept::read(&self.path.join(META), |bytes| {
+            let index = Index::open(Folder::to_read(self.disk.box_clone(), bytes.to_vec()));
+            let metas = guarded(&self.path, || {
+                index.and_then(|index| index.load_metas()).map_err(|source| self.failed(source))
+            });
+            metas.map(|_| bytes.to_vec()).map_err(|_| "it describes no commit".to_owned())
+        })
+    }
+
+    /// Opens a commit, less the segments that are known to be damaged.
+    fn open_commit(&self, of: blake3::Hash, meta: &[u8], older: Option<&Latest>) -> Result<Latest, EngineError> {
+        let index = self.index(Folder::to_read(self.disk.box_clone(), meta.to_vec()))?;
+        let committed = index.load_metas().map_err(|e| self.failed(e))?;
+        let health = lock(&self.health).clone();
+        let sound = |index, committed: &IndexMeta| {
+            let spoilt = committed.segments.iter().any(|segment| health.spoils(segment, committed));
+            let left = without(committed, |segment| health.spoils(segment, committed));
+            if spoilt { self.index(Folder::to_read(self.disk.box_clone(), left)) } else { Ok(index) }
+        };
+        let index = sound(index, &committed)?;
+        let snapshot = self.open_all(&index, older)?;
+        Ok(Latest { of, index, snapshot, committed })
+    }
+
+    fn open_all(&self, index: &Index, older: Option<&Latest>) -> Result<Snapshot, EngineError> {
+        let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into();
+        let searcher = reader.map_err(|e: TantivyError| self.failed(e))?.searcher();
+        let vectors = match older {
+            Some(older) => older.snapshot.vectors().reopen(&searcher),
+            None => VectorReader::open(&searcher, self.label.dimensions),
+        };
+        Ok(Snapshot::new(searcher, self.fields, vectors.map_err(|e| self.failed(e))?, &self.path))
+    }
+
+    /// Finds the segments of a commit that can be opened, and notes what is wrong with the others. `None` where that
+    /// explains nothing.
+    fn open_sound_part(&self, of: blake3::Hash, meta: &[u8]) -> Result<Option<Latest>, EngineError> {
+        let index = self.index(Folder::to_read(self.disk.box_clone(), meta.to_vec()))?;
+        let committed = index.load_metas().map_err(|e| self.failed(e))?;
+        let opens = |alone: Vec<u8>| {
+            guarded(&self.path, || {
+                let index = self.index(Folder::to_read(self.disk.box_clone(), alone))?;
+                self.open_all(&index, None)
+            })
+        };
+        let bad = |id| opens(without(&committed, |segment| segment.id() != id)).is_err();
+        let bad: Vec<_> = committed.segments.iter().map(|s| s.id()).filter(|&id| bad(id)).collect();
+        let mut spoilt = committed.clone();
+        spoilt.segments.retain(|segment| bad.contains(&segment.id()));
+        let Some(mut found) = damage::examine(&index, &spoilt, &Cancel::new(), &|| {}) else { return Ok(None) };
+        for segment in &spoilt.segments {
+            // Its files are as they were written, and still cannot be opened.
+            let named = |file: &String| file.starts_with(&segment.id().uuid_string());
+            if !found.keys().any(named) {
+                found.insert(format!("{}.term", segment.id().uuid_string()), "cannot be opened".to_owned());
+            }
+        }
+        if found.is_empty() || self.committed()? != meta {
+            return Ok(None);
+        }
+        self.note(found);
+        self.open_commit(of, meta, None).map(Some)
+    }
+
+    pub(super) fn index(&self, folder: Folder) -> Result<Index, EngineError> {
+        let (schema, fields) = schema(self.label.dimensions);
+        let builder = Index::builder().schema(schema).register_plugin(plugin(&self.label, fields));
+        let index = builder.open_or_create(folder).map_err(|e| match e {
+            TantivyError::SchemaError(_) | TantivyError::IncompatibleIndex(_) => {
+                EngineError::OtherVersion { path: self.path.clone(), found: -1, ours: FORMAT }
+            }
+            other => self.failed(other),
+        })?;
+        text::register(index.tokenizers());
+        Ok(index)
+    }
+}
+
+/// The bytes of a `meta.json` that leaves segments out.
+fn without(committed: &IndexMeta, left_out: impl Fn(&SegmentMeta) -> bool) -> Vec<u8> {
+    let mut rest = committed.clone();
+    rest.segments.retain(|segment| !left_out(segment));
+    // Tantivy writes an `IndexMeta` as JSON here; that it can be read back is tested with every kind of damage.
+    format!("{rest:?}").into_bytes()
+}

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Parser;
+use nuthatch_engine::watched::inside;
+use nuthatch_engine::{EngineError, FolderError};
 use nuthatch_inference::ModelStore;
 use tauri::{Manager, Runtime};
 
@@ -48,16 +50,19 @@ pub fn shipped_models<R: Runtime>(app: &impl Manager<R>) -> Option<PathBuf> {
     packaged.filter(|folder| folder.join("manifest.toml").is_file()).or_else(ModelStore::shipped_dir)
 }
 
-/// `path` with every link followed, if it leads to something inside one of the watched `folders`.
+/// What another program may open: [`inside`], with the window's words for what it refuses.
 pub fn watched(path: &Path, folders: &[PathBuf]) -> Result<PathBuf, AppError> {
-    let real = path.canonicalize().map_err(|error| {
-        AppError::new(ErrorKind::File, format!("cannot open {} ({error}): it may have been moved", path.display()))
-    })?;
-    if folders.iter().filter_map(|folder| folder.canonicalize().ok()).any(|folder| real.starts_with(folder)) {
-        return Ok(real);
-    }
-    let message = format!("{} lies outside the watched folders: add its folder first", path.display());
-    Err(AppError::new(ErrorKind::OutsideFolders, message))
+    let shown = path.display();
+    inside(path, folders).map_err(|error| match error {
+        EngineError::Io { source, .. } => {
+            AppError::new(ErrorKind::File, format!("cannot open {shown} ({source}): it may have been moved"))
+        }
+        EngineError::Folder(FolderError::NotWatched { .. }) => {
+            let message = format!("{shown} lies outside the watched folders: add its folder first");
+            AppError::new(ErrorKind::OutsideFolders, message)
+        }
+        other => other.into(),
+    })
 }
 
 #[cfg(test)]
@@ -94,6 +99,14 @@ mod tests {
         {
             std::os::unix::fs::symlink(&secret, notes.join("link.md")).unwrap();
             check(notes.join("link.md"), Some(ErrorKind::OutsideFolders));
+            // A watched folder that is itself a link.
+            let way = root.path().join("way");
+            std::os::unix::fs::symlink(&notes, &way).unwrap();
+            let folders = [way.clone()];
+            let opened = watched(&way.join("a.md"), &folders).unwrap();
+            assert_eq!(opened, notes.join("a.md").canonicalize().unwrap());
+            let refused = watched(&way.join("link.md"), &folders).unwrap_err();
+            assert_eq!(refused.kind, ErrorKind::OutsideFolders);
         }
     }
 }

@@ -45,7 +45,7 @@ async fn pick_with(
 
 /// Opens a file in its default app.
 pub fn open(path: &Path) -> Result<(), AppError> {
-    tauri_plugin_opener::open_path(dunce::simplified(path), None::<&str>).map_err(|error| {
+    tauri_plugin_opener::open_path(path, None::<&str>).map_err(|error| {
         let message = format!("cannot open {} ({error}): choose a default app for such files", path.display());
         AppError::new(ErrorKind::File, message)
     })

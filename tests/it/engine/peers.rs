@@ -120,6 +120,27 @@ fn paths_outside_the_watched_folders_are_not_readable() {
     }
 }
 
+/// As when `~/notes` was moved to another drive, and a link left in its place.
+#[cfg(unix)]
+#[test]
+fn a_watched_folder_that_is_a_link_leads_to_its_files_and_no_further() {
+    let bench = Bench::with_models();
+    let place = tempfile::tempdir().unwrap();
+    fs::create_dir(place.path().join("notes")).unwrap();
+    fs::write(place.path().join("notes/a.md"), "# A\n\nA heron.").unwrap();
+    fs::write(place.path().join("secret.md"), "# Secret\n\nheron").unwrap();
+    let way = place.path().join("way");
+    std::os::unix::fs::symlink("notes", &way).unwrap();
+    std::os::unix::fs::symlink("../secret.md", way.join("out.md")).unwrap();
+    bench.engine.update_settings(|settings| settings.folders = vec![way.clone()]).unwrap();
+    let shown = bench.engine.preview(&way.join("a.md"), [0, 3], "heron").unwrap();
+    assert!(shown.text.contains("A heron."));
+    for path in [way.join("out.md"), way.join("../secret.md"), place.path().join("secret.md")] {
+        let refused = bench.engine.preview(&path, [0, 3], "heron");
+        assert!(matches!(refused, Err(EngineError::Folder(FolderError::NotWatched { .. }))), "{refused:?}");
+    }
+}
+
 #[test]
 fn configuration_inside_a_searched_folder_is_not_trusted() {
     let bench = Bench::with_models();

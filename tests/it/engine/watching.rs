@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::mpsc::{Receiver, channel};
 
 use nuthatch_engine::{
-    Engine, EngineOptions, FileRow, FileState, FolderError, Following, Phase, SearchRequest, Stage, Watch,
+    Cancel, Engine, EngineOptions, FileRow, FileState, FolderError, Following, Phase, SearchRequest, Stage, Watch,
 };
 
 use super::Bench;
@@ -202,6 +202,25 @@ fn a_folder_that_somebody_wrote_into_the_settings_may_go_through_a_link() {
     assert_eq!(bench.engine.retry(&[folder.join("b.md")]).unwrap(), 1);
     bench.engine.remove_folder(&folder).unwrap();
     assert!(bench.engine.settings().folders.is_empty());
+}
+
+/// The data folder is known by its real path, and here met by another.
+#[cfg(unix)]
+#[test]
+fn our_own_data_is_not_read_whichever_way_leads_to_it() {
+    let place = tempfile::tempdir().unwrap();
+    fs::create_dir_all(place.path().join("real/notes/deep")).unwrap();
+    std::os::unix::fs::symlink("real", place.path().join("way")).unwrap();
+    let folder = place.path().join("way/notes");
+    fs::write(folder.join("a.md"), "# A\n\nA heron.").unwrap();
+    let engine = Engine::open(EngineOptions::new(place.path().join("real/notes/deep/data"))).unwrap();
+    engine.update_settings(|settings| (settings.folders, settings.settle_ms) = (vec![folder.clone()], 20)).unwrap();
+    engine.index(&mut |_| {}, &Cancel::new()).unwrap();
+    let files = engine.status(true).unwrap().files.unwrap();
+    let states: Vec<_> = files.iter().map(|file| (file.path.as_path(), file.state)).collect();
+    let data = folder.join("deep/data");
+    let expect = [(folder.join("a.md"), FileState::Indexed), (data, FileState::Skipped)];
+    assert_eq!(states, expect.iter().map(|(path, state)| (path.as_path(), *state)).collect::<Vec<_>>());
 }
 
 /// Where the user may read everything, nothing can be taken away from him.

@@ -21,7 +21,7 @@ use crate::indexer::Session;
 use crate::neighbour::{Neighbour, on_battery};
 use crate::rerank::Scores;
 use crate::watch::Trouble;
-use crate::{Cancel, Embedder, EngineError, FolderError, Preview, Reranker, Settings};
+use crate::{Cancel, Embedder, EngineError, FolderError, Preview, Reranker, Settings, watched};
 
 pub(crate) use indexing::Scope;
 pub(crate) use searching::Asked;
@@ -163,7 +163,7 @@ impl Engine {
     pub fn open(options: EngineOptions) -> Result<Self, EngineError> {
         let io = |action, source| EngineError::Io { action, path: options.data_dir.clone(), source };
         std::fs::create_dir_all(&options.data_dir).map_err(|e| io("make the folder", e))?;
-        let data_dir = options.data_dir.canonicalize().map_err(|e| io("open the folder", e))?;
+        let data_dir = watched::real(&options.data_dir).map_err(|e| io("open the folder", e))?;
         let (settings, settings_damage) = Settings::load(&data_dir)?;
         if let Some(damage) = &settings_damage {
             tracing::warn!("{}", damage.message);
@@ -225,7 +225,7 @@ impl Engine {
     /// Adds a watched folder (made absolute). Adding it twice, or one inside another, is no error. Indexing is
     /// another step: [`Engine::index`] or a running [`Engine::watch`], which notices.
     pub fn add_folder(&self, path: &Path) -> Result<PathBuf, FolderError> {
-        let folder = path.canonicalize().map_err(|source| match source.kind() {
+        let folder = watched::real(path).map_err(|source| match source.kind() {
             ErrorKind::NotFound => FolderError::NotFound { path: path.to_owned() },
             _ => FolderError::Unreadable { path: path.to_owned(), source },
         })?;
@@ -237,7 +237,10 @@ impl Engine {
         }
         std::fs::read_dir(&folder).map_err(|source| FolderError::Unreadable { path: folder.clone(), source })?;
         self.update_settings(|settings| {
-            if !settings.folders.contains(&folder) {
+            // One that is itself a link is not walked through, so that it does not stand for the folder.
+            let is_known =
+                |known: &PathBuf| *known == folder || !known.is_symlink() && watched::is_same(known, &folder);
+            if !settings.folders.iter().any(is_known) {
                 settings.folders.push(folder.clone());
             }
         })
@@ -249,9 +252,9 @@ impl Engine {
     /// Stops watching. Its notes leave the index at the next [`Engine::index`] or at once where a watch runs, and
     /// searches leave them out from now on.
     pub fn remove_folder(&self, path: &Path) -> Result<(), FolderError> {
-        let folder = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        // Or as somebody wrote it into the settings: through a link, or without Windows' `\\?\`.
-        let is_meant = |watched: &PathBuf| *watched == folder || watched == path;
+        let folder = watched::named(path);
+        // Or as somebody wrote it into the settings.
+        let is_meant = |watched: &PathBuf| watched == path || watched::is_same(watched, &folder);
         if !self.settings().folders.iter().any(is_meant) {
             return Err(FolderError::NotWatched { path: folder });
         }
@@ -349,15 +352,7 @@ impl Engine {
 
     /// The note around `span` (bytes, as in a hit). Only files under a watched folder are read.
     pub fn preview(&self, path: &Path, span: [usize; 2], query: &str) -> Result<Preview, EngineError> {
-        let real =
-            path.canonicalize().map_err(|source| EngineError::Io { action: "read", path: path.to_owned(), source })?;
-        let folders = self.settings().folders;
-        // What somebody wrote into the settings may go through a link, or lack Windows' `\\?\`. A folder that is itself a
-        // link is none to the watch either.
-        let mut there = folders.iter().filter(|folder| !folder.is_symlink()).filter_map(|f| f.canonicalize().ok());
-        if !there.any(|folder| real.starts_with(folder)) {
-            return Err(FolderError::NotWatched { path: real }.into());
-        }
+        let real = watched::inside(path, &self.settings().folders)?;
         let bytes =
             std::fs::read(&real).map_err(|source| EngineError::Io { action: "read", path: real.clone(), source })?;
         let document = self

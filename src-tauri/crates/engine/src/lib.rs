@@ -37,6 +37,7 @@ pub mod settings;
 pub mod snippet;
 pub mod text;
 pub mod watch;
+pub mod watched;
 pub mod why;
 
 pub use blend::NOTHING_ANSWERS_BELOW;

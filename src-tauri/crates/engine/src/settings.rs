@@ -96,7 +96,11 @@ impl Settings {
         let path = data_dir.join(FILE);
         let read = kept::read(&path, |bytes| {
             let text = std::str::from_utf8(bytes).map_err(|e| e.to_string())?;
-            let settings: Self = toml::from_str(text).map_err(|e| e.to_string())?;
+            let mut settings: Self = toml::from_str(text).map_err(|e| e.to_string())?;
+            // Earlier versions wrote `\\?\C:\Notes` on Windows.
+            for folder in &mut settings.folders {
+                *folder = dunce::simplified(folder).to_owned();
+            }
             settings.check().map_err(|e| e.to_string())?;
             Ok(settings)
         });

@@ -11,7 +11,7 @@ use crate::index::{Generation, RowState, guarded};
 use crate::indexer::{Indexer, Session, Step};
 use crate::neighbour::{HOLD_VECTORS, Limits};
 use crate::scan::{self, Look, Places, Rules};
-use crate::{Cancel, EngineError, FolderError, Settings, Watch};
+use crate::{Cancel, EngineError, FolderError, Settings, Watch, watched};
 
 /// How often a wait for files that are being written looks whether it is cancelled.
 const CANCEL_POLL: Duration = Duration::from_millis(20);
@@ -82,9 +82,11 @@ impl Engine {
     /// Has failed files read again: those at `paths` and below, all of them where `paths` is empty. A running watch of
     /// this engine does so at once, otherwise the next [`Engine::index`] does. Returns how many there are.
     pub fn retry(&self, paths: &[PathBuf]) -> Result<usize, EngineError> {
-        // As they are called in the index, which is as given, or with every link followed.
-        let real: Vec<PathBuf> = paths.iter().filter_map(|path| path.canonicalize().ok()).collect();
-        let meant = |path: &Path| paths.is_empty() || paths.iter().chain(&real).any(|meant| path.starts_with(meant));
+        // As they are called in the index, which is as given, or as their watched folder leads to them.
+        let folders = self.settings().folders;
+        let spelt: Vec<PathBuf> =
+            paths.iter().flat_map(|path| watched::spellings(&watched::named(path), &folders)).collect();
+        let meant = |path: &Path| paths.is_empty() || paths.iter().chain(&spelt).any(|meant| path.starts_with(meant));
         let files = self.status(true)?.files.unwrap_or_default();
         let failed: Vec<PathBuf> = files
             .into_iter()
@@ -100,7 +102,7 @@ impl Engine {
     /// takes them out of the index at once, otherwise the next [`Engine::index`] does. The folder stays watched, and is
     /// indexed anew should it come back.
     pub fn forget(&self, folder: &Path) -> Result<(), FolderError> {
-        let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        let folder = watched::named(folder);
         if !self.settings().folders.iter().any(|root| folder.starts_with(root)) {
             return Err(FolderError::NotWatched { path: folder });
         }

@@ -10,7 +10,7 @@ use crate::index::Snapshot;
 use crate::pipeline::{self, Answer, Models, Question};
 use crate::scan::{Places, Rules};
 use crate::why::{self, Asking, WhyReport};
-use crate::{Cancel, Degraded, EngineError, SearchRequest, SearchResults, Stage};
+use crate::{Cancel, Degraded, EngineError, SearchRequest, SearchResults, Stage, watched};
 
 /// One state of the index, and the models that go with it.
 pub(crate) struct Asked {
@@ -145,7 +145,7 @@ impl Engine {
             path: path.to_owned(),
             source,
         })?;
-        let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
+        let folder = path.parent().and_then(|folder| watched::real(folder).ok());
         let path = match (folder, path.file_name()) {
             (Some(folder), Some(name)) => folder.join(name),
             _ => path,
@@ -156,6 +156,9 @@ impl Engine {
         }
         let settings = self.settings();
         let rules = Rules::new(&settings, &self.inner.data_dir);
+        // As it is called in the index.
+        let mut spellings = watched::spellings(&path, &settings.folders).into_iter();
+        let path = spellings.find(|spelt| rules.root_of(spelt).is_some()).unwrap_or(path);
         let places = Places::load(&self.inner.data_dir);
         let asking = Asking { rules: &rules, places: &places, path: &path };
         let wall = Wall { folders: &settings.folders, is_away: &|path| self.is_away(path, &settings.folders) };

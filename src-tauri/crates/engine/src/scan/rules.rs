@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use super::{Stamp, Verdict};
-use crate::Settings;
 use crate::extract::format_of;
+use crate::{Settings, watched};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Rules {
     /// The watched folders, absolute.
     pub roots: Vec<PathBuf>,
-    /// Our own data, which is never read.
-    pub data_dir: PathBuf,
+    /// Our own data, which is never read, in every spelling under which a walk meets it.
+    pub data_dirs: Vec<PathBuf>,
     pub hidden: bool,
     pub gitignore: bool,
     max_text_mb: u64,
@@ -24,7 +24,7 @@ impl Rules {
         let bare = |kind: &String| kind.trim_start_matches('.').to_lowercase();
         Self {
             roots: settings.folders.clone(),
-            data_dir: data_dir.to_owned(),
+            data_dirs: watched::spellings(data_dir, &settings.folders),
             hidden: settings.hidden,
             gitignore: settings.gitignore,
             max_text_mb: settings.max_text_mb,

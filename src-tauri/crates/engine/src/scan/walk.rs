@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::ignore_files::{GIT, Ignores, OURS, Said};
 use super::places::{Away, Places};
 use super::{Known, Look, Rules, Seen, Stamp, Verdict, device, under};
+use crate::watched;
 
 struct Walk<'a> {
     rules: &'a Rules,
@@ -207,7 +208,7 @@ impl Walk<'_> {
 
     /// Why something is not looked at, whatever it is.
     fn left_out(&self, path: &Path, is_folder: bool, ignores: &Ignores) -> Option<String> {
-        if path == self.rules.data_dir {
+        if self.rules.data_dirs.iter().any(|data_dir| path == data_dir) {
             return Some("Nuthatch's own data".to_owned());
         }
         if is_folder && path.to_str().is_none() {
@@ -233,7 +234,7 @@ impl Walk<'_> {
 
     /// Why a link is not followed. What it leads to is not lost: under a watched folder it has its own entry.
     fn link(&self, path: &Path) -> String {
-        match path.canonicalize() {
+        match watched::real(path) {
             Ok(target) if self.rules.root_of(&target).is_some() => {
                 format!("a link to {}, which is looked at in its own place", target.display())
             }

@@ -13,7 +13,7 @@ use crate::catalog::{Following, Pause, WatchProblem, WatchStatus};
 use crate::engine::{Phase, Scope, Wake};
 use crate::index::guarded;
 use crate::indexer::{Session, Step};
-use crate::{Cancel, Engine, EngineError, IndexProgress, ModelError, Settings};
+use crate::{Cancel, Engine, EngineError, IndexProgress, ModelError, Settings, watched};
 
 /// How often folders are looked through that send no events, at least: a longer walk takes at most a tenth of the time.
 const POLL_EVERY: Duration = Duration::from_secs(5);
@@ -275,7 +275,8 @@ impl Follower {
             return;
         }
         if self.notifier.is_none() {
-            match Notifier::new(self.wake.clone(), self.engine.data_dir().to_owned()) {
+            let data_dirs = watched::spellings(self.engine.data_dir(), &self.roots);
+            match Notifier::new(self.wake.clone(), data_dirs) {
                 Ok(notifier) => self.notifier = Some(notifier),
                 Err(trouble) => {
                     self.roots.clone().into_iter().for_each(|root| self.trouble(root, trouble.clone()));

@@ -27,16 +27,16 @@ pub(crate) struct Trouble {
 }
 
 impl Notifier {
-    /// What happens outside `data_dir` is sent to `wake`.
-    pub(super) fn new(wake: Sender<Wake>, data_dir: PathBuf) -> Result<Self, Trouble> {
+    /// What happens outside `data_dirs` is sent to `wake`.
+    pub(super) fn new(wake: Sender<Wake>, data_dirs: Vec<PathBuf>) -> Result<Self, Trouble> {
         let on_event = move |event: notify::Result<notify::Event>| {
             // The receiver is gone when the watch ends: then nobody needs to know.
             let _ = match event {
                 Ok(event) if event.need_rescan() => wake.send(Wake::Everything),
                 Ok(event) if matches!(event.kind, EventKind::Access(_)) => return,
                 Ok(event) => {
-                    let paths: Vec<PathBuf> =
-                        event.paths.into_iter().filter(|path| !path.starts_with(&data_dir)).collect();
+                    let is_ours = |path: &PathBuf| data_dirs.iter().any(|data_dir| path.starts_with(data_dir));
+                    let paths: Vec<PathBuf> = event.paths.into_iter().filter(|path| !is_ours(path)).collect();
                     if paths.is_empty() {
                         return;
                     }
@@ -118,7 +118,7 @@ mod tests {
         let root = std::env::temp_dir().join(format!("nuthatch-tree-{}", std::process::id()));
         let _ = fs::remove_dir_all(&root);
         let (wake, woken) = crossbeam_channel::unbounded();
-        let mut notifier = Notifier { per_folder: false, ..Notifier::new(wake, "/no/data".into()).unwrap() };
+        let mut notifier = Notifier { per_folder: false, ..Notifier::new(wake, vec!["/no/data".into()]).unwrap() };
         for n in 0..2 {
             assert_eq!(notifier.follow(&root), Ok(()), "away");
             fs::create_dir_all(root.join("deep")).unwrap();

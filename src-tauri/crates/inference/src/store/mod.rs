@@ -10,6 +10,7 @@ mod recognise;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use nuthatch_engine::watched::real;
 use serde::Serialize;
 
 pub use download::DownloadError;
@@ -120,7 +121,7 @@ impl ModelStore {
         if let Some(folder) = std::env::var_os("NUTHATCH_MODELS") {
             return Some(folder.into());
         }
-        let executable = std::env::current_exe().and_then(|file| file.canonicalize()).ok();
+        let executable = std::env::current_exe().and_then(|file| real(&file)).ok();
         let beside = executable.as_deref().and_then(Path::parent).map(Path::to_owned);
         let packaged = ["models", "../share/nuthatch/models", "../Resources/models", "../lib/nuthatch/models"];
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../models");
@@ -128,7 +129,7 @@ impl ModelStore {
         candidates
             .into_iter()
             .find(|folder| folder.join(manifest::MANIFEST).is_file())
-            .map(|f| f.canonicalize().unwrap_or(f))
+            .map(|folder| real(&folder).unwrap_or(folder))
     }
 
     /// All known models, those that are there and those that can be fetched, in the manifest's order.

@@ -193,6 +193,43 @@ fn files_overwritten_with_zeros() {
     });
 }
 
+/// By another program, while they are mapped and being read here: the system ends a process for that unless it is ready
+/// for it.
+#[cfg(unix)]
+#[test]
+fn files_cut_off_under_a_running_engine() {
+    let sound = Sound::new();
+    for kind in &KINDS[..8] {
+        let data = folder_in_memory();
+        copy_folder(sound.data.path(), data.path());
+        let (engine, _) = open(data.path());
+        // Everything is opened now, and little of it read.
+        find(&engine, "nothing", Stage::Lexical);
+        let victim = victim(data.path(), kind);
+        fs::File::options().write(true).open(&victim).unwrap().set_len(0).unwrap();
+
+        let is_named =
+            |degraded: &Option<Degraded>| matches!(degraded, Some(Degraded::Damaged { file, .. }) if *file == victim);
+        let mut was_named = false;
+        for (b, bird) in BIRDS.iter().enumerate() {
+            for stage in [Stage::Lexical, Stage::Hybrid] {
+                let right: Vec<String> = (b..N_NOTES).step_by(BIRDS.len()).map(|i| format!("n{i}.md")).collect();
+                let (found, degraded) = find(&engine, bird, stage);
+                was_named |= is_named(&degraded);
+                let is_right = stage == Stage::Hybrid || right.iter().all(|name| found.contains(name));
+                assert!(is_right || is_named(&degraded), "{kind}: {bird}: {found:?} {degraded:?}");
+            }
+        }
+        // Deletions and the like were read when the index was opened.
+        let is_read = matches!(*kind, ".store" | ".term" | ".idx" | ".vec");
+        assert!(was_named || !is_read, "{kind}: nobody noticed");
+        if was_named {
+            index(&engine);
+            assert_eq!(content_of(data.path()), sound.content, "{kind}: made whole");
+        }
+    }
+}
+
 #[test]
 fn settings_that_cannot_be_saved_twice_are_kept_aside() {
     let data = folder_in_memory();

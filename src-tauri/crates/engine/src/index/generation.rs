@@ -79,7 +79,7 @@ impl Generation {
     fn create_on(disk: Box<dyn Directory>, path: PathBuf, label: Label) -> Result<Self, EngineError> {
         write_label(&path, &label)?;
         let (schema, fields) = schema(label.dimensions);
-        let folder = Folder::to_write(disk.box_clone(), None);
+        let folder = Folder::to_write(disk.box_clone(), &path, None);
         let made = Index::builder()
             .schema(schema)
             .settings(settings())
@@ -136,7 +136,7 @@ impl Generation {
     /// The one writer. [`EngineError::Locked`] while another process holds it.
     pub fn writer(&self, limits: &Limits) -> Result<Writer, EngineError> {
         self.sweep();
-        let folder = Folder::to_write(self.disk.box_clone(), self.managed());
+        let folder = Folder::to_write(self.disk.box_clone(), &self.path, self.managed());
         let index = self.index(folder.clone())?;
         Writer::open(index, folder, self.fields, &self.path, limits)
     }

@@ -13,6 +13,7 @@ mod generation;
 mod generations;
 mod hold;
 mod label;
+mod mapped;
 mod merging;
 mod passage;
 mod schema;

@@ -92,7 +92,7 @@ impl Generation {
 
     pub(super) fn read_meta(&self) -> std::io::Result<kept::Kept<Vec<u8>>> {
         kept::read(&self.path.join(META), |bytes| {
-            let index = Index::open(Folder::to_read(self.disk.box_clone(), bytes.to_vec()));
+            let index = Index::open(Folder::to_read(self.disk.box_clone(), &self.path, bytes.to_vec()));
             let metas = guarded(&self.path, || {
                 index.and_then(|index| index.load_metas()).map_err(|source| self.failed(source))
             });
@@ -102,13 +102,13 @@ impl Generation {
 
     /// Opens a commit, less the segments that are known to be damaged.
     fn open_commit(&self, of: blake3::Hash, meta: &[u8], older: Option<&Latest>) -> Result<Latest, EngineError> {
-        let index = self.index(Folder::to_read(self.disk.box_clone(), meta.to_vec()))?;
+        let index = self.index(Folder::to_read(self.disk.box_clone(), &self.path, meta.to_vec()))?;
         let committed = index.load_metas().map_err(|e| self.failed(e))?;
         let health = lock(&self.health).clone();
         let sound = |index, committed: &IndexMeta| {
             let spoilt = committed.segments.iter().any(|segment| health.spoils(segment, committed));
             let left = without(committed, |segment| health.spoils(segment, committed));
-            if spoilt { self.index(Folder::to_read(self.disk.box_clone(), left)) } else { Ok(index) }
+            if spoilt { self.index(Folder::to_read(self.disk.box_clone(), &self.path, left)) } else { Ok(index) }
         };
         let index = sound(index, &committed)?;
         let snapshot = self.open_all(&index, older)?;
@@ -128,11 +128,11 @@ impl Generation {
     /// Finds the segments of a commit that can be opened, and notes what is wrong with the others. `None` where that
     /// explains nothing.
     fn open_sound_part(&self, of: blake3::Hash, meta: &[u8]) -> Result<Option<Latest>, EngineError> {
-        let index = self.index(Folder::to_read(self.disk.box_clone(), meta.to_vec()))?;
+        let index = self.index(Folder::to_read(self.disk.box_clone(), &self.path, meta.to_vec()))?;
         let committed = index.load_metas().map_err(|e| self.failed(e))?;
         let opens = |alone: Vec<u8>| {
             guarded(&self.path, || {
-                let index = self.index(Folder::to_read(self.disk.box_clone(), alone))?;
+                let index = self.index(Folder::to_read(self.disk.box_clone(), &self.path, alone))?;
                 self.open_all(&index, None)
             })
         };

@@ -7,6 +7,7 @@ use super::commit::LOOK_AGAIN;
 use super::{Generation, lock};
 use crate::index::damage::{self, Damage, Health, guarded, may_be_damage};
 use crate::index::directory::{MANAGED, META};
+use crate::index::mapped;
 use crate::index::snapshot::Snapshot;
 use crate::{Cancel, EngineError};
 
@@ -51,24 +52,40 @@ impl Generation {
         health.damaged.len() > n_known
     }
 
-    /// Runs `read`, which reads this generation. Where it fails or panics, damage is looked for; where some is found,
-    /// `read` runs once more over what is sound.
+    /// Runs `read`, which reads this generation. Where it fails or panics, damage is looked for; where some is found, or a
+    /// file was cut off meanwhile, `read` runs once more over what is sound.
     pub fn reading<T>(&self, mut read: impl FnMut(&Snapshot) -> Result<T, EngineError>) -> Result<T, EngineError> {
-        let snapshot = self.snapshot()?;
-        match guarded(&self.path, || read(&snapshot)) {
-            Err(error) if self.explains(&error) => {
-                let snapshot = self.snapshot()?;
-                guarded(&self.path, || read(&snapshot))
+        for _ in 0..LOOK_AGAIN {
+            let snapshot = self.snapshot()?;
+            let done = guarded(&self.path, || read(&snapshot));
+            let is_damaged = match &done {
+                Ok(_) => self.notes_cut_off(),
+                Err(error) => self.explains(error),
+            };
+            if !is_damaged {
+                return done;
             }
-            other => other,
         }
+        Err(self.damaged("its files are cut off one after another".to_owned()))
+    }
+
+    /// Notes files that were cut off while they were read here. Returns whether there is any that was not known.
+    fn notes_cut_off(&self) -> bool {
+        let mut found = mapped::cut_off(&self.path);
+        found.retain(|file| !lock(&self.health).damaged.contains_key(file));
+        if found.is_empty() {
+            return false;
+        }
+        self.note(found.into_iter().map(|file| (file, "was cut off".to_owned())).collect());
+        *lock(&self.latest) = None;
+        true
     }
 
     /// Whether damage that was not known until now explains `error`.
     pub(crate) fn explains(&self, error: &EngineError) -> bool {
         // A defect of ours fails every time; the files need not be read for each.
         let lately = lock(&self.examined).is_some_and(|at| at.elapsed() < EXAMINE_AGAIN);
-        may_be_damage(error) && !lately && self.examine(&Cancel::new(), &|| {}).unwrap_or(false)
+        self.notes_cut_off() || may_be_damage(error) && !lately && self.examine(&Cancel::new(), &|| {}).unwrap_or(false)
     }
 
     pub fn check_is_due(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::sentence::{hard_cuts, sentences};
+use super::sentence::{each_sentence, hard_cuts};
 use super::{Chunk, ChunkRules, estimate_tokens};
 use crate::extract::{Block, BlockKind, Document, Place};
 
@@ -76,6 +76,27 @@ impl Passage {
     fn has_news(&self) -> bool {
         self.pieces.len() > self.n_repeated
     }
+
+    /// Sentences one after another become one piece: of a passage that is done no one asks where it could be cut, and
+    /// a file can have millions. What is repeated stays apart from what is new.
+    fn join_pieces(&mut self) {
+        let join = |pieces: &mut Vec<Piece>| {
+            pieces.dedup_by(|next, last| {
+                let follows = next.block == last.block && next.range.start == last.range.end;
+                if follows {
+                    last.range.end = next.range.end;
+                    last.tokens += next.tokens;
+                }
+                follows
+            });
+        };
+        let mut news = self.pieces.split_off(self.n_repeated);
+        join(&mut self.pieces);
+        join(&mut news);
+        self.n_repeated = self.pieces.len();
+        self.pieces.extend(news);
+        self.pieces.shrink_to_fit();
+    }
 }
 
 struct Cutter<'a> {
@@ -87,7 +108,7 @@ struct Cutter<'a> {
     n_closed: usize,
 }
 
-impl Cutter<'_> {
+impl<'a> Cutter<'a> {
     fn add_block(&mut self, at: usize, tokens: usize) {
         let block = &self.document.blocks[at];
         let target = self.rules.target_tokens;
@@ -132,14 +153,13 @@ impl Cutter<'_> {
     }
 
     /// The sentences or lines of a block, none longer than the target.
-    fn parts(&self, at: usize) -> Vec<Piece> {
-        let block = &self.document.blocks[at];
+    fn parts(&self, at: usize) -> impl Iterator<Item = Piece> + use<'a> {
+        let (document, target) = (self.document, self.rules.target_tokens);
+        let block = &document.blocks[at];
         let text = block.text.as_str();
-        sentences(text, by_line(block.kind))
-            .into_iter()
-            .flat_map(|range| hard_cuts(text, range, self.rules.target_tokens))
-            .map(|range| Piece { block: at, tokens: estimate_tokens(&text[range.clone()]), range })
-            .collect()
+        each_sentence(text, by_line(block.kind))
+            .flat_map(move |range| hard_cuts(text, range, target))
+            .map(move |range| Piece { block: at, tokens: estimate_tokens(&text[range.clone()]), range })
     }
 
     fn kind(&self, piece: &Piece) -> BlockKind {
@@ -165,8 +185,9 @@ impl Cutter<'_> {
         self.finish(passage);
     }
 
-    fn finish(&mut self, passage: Passage) {
+    fn finish(&mut self, mut passage: Passage) {
         if passage.has_news() {
+            passage.join_pieces();
             self.done.push(passage);
         }
     }
@@ -189,7 +210,7 @@ impl Cutter<'_> {
         let Some(last) = self.open.pieces.last().cloned() else { return };
         let is_whole = last.range == (0..self.document.blocks[last.block].text.len());
         let mut ends = match is_whole {
-            true => self.parts(last.block),
+            true => self.parts(last.block).collect::<Vec<_>>(),
             false => self.open.pieces.iter().filter(|piece| piece.block == last.block).cloned().collect(),
         };
         self.close();

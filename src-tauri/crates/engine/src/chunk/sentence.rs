@@ -13,35 +13,37 @@ const ABBREVIATIONS: [&str; 22] = [
 /// The sentences of a text, end to end: each takes along the white space after it. With `by_line`, every line's end is
 /// a cut as well (lists, tables, code).
 pub(crate) fn sentences(text: &str, by_line: bool) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
+    each_sentence(text, by_line).collect()
+}
+
+/// The same, one after another: a file of lines of one letter has ten million.
+pub(super) fn each_sentence(text: &str, by_line: bool) -> impl Iterator<Item = Range<usize>> {
     let mut start = 0;
     let mut chars = text.char_indices().peekable();
-    while let Some((at, c)) = chars.next() {
-        let is_end = match c {
-            '\n' => by_line,
-            '。' | '！' | '？' | '；' | '…' | '｡' => true,
-            '.' | '!' | '?' => false,
-            _ => continue,
-        };
-        let mut end = at + c.len_utf8();
-        while let Some((_, next)) = chars.peek()
-            && (is_closing(*next) || c != '\n' && is_stop(*next))
-        {
-            end += next.len_utf8();
-            chars.next();
+    std::iter::from_fn(move || {
+        while let Some((at, c)) = chars.next() {
+            let is_end = match c {
+                '\n' => by_line,
+                '。' | '！' | '？' | '；' | '…' | '｡' => true,
+                '.' | '!' | '?' => false,
+                _ => continue,
+            };
+            let mut end = at + c.len_utf8();
+            while let Some((_, next)) = chars.peek()
+                && (is_closing(*next) || c != '\n' && is_stop(*next))
+            {
+                end += next.len_utf8();
+                chars.next();
+            }
+            let rest = &text[end..];
+            if is_end || ends_english(text, at, rest) {
+                let blank = rest.len() - rest.trim_start().len();
+                while chars.next_if(|(at, _)| *at < end + blank).is_some() {}
+                return Some(std::mem::replace(&mut start, end + blank)..end + blank);
+            }
         }
-        let rest = &text[end..];
-        if is_end || ends_english(text, at, rest) {
-            let blank = rest.len() - rest.trim_start().len();
-            while chars.next_if(|(at, _)| *at < end + blank).is_some() {}
-            found.push(start..end + blank);
-            start = end + blank;
-        }
-    }
-    if start < text.len() {
-        found.push(start..text.len());
-    }
-    found
+        (start < text.len()).then(|| std::mem::replace(&mut start, text.len())..text.len())
+    })
 }
 
 fn is_stop(c: char) -> bool {

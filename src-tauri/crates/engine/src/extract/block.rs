@@ -12,8 +12,24 @@ use crate::text::script::joins_without_space;
 /// sides advance together, as far as the next anchor allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Anchor {
-    pub(crate) text: usize,
-    pub(crate) source: usize,
+    text: u32,
+    source: u32,
+}
+
+impl Anchor {
+    /// Places beyond 4 GB, of which no text has any (`Reading::decoded`), are the last one before.
+    pub(crate) fn new(text: usize, source: usize) -> Self {
+        let short = |place| u32::try_from(place).unwrap_or(u32::MAX);
+        Self { text: short(text), source: short(source) }
+    }
+
+    pub(crate) fn text(self) -> usize {
+        self.text as usize
+    }
+
+    pub(crate) fn source(self) -> usize {
+        self.source as usize
+    }
 }
 
 /// Bytes of a title or heading that everything below it carries. A longer one is no name, and a text of megabytes that a
@@ -106,7 +122,7 @@ impl Draft {
                 self.text.push(' ');
             }
         }
-        tie(&mut self.anchors, Anchor { text: self.text.len(), source });
+        tie(&mut self.anchors, Anchor::new(self.text.len(), source));
         self.text.push_str(text);
     }
 
@@ -150,8 +166,8 @@ impl Draft {
         };
         self.text.drain(..lead);
         for anchor in &mut self.anchors {
-            anchor.source += lead.saturating_sub(anchor.text);
-            anchor.text = anchor.text.saturating_sub(lead);
+            let (text, source) = (anchor.text(), anchor.source());
+            *anchor = Anchor::new(text.saturating_sub(lead), source + lead.saturating_sub(text));
         }
         // Most paragraphs have one, and a file of many short ones has a million: room for more would double its memory.
         self.anchors.shrink_to_fit();
@@ -170,7 +186,7 @@ impl Draft {
 
 /// Adds an anchor, unless both sides have advanced together since the last one: then that says it as well.
 fn tie(anchors: &mut Vec<Anchor>, anchor: Anchor) {
-    if anchors.last().is_none_or(|last| last.source + anchor.text != last.text + anchor.source) {
+    if anchors.last().is_none_or(|last| last.source() + anchor.text() != last.text() + anchor.source()) {
         anchors.push(anchor);
     }
 }
@@ -211,7 +227,7 @@ fn join(last: &mut Block, block: Block) {
     join_texts((&mut last.kind, &mut last.text), (block.kind, &block.text));
     let at = last.text.len() - block.text.len();
     for anchor in &block.anchors {
-        tie(&mut last.anchors, Anchor { text: at + anchor.text, source: anchor.source });
+        tie(&mut last.anchors, Anchor::new(at + anchor.text(), anchor.source()));
     }
     last.span.end = block.span.end;
 }
@@ -268,7 +284,7 @@ impl Rendition {
         if let BlockKind::Heading { level } = kind {
             self.outline.open(level, text);
         }
-        let anchors = vec![Anchor { text: 0, source: start }];
+        let anchors = vec![Anchor::new(0, start)];
         let span = start..start + text.len();
         let block = Block { kind, heading_path, text: text.to_owned(), span, anchors };
         // No block reaches from one place into the next.

@@ -75,8 +75,8 @@ impl Document {
             in_order
                 && self.text.get(span).is_some_and(|source| !source.trim().is_empty())
                 && !block.text.trim().is_empty()
-                && anchors.is_sorted_by(|a, b| a.text <= b.text && a.source <= b.source)
-                && anchors.last().is_none_or(|last| last.text <= block.text.len() && last.source <= self.text.len())
+                && anchors.is_sorted_by(|a, b| a.text() <= b.text() && a.source() <= b.source())
+                && anchors.last().is_none_or(|last| last.text() <= block.text.len() && last.source() <= self.text.len())
         });
         blocks && !self.title.trim().is_empty() && self.places.is_sorted_by(|a, b| a.0 <= b.0)
     }
@@ -155,20 +155,20 @@ impl Block {
     /// Where in the document a place of the block's text comes from, both in bytes. Exact where the text stands in
     /// the file as it is; near by where markup or entities lie between.
     pub fn source_offset(&self, document: &Document, text_offset: usize) -> usize {
-        let next = self.anchors.partition_point(|anchor| anchor.text <= text_offset);
-        let end = self.anchors.get(next).map_or(self.span.end, |anchor| anchor.source);
-        let start =
-            next.checked_sub(1).map_or(Anchor { text: text_offset, source: self.span.start }, |at| self.anchors[at]);
-        let offset = (start.source + (text_offset - start.text)).min(end).clamp(self.span.start, self.span.end);
+        let next = self.anchors.partition_point(|anchor| anchor.text() <= text_offset);
+        let end = self.anchors.get(next).map_or(self.span.end, |anchor| anchor.source());
+        let start = next.checked_sub(1).map_or(Anchor::new(text_offset, self.span.start), |at| self.anchors[at]);
+        let offset =
+            (start.source() + text_offset.saturating_sub(start.text())).min(end).clamp(self.span.start, self.span.end);
         document.text.floor_char_boundary(offset)
     }
 
     /// Where in the block's text a place of the document is shown: the way back of [`Block::source_offset`].
     pub fn text_offset(&self, source_offset: usize) -> usize {
-        let next = self.anchors.partition_point(|anchor| anchor.source <= source_offset);
-        let end = self.anchors.get(next).map_or(self.text.len(), |anchor| anchor.text);
+        let next = self.anchors.partition_point(|anchor| anchor.source() <= source_offset);
+        let end = self.anchors.get(next).map_or(self.text.len(), |anchor| anchor.text());
         let Some(start) = next.checked_sub(1).map(|at| self.anchors[at]) else { return 0 };
-        self.text.floor_char_boundary((start.text + (source_offset - start.source)).min(end))
+        self.text.floor_char_boundary((start.text() + (source_offset - start.source())).min(end))
     }
 }
 

@@ -19,7 +19,7 @@ impl Extractor for Markdown {
         let parsed = parse(&reading.text, body);
         if let Some((text, span)) = front.description {
             let span = trimmed(&reading.text, span);
-            let anchors = vec![Anchor { text: 0, source: span.start }];
+            let anchors = vec![Anchor::new(0, span.start)];
             reading.blocks.push(Block {
                 kind: BlockKind::Paragraph,
                 heading_path: Arc::default(),

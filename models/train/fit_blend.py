@@ -4,7 +4,8 @@
 usage: fit_blend.py NAME=EVIDENCE.jsonl [NAME=EVIDENCE.jsonl ...] [--check NAME=EVIDENCE.jsonl ...] [--features cross first ...]
 
 EVIDENCE comes from `nuthatch eval DIR --stage rerank --evidence EVIDENCE.jsonl`: one candidate a line, {"query", "doc", "relevance",
-"cross" (calibrated score), "cosine", "words", "recall_rank", "first_score" (what the first stage ranked by)}.
+"cross" (calibrated score), "cosine", "words", "recall_rank", "first_score" (what the first stage ranked by), "near" (to the best ones, as the
+weights that ship make them)}.
 
 The weights minimise a listwise softmax loss within each question, every set weighing the same; scale and offset then turn the sum into
 a probability (Platt). Figures are of the set left out. A set given with --check is never fitted on: it is only measured.
@@ -16,7 +17,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 # name: (first guess, largest weight)
-FEATURES = {"cross": (0.3, 3.0), "cosine": (5.0, 80.0), "words": (2.0, 20.0), "rank": (0.3, 3.0), "first": (0.5, 5.0)}
+FEATURES = {"cross": (0.3, 3.0), "cosine": (5.0, 80.0), "words": (2.0, 20.0), "rank": (0.3, 3.0), "first": (0.5, 5.0), "near": (5.0, 40.0)}
 DEPTHS = (10, 20, 30, 50, 100)
 
 
@@ -35,6 +36,7 @@ def read(path):
         features = {
             "cross": np.log(p / (1 - p)), "cosine": column("cosine"), "words": column("words"), "rank": -np.log(rank),
             "first": (first - first.mean()) / spread if spread > 1e-6 else first * 0,
+            "near": np.array([row.get("near", 0.0) for row in rows], float),
         }
         read.append((features, np.maximum(column("relevance"), 0), rank))
     return read

@@ -50,6 +50,8 @@ pub struct RankedDoc {
     pub recall_rank: usize,
     /// What the first stage ranked it by: the fused z-score, or the one side's score where the other was silent.
     pub first_score: f32,
+    /// How near it lies to the best ones: the mean cosine with three of them, less that of all candidates; 0 before reranking.
+    pub near: f32,
 }
 
 /// Documents, best first.
@@ -140,6 +142,7 @@ impl Collection {
                 words: scored.words,
                 recall_rank: scored.recall_rank,
                 first_score: scored.candidate.score,
+                near: scored.near,
             });
         }
         let mut by_cross: Vec<RankedDoc> = ranked.iter().filter(|doc| doc.cross.is_some()).cloned().collect();

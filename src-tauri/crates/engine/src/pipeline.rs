@@ -33,6 +33,8 @@ pub(crate) struct Scored {
     pub cross: Option<f32>,
     /// See [`Words::share`].
     pub words: f32,
+    /// How near it lies to the best ones, as [`Known::near`]; 0 before the cross-encoder.
+    pub near: f32,
     pub score: f32,
 }
 
@@ -177,9 +179,24 @@ fn first_stage(
         .enumerate()
         .map(|(i, candidate)| {
             let words = words.share(candidate.evidence.bm25);
-            let known = Known { cross: None, cosine: candidate.evidence.cosine, words, recall_rank: i + 1, first: 0.0 };
+            let known = Known {
+                cross: None,
+                cosine: candidate.evidence.cosine,
+                words,
+                recall_rank: i + 1,
+                first: 0.0,
+                near: 0.0,
+            };
             ceiling = ceiling.min(blend.score(&known));
-            Scored { candidate, recall_rank: i + 1, raw_score: candidate.score, cross: None, words, score: ceiling }
+            Scored {
+                candidate,
+                recall_rank: i + 1,
+                raw_score: candidate.score,
+                cross: None,
+                words,
+                near: 0.0,
+                score: ceiling,
+            }
         })
         .collect();
     took_ms.total = ms(start);

@@ -24,6 +24,7 @@ struct Line<'a> {
     words: f32,
     recall_rank: usize,
     first_score: f32,
+    near: f32,
 }
 
 impl Evidence {
@@ -49,6 +50,7 @@ impl Evidence {
                 words: doc.words,
                 recall_rank: doc.recall_rank,
                 first_score: doc.first_score,
+                near: doc.near,
             };
             let written = serde_json::to_writer(&mut self.out, &line).map_err(std::io::Error::from);
             written.and_then(|()| self.out.write_all(b"\n")).map_err(|error| cannot_write(&self.path, &error))?;

@@ -1,11 +1,15 @@
 //! The second stage: the cross-encoder reads the candidates in the first stage's order, batch after batch, as far as the
 //! time allows. Each batch gives a list of its own, so that the top is shown before the last candidate is read.
 
+mod feedback;
 mod pace;
 mod scores;
 
 use std::time::{Duration, Instant};
 
+use tantivy::DocAddress;
+
+use feedback::Judged;
 use pace::Pace;
 pub(crate) use pace::TOP;
 use scores::Key;
@@ -92,21 +96,25 @@ impl Reading<'_> {
     fn list(&self, first_stage: &Answer, passages: &[Passage], raw: &[Option<f32>], begun: Instant) -> Answer {
         let calibration = self.reranker.calibration();
         let first = fuse::z_scores(first_stage.scored.iter().map(|s| Some(s.candidate.score)));
+        let known = first_stage.scored.iter().zip(raw).zip(first).map(|((scored, raw), first)| Known {
+            cross: raw.map(|raw| calibration.probability(raw)),
+            cosine: scored.candidate.evidence.cosine,
+            words: scored.words,
+            recall_rank: scored.recall_rank,
+            first,
+            near: 0.0,
+        });
+        let known: Vec<Known> = known.collect();
+        let near = self.nearness(first_stage, passages, &known);
         let (mut read, mut unread): (Vec<(usize, Scored)>, Vec<Scored>) = (Vec::new(), Vec::new());
-        for (i, ((scored, raw), first)) in first_stage.scored.iter().zip(raw).zip(first).enumerate() {
-            let Some(raw) = *raw else {
+        for (i, scored) in first_stage.scored.iter().enumerate() {
+            let Some(raw) = raw[i] else {
                 unread.push(*scored);
                 continue;
             };
-            let cross = Some(calibration.probability(raw));
-            let score = blend::RERANKED.score(&Known {
-                cross,
-                cosine: scored.candidate.evidence.cosine,
-                words: scored.words,
-                recall_rank: scored.recall_rank,
-                first,
-            });
-            read.push((i, Scored { raw_score: raw, cross, score, ..*scored }));
+            let known = Known { near: near[i], ..known[i] };
+            let score = blend::RERANKED.score(&known);
+            read.push((i, Scored { raw_score: raw, cross: known.cross, near: near[i], score, ..*scored }));
         }
         // Equal scores in the order of files and passages, which no merge of segments changes.
         let place = |i: usize| (&passages[i].path, passages[i].chunk.ordinal);
@@ -119,5 +127,20 @@ impl Reading<'_> {
         answer.took_ms.rerank = ms(begun);
         answer.took_ms.total = ms(self.start);
         answer
+    }
+
+    /// See [`feedback::nearness`]; `known` says what is known of each passage but this.
+    fn nearness(&self, first_stage: &Answer, passages: &[Passage], known: &[Known]) -> Vec<f32> {
+        let judged = passages.iter().zip(known).map(|(passage, known)| Judged {
+            file: &passage.path,
+            logit: known.cross.map(|_| blend::RERANKED.logit(known)),
+        });
+        let judged: Vec<Judged> = judged.collect();
+        let addresses: Vec<DocAddress> = first_stage.scored.iter().map(|scored| scored.candidate.address).collect();
+        let vectors = self.snapshot.vectors();
+        feedback::nearness(&judged, |i| {
+            let vector = vectors.payload(addresses[i])?.to_f32();
+            Some(vectors.cosines(&vector, &addresses))
+        })
     }
 }

@@ -37,14 +37,20 @@ def is_chinese(text: str) -> bool:
     return CJK.search(text) is not None
 
 
-def read_eval(data: Path, name: str) -> EvalSet:
-    folder = data / "eval" / name
-    corpus = [(d["_id"], f"{d['title']}. {d['text']}" if d["title"] else d["text"]) for d in jsonl(folder / "corpus.jsonl.gz")]
+def read_judgements(folder: Path) -> dict[str, dict[str, int]]:
+    """Query -> {document: grade}, of what is relevant."""
     judged: dict[str, dict[str, int]] = {}
     for line in (folder / "qrels.tsv").read_text("utf8").splitlines()[1:]:
         query, doc, grade = line.split("\t")
         if int(grade) > 0:
             judged.setdefault(query, {})[doc] = int(grade)
+    return judged
+
+
+def read_eval(data: Path, name: str) -> EvalSet:
+    folder = data / "eval" / name
+    corpus = [(d["_id"], f"{d['title']}. {d['text']}" if d["title"] else d["text"]) for d in jsonl(folder / "corpus.jsonl.gz")]
+    judged = read_judgements(folder)
     queries = [(q["text"], judged[q["_id"]]) for q in jsonl(folder / "queries.jsonl") if q["_id"] in judged]
     return EvalSet(name, [i for i, _ in corpus], [t for _, t in corpus], [q for q, _ in queries], [j for _, j in queries])
 

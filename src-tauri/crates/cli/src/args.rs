@@ -268,7 +268,7 @@ pub struct EvalArgs {
     /// Seed of the bootstrap and of the choice of notes
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
-    /// Write what the final score of every reranked candidate was made of, as JSON lines (see models/train)
+    /// Write what the score of every candidate of the last stage was made of, as JSON lines (see models/train)
     #[arg(long, value_name = "FILE")]
     pub evidence: Option<PathBuf>,
     #[command(flatten)]

@@ -52,8 +52,9 @@ pub(crate) fn run(args: &EvalArgs, session: &mut Session<'_, '_>) -> Result<(), 
         label: label.to_owned(),
     };
     let (mut runs, mut reranked, mut last): (Vec<Run>, Option<Asked>, _) = (Vec::new(), None, None);
+    let furthest = stages.iter().copied().max();
     for stage in stages {
-        let kept = evidence.as_mut().filter(|_| stage == Stage::Rerank);
+        let kept = evidence.as_mut().filter(|_| Some(stage) == furthest);
         let Some(asked) = asking(stage, "").ask(kept, session)? else { continue };
         runs.push(asked.run.clone());
         last = Some((stage, asked.run.best_scores()));

@@ -69,7 +69,7 @@ impl Asking<'_> {
         for (question, judgements) in &set.questions {
             // One more than is measured: the question itself may be among them.
             let depth = candidates.max(DEPTH) + 1;
-            let depth = if stage == Stage::Rerank { depth } else { DEPTH + 1 };
+            let depth = if stage == Stage::Rerank || evidence.is_some() { depth } else { DEPTH + 1 };
             let ranking = collection.rank(&question.text, stage, candidates, depth, &cancel)?;
             if let Some(evidence) = &mut evidence {
                 evidence.add(&question.id, &ranking.docs, |doc| judgements.get(doc).copied().unwrap_or_default())?;

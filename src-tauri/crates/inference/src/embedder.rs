@@ -12,6 +12,7 @@ use crate::{Kind, LoadError, LoadOptions};
 pub struct BiEncoder {
     model: Model,
     id: String,
+    question_window: Option<usize>,
     query_prefix: String,
     passage_prefix: String,
 }
@@ -23,6 +24,7 @@ impl BiEncoder {
         Ok(Self {
             id: format!("{}@{}", entry.name, model.content),
             model,
+            question_window: entry.question_window,
             query_prefix: entry.query_prefix.clone(),
             passage_prefix: entry.passage_prefix.clone(),
         })
@@ -34,11 +36,18 @@ impl BiEncoder {
 
     /// Token ids of a text as it stands, without a prefix: what the window's end would cut off is gone.
     pub fn token_ids(&self, text: &str) -> Result<Vec<u32>, ModelError> {
-        Ok(self.model.tokenizer.text(text).map_err(|e| self.model.failed(&e))?.ids)
+        Ok(self.model.tokenizer.text(text, None).map_err(|e| self.model.failed(&e))?.ids)
     }
 
-    fn embed(&self, texts: &[&str], prefix: &str, cancel: &Cancel) -> Result<Vec<Vec<f32>>, ModelError> {
-        let tokens = self.model.tokenize(texts, |text| self.model.tokenizer.text(&format!("{prefix}{text}")))?;
+    /// Of each text as many tokens as fit, and no more than `most` with the prefix.
+    fn embed(
+        &self,
+        texts: &[&str],
+        prefix: &str,
+        most: Option<usize>,
+        cancel: &Cancel,
+    ) -> Result<Vec<Vec<f32>>, ModelError> {
+        let tokens = self.model.tokenize(texts, |text| self.model.tokenizer.text(&format!("{prefix}{text}"), most))?;
         let mut rows = self.model.pooled(&tokens, cancel)?;
         Ok(rows
             .chunks_exact_mut(self.dimensions())
@@ -60,11 +69,11 @@ impl Embedder for BiEncoder {
     }
 
     fn embed_query(&self, query: &str) -> Result<Vec<f32>, ModelError> {
-        let mut vectors = self.embed(&[query], &self.query_prefix, &Cancel::new())?;
+        let mut vectors = self.embed(&[query], &self.query_prefix, self.question_window, &Cancel::new())?;
         vectors.pop().ok_or_else(|| self.model.failed(&"no vector came back"))
     }
 
     fn embed_passages(&self, passages: &[&str], cancel: &Cancel) -> Result<Vec<Vec<f32>>, ModelError> {
-        self.embed(passages, &self.passage_prefix, cancel)
+        self.embed(passages, &self.passage_prefix, None, cancel)
     }
 }

@@ -53,10 +53,10 @@ impl Tokenizer {
         Ok(Self { inner, window })
     }
 
-    /// One text, its end cut off to fit.
-    pub fn text(&self, text: &str) -> Result<Tokens, tokenizers::Error> {
-        let mut encoding = self.bare(text)?;
-        truncate(&mut encoding, self.room(false));
+    /// One text, its end cut off to fit, and to `most` tokens if that is given.
+    pub fn text(&self, text: &str, most: Option<usize>) -> Result<Tokens, tokenizers::Error> {
+        let (mut encoding, room) = (self.bare(text)?, self.room(false));
+        truncate(&mut encoding, most.map_or(room, |most| most.min(room)));
         Ok(Tokens::from(self.inner.post_process(encoding, None, true)?))
     }
 

@@ -75,7 +75,8 @@ pub struct Entry {
     pub dimensions: Option<usize>,
     /// Tokens, special ones included.
     pub window: usize,
-    /// Tokens of a question that a cross-encoder reads at most, where it was trained on shorter ones than its window allows.
+    /// Tokens of a question that are read at most, where it was trained on shorter ones than its window allows or longer
+    /// ones are not worth the wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question_window: Option<usize>,
     #[serde(default)]

@@ -89,7 +89,7 @@ mod tests {
             let (weights, window) = (files.parse().expect("parses"), config.window());
             let tokenizer = Tokenizer::load(&folder, config.vocab_size, window).expect("loads");
             let texts = ["undo", "use git reset to undo the last commit and keep your changes", "面包", "a b c d"];
-            let tokens: Vec<_> = texts.iter().map(|t| tokenizer.text(t).expect("tokenizes")).collect();
+            let tokens: Vec<_> = texts.iter().map(|t| tokenizer.text(t, None).expect("tokenizes")).collect();
             let batches = batch::cut(&tokens, 1000);
             let ours = Encoder::load(&weights, &config, pooling, Precision::F32, window).expect("loads");
             let ours = ours.pooled(&batches[0], &mut Workspace::new(Precision::F32)).expect("computes");

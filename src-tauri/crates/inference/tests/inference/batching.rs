@@ -1,6 +1,7 @@
 //! What shares a batch, and in which order, changes nothing.
 
 use nuthatch_engine::{Cancel, Embedder, ModelError, Reranker};
+use nuthatch_inference::store::Entry;
 use nuthatch_inference::{BiEncoder, CrossEncoder, Kind, Precision};
 
 use crate::common::{cosine, entry, models, on_cpu};
@@ -59,6 +60,19 @@ fn a_query_vector_is_its_passage_vector_and_has_length_one() {
     assert!(cosine(&query, &passages[1]) > 0.999_99);
     assert!((query.iter().map(|x| x * x).sum::<f32>() - 1.0).abs() < 1e-5);
     assert_eq!(query.len(), model.dimensions());
+}
+
+/// Of a question only as much is read as the entry says, its prefix with it; of a passage all that fits.
+#[test]
+fn a_long_question_is_cut_where_the_entry_says() {
+    let folder = models().join("tiny/xlmr-bi");
+    let entry = Entry { question_window: Some(5), ..entry(Kind::BiEncoder, 64) };
+    let model = BiEncoder::load(&folder, &entry, &on_cpu(Precision::F32)).expect("loads");
+    let (short, long) = ("undo a commit that was made", "undo a commit that was made and pushed by someone else");
+    assert!(model.token_ids(short).expect("tokenizes").len() > 7, "longer than five tokens and two special ones");
+    assert_eq!(model.embed_query(short).expect("embeds"), model.embed_query(long).expect("embeds"));
+    let passages = model.embed_passages(&[short, long], &Cancel::new()).expect("embeds");
+    assert!(cosine(&passages[0], &passages[1]) < 0.999);
 }
 
 /// The threads that indexing brings, here one, and the model's own.

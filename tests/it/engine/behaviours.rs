@@ -275,6 +275,7 @@ behaviours! {
     nested_folders_are_indexed_once = "nested-roots",
     a_nuthatchignore_leaves_out_and_asks_for = "nuthatchignore",
     odd_names_have_a_state = "odd-names",
+    a_link_in_place_of_a_watched_folder_is_followed = "root-becomes-link",
     a_save_by_renaming_is_one_change = "save-by-rename",
     limits_are_told = "settings",
     pipes_are_never_opened = "special-files",

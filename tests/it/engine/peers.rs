@@ -1,6 +1,7 @@
 //! What users of other search programs complain of, each as a test.
 
 use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -139,6 +140,51 @@ fn a_watched_folder_that_is_a_link_leads_to_its_files_and_no_further() {
         let refused = bench.engine.preview(&path, [0, 3], "heron");
         assert!(matches!(refused, Err(EngineError::Folder(FolderError::NotWatched { .. }))), "{refused:?}");
     }
+    bench.index();
+    assert_eq!(bench.find_words("heron"), ["a.md"], "the one, and not the other");
+
+    // From now on it leads elsewhere.
+    fs::create_dir(place.path().join("other")).unwrap();
+    fs::write(place.path().join("other/b.md"), "# B\n\nA heron.").unwrap();
+    fs::remove_file(&way).unwrap();
+    std::os::unix::fs::symlink("other", &way).unwrap();
+    bench.index();
+    assert_eq!(bench.find_words("heron"), ["b.md"]);
+    fs::remove_file(&way).unwrap();
+    std::os::unix::fs::symlink("nowhere", &way).unwrap();
+    bench.index();
+    let away = bench.engine.status(false).unwrap().roots.remove(0).away;
+    assert_eq!(away.as_deref(), Some("is a link to something that is not there now; its notes are kept"));
+    assert_eq!(bench.find_words("heron"), ["b.md"], "kept and found");
+}
+
+/// As when somebody gave up one of two folders, and left a link to the other.
+#[cfg(unix)]
+#[test]
+fn watched_folders_that_lead_to_one_place_are_read_once() {
+    let bench = Bench::with_models();
+    let place = tempfile::tempdir().unwrap();
+    let [real, way, again] = ["real", "way", "again"].map(|name| place.path().join(name));
+    fs::create_dir(&real).unwrap();
+    fs::write(real.join("a.md"), "# A\n\nA heron.").unwrap();
+    std::os::unix::fs::symlink("real", &way).unwrap();
+    std::os::unix::fs::symlink("real", &again).unwrap();
+    let check = |folders: &[&PathBuf], read: &PathBuf| {
+        let folders: Vec<PathBuf> = folders.iter().map(|folder| (*folder).clone()).collect();
+        bench.engine.update_settings(|settings| settings.folders.clone_from(&folders)).unwrap();
+        bench.index();
+        let request = SearchRequest { stage: Stage::Lexical, ..SearchRequest::new("heron") };
+        let found: Vec<PathBuf> = bench.search(&request).hits.into_iter().map(|hit| hit.path).collect();
+        assert_eq!(found, [read.join("a.md")], "{folders:?}");
+        for root in bench.engine.status(false).unwrap().roots {
+            let expected = if root.path == *read { (1, 0) } else { (0, 1) };
+            assert_eq!((root.indexed, root.skipped), expected, "{root:?}");
+        }
+    };
+    check(&[&way, &real], &real);
+    check(&[&way, &again], &way);
+    bench.engine.add_folder(&real).unwrap();
+    assert_eq!(bench.engine.settings().folders, [way, again], "it is watched already");
 }
 
 #[test]

@@ -237,10 +237,7 @@ impl Engine {
         }
         std::fs::read_dir(&folder).map_err(|source| FolderError::Unreadable { path: folder.clone(), source })?;
         self.update_settings(|settings| {
-            // One that is itself a link is not walked through, so that it does not stand for the folder.
-            let is_known =
-                |known: &PathBuf| *known == folder || !known.is_symlink() && watched::is_same(known, &folder);
-            if !settings.folders.iter().any(is_known) {
+            if !settings.folders.iter().any(|known| watched::is_same(known, &folder)) {
                 settings.folders.push(folder.clone());
             }
         })

@@ -1,8 +1,8 @@
 //! What is on disk under the watched folders, now, and what of it is left out and why.
 //!
 //! Every file that is met gets an entry: one to be read, or one that says why it is not. A folder that is left out is one
-//! entry and is not entered. Links are never followed, so no walk ends in a loop or leads out of a watched folder, and
-//! nothing but plain files is ever opened.
+//! entry and is not entered. A watched folder may itself be a link; links in it are never followed, so no walk ends in a loop
+//! or leads out of a watched folder, and nothing but plain files is ever opened.
 
 mod ignore_files;
 mod places;

@@ -39,6 +39,23 @@ impl Rules {
         holding.max_by_key(|root| root.components().count()).map(PathBuf::as_path)
     }
 
+    /// The watched folder that `root`, a link, is another name of, if its files are looked at there: they count once.
+    pub(super) fn twin_of(&self, root: &Path) -> Option<&Path> {
+        if !root.is_symlink() {
+            return None;
+        }
+        // Of several links to one place the first counts.
+        let goes_first = |other: &Path| other != root && !other.is_symlink();
+        let before = self.roots.iter().take_while(|other| *other != root);
+        let others = self.roots.iter().filter(|other| goes_first(other)).chain(before);
+        others.map(PathBuf::as_path).find(|other| watched::is_same(other, root))
+    }
+
+    /// Whether a real path lies in a watched folder, wherever that leads.
+    pub(super) fn is_watched(&self, path: &Path) -> bool {
+        watched::spellings(path, &self.roots).iter().any(|path| self.root_of(path).is_some())
+    }
+
     /// Watched folders strictly inside `folder`.
     pub(crate) fn roots_inside<'a>(&'a self, folder: &'a Path) -> impl Iterator<Item = &'a PathBuf> {
         self.roots.iter().filter(move |root| root.starts_with(folder) && root.as_path() != folder)

@@ -27,7 +27,8 @@ pub(super) fn root(
     entered: &mut dyn FnMut(&Path),
 ) {
     let away = |reason: String| Away { path: root.to_owned(), reason };
-    let metadata = match fs::symlink_metadata(root) {
+    // A watched folder may be a link: somebody chose it, and no link below it is followed.
+    let metadata = match fs::metadata(root) {
         Ok(metadata) if metadata.is_dir() => metadata,
         Ok(_) => {
             look.away.push(away("is no folder any more; its notes are kept".to_owned()));
@@ -38,7 +39,9 @@ pub(super) fn root(
             return;
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            look.away.push(away("is not there now; its notes are kept".to_owned()));
+            let what =
+                if root.is_symlink() { "is a link to something that is not there now" } else { "is not there now" };
+            look.away.push(away(format!("{what}; its notes are kept")));
             return;
         }
         Err(error) => {
@@ -46,6 +49,11 @@ pub(super) fn root(
             return;
         }
     };
+    if let Some(twin) = rules.twin_of(root) {
+        let verdict = Verdict::Skip(format!("a link to {}, which is looked at in its own place", twin.display()));
+        look.entries.insert(root.to_owned(), Seen { stamp: Stamp::default(), verdict });
+        return;
+    }
     let now = device(&metadata);
     if places.device(root).is_some_and(|before| before != now) {
         let known = known.some_under(root);
@@ -70,7 +78,7 @@ pub(super) fn one(
 ) -> Option<PathBuf> {
     let path = deciding(path);
     let top = rules.root_of(path)?;
-    let is_there = fs::symlink_metadata(top).ok().filter(Metadata::is_dir);
+    let is_there = fs::metadata(top).ok().filter(|metadata| metadata.is_dir() && rules.twin_of(top).is_none());
     let Some(metadata) = is_there.filter(|m| path != top && places.device(top) == Some(device(m))) else {
         root(rules, places, known, top, look, entered);
         inner_roots(rules, places, known, top, look, entered);
@@ -187,7 +195,8 @@ impl Walk<'_> {
         let stamp = Stamp::of(metadata);
         let is_folder = metadata.is_dir();
         // Its own walk looks at it, by its own rules.
-        if is_folder && path != self.root && self.rules.roots.iter().any(|root| root == path) {
+        let may_be_root = (is_folder || metadata.is_symlink()) && path != self.root;
+        if may_be_root && self.rules.roots.iter().any(|root| root == path) {
             return;
         }
         let verdict = match self.left_out(path, is_folder, ignores) {
@@ -235,7 +244,7 @@ impl Walk<'_> {
     /// Why a link is not followed. What it leads to is not lost: under a watched folder it has its own entry.
     fn link(&self, path: &Path) -> String {
         match watched::real(path) {
-            Ok(target) if self.rules.root_of(&target).is_some() => {
+            Ok(target) if self.rules.is_watched(&target) => {
                 format!("a link to {}, which is looked at in its own place", target.display())
             }
             Ok(target) => format!(

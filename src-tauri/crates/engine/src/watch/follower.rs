@@ -232,7 +232,7 @@ impl Follower {
         if now >= self.next_away {
             let ledger = session.ledger();
             let away = ledger.away.iter().map(|away| &away.path);
-            paths.extend(away.filter(|path| path.symlink_metadata().is_ok()).cloned());
+            paths.extend(away.filter(|path| path.exists()).cloned());
             self.next_away = now + AWAY_POLL;
         }
         paths

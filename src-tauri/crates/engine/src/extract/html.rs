@@ -1,14 +1,14 @@
 //! HTML as it reads: without scripts, styles and menus, in blocks.
 
 mod references;
+mod tokens;
 
 use std::ops::Range;
-
-use html5gum::{DefaultEmitter, StartTag, Token, Tokenizer};
 
 use super::block::{Draft, Outline, add};
 use super::plain::bom_len;
 use super::{Block, BlockKind, Extractor, Reading, Unreadable};
+use tokens::{What, tokens};
 
 pub(super) struct Html;
 
@@ -83,21 +83,17 @@ pub(super) fn parse(source: &str, range: Range<usize>, outline: &mut Outline) ->
         n_quotes: 0,
         n_cells: 0,
     };
-    let mut emitter = DefaultEmitter::<usize>::new_with_span();
-    // Scripts, styles and titles hold text, not tags.
-    emitter.naively_switch_states(true);
-    for Ok(token) in Tokenizer::new_with_emitter(&source[range.clone()], emitter) {
-        match token {
-            Token::StartTag(tag) => {
-                let span = range.start + tag.span.start..range.start + tag.span.end;
-                reader.start(&tag, span);
+    for token in tokens(&source[range.clone()]) {
+        let span = range.start + token.span.start..range.start + token.span.end;
+        match token.what {
+            What::Start { name, is_self_closing, alt } => {
+                reader.start(&name, is_self_closing);
+                if let (b"img", Some(alt)) = (name.as_slice(), alt) {
+                    reader.text(&String::from_utf8_lossy(&alt), span);
+                }
             }
-            Token::EndTag(tag) => reader.end(&tag.name),
-            Token::String(text) => {
-                let span = range.start + text.span.start..range.start + text.span.end;
-                reader.text(&String::from_utf8_lossy(&text.value), span);
-            }
-            _ => {}
+            What::End { name } => reader.end(&name),
+            What::Text(text) => reader.text(&String::from_utf8_lossy(&text), span),
         }
     }
     reader.flush();
@@ -126,14 +122,13 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn start(&mut self, tag: &StartTag<usize>, span: Range<usize>) {
-        let name = tag.name.as_slice();
+    fn start(&mut self, name: &[u8], is_self_closing: bool) {
         if let Some((unread, n_open)) = &mut self.unread {
             *n_open += usize::from(unread == name);
             return;
         }
         if UNREAD.contains(&name) {
-            if !(tag.self_closing && matches!(name, b"svg" | b"math")) {
+            if !(is_self_closing && matches!(name, b"svg" | b"math")) {
                 self.unread = Some((name.to_vec(), 1));
             }
             return;
@@ -141,11 +136,6 @@ impl Reader<'_> {
         match name {
             b"title" => self.in_title = self.title.is_none(),
             b"br" => self.new_line(),
-            b"img" => {
-                if let Some(alt) = tag.attributes.get(b"alt".as_slice()) {
-                    self.text(&String::from_utf8_lossy(&alt.value), span);
-                }
-            }
             b"ul" | b"ol" | b"menu" => {
                 self.part();
                 self.lists.push((name == b"ol").then_some(1));
@@ -255,13 +245,13 @@ impl Reader<'_> {
         }
         draft.span.end = span.end;
         let source = self.source.get(span.clone()).unwrap_or_default();
-        for (run, at) in references::runs(text, source) {
+        references::each_run(text, source, |run, at| {
             if self.n_pre > 0 {
                 draft.push(run, span.start + at);
             } else {
                 push_words(draft, run, span.start + at);
             }
-        }
+        });
     }
 
     fn kind(&self) -> BlockKind {

@@ -3,16 +3,15 @@
 /// No name of a character is longer, in bytes.
 const MAX_REFERENCE: usize = 40;
 
-/// Cuts `decoded` where a reference stood in `source`, so that each part stands in the source as it is; with the part's
-/// place there, in bytes. What does not fit together is one part.
-pub(super) fn runs<'a>(decoded: &'a str, source: &str) -> Vec<(&'a str, usize)> {
-    let mut found = Vec::new();
+/// Cuts `decoded` where a reference stood in `source`, so that each part stands in the source as it is, and hands over the
+/// parts with their places there, in bytes. What does not fit together is one part.
+pub(super) fn each_run(decoded: &str, source: &str, mut found: impl FnMut(&str, usize)) {
     let (mut text, mut at) = (0, 0);
     while text < decoded.len() {
         let same = decoded[text..].chars().zip(source[at..].chars());
         let len: usize = same.take_while(|(a, b)| a == b && *b != '&').map(|(a, _)| a.len_utf8()).sum();
         if len > 0 {
-            found.push((&decoded[text..text + len], at));
+            found(&decoded[text..text + len], at);
             (text, at) = (text + len, at + len);
         }
         let (rest, left) = (&decoded[text..], &source[at..]);
@@ -23,12 +22,12 @@ pub(super) fn runs<'a>(decoded: &'a str, source: &str) -> Vec<(&'a str, usize)> 
             if left.starts_with("\r\n") || c != '\n' {
                 continue;
             }
-            found.push((&rest[..1], at - 1));
+            found(&rest[..1], at - 1);
             text += 1;
             continue;
         }
         if !left.starts_with('&') {
-            found.push((rest, at));
+            found(rest, at);
             break;
         }
         // What follows tells how much was a reference: all up to the semicolon, or nothing.
@@ -44,8 +43,7 @@ pub(super) fn runs<'a>(decoded: &'a str, source: &str) -> Vec<(&'a str, usize)> 
         let plain = if c == '&' && name == 0 { Some((1, 1)) } else { None };
         let step = plain.or_else(|| follows(c.len_utf8(), whole)).or_else(|| follows(c.len_utf8() + second, whole));
         let (n_decoded, n_source) = step.unwrap_or((c.len_utf8(), if c == '&' { 1 } else { whole }));
-        found.push((&rest[..n_decoded], at));
+        found(&rest[..n_decoded], at);
         (text, at) = (text + n_decoded, at + n_source);
     }
-    found
 }

@@ -4,24 +4,46 @@
 
 use std::borrow::Cow;
 
-/// A JSON value; numbers are not told from words such as `true`. In lists they are left out: those are data, no one asks
-/// for them, and 20 MB can be ten million.
+/// The keys that anybody asks for. What stands under others is passed over: it may be anything, and millions of it.
+const KEYS: [&str; 16] = [
+    "cell_type",
+    "cells",
+    "data",
+    "ename",
+    "evalue",
+    "input",
+    "level",
+    "metadata",
+    "name",
+    "nbformat",
+    "outputs",
+    "source",
+    "text",
+    "text/plain",
+    "title",
+    "worksheets",
+];
+
+/// A JSON value; numbers are not told from words such as `true`.
 #[derive(Debug, PartialEq)]
 pub(super) enum Json<'a> {
     Word(&'a str),
     Text(Cow<'a, str>),
+    /// Of texts one after another, which are the lines of one, there is one. Words and further lists are left out: those
+    /// are data, no one asks for them, and 20 MB can be ten million.
     List(Vec<Json<'a>>),
-    Map(Vec<(Cow<'a, str>, Json<'a>)>),
+    /// Those of [`KEYS`] that it has.
+    Map(Vec<(&'static str, Json<'a>)>),
 }
 
-/// Lists in lists; deeper ones are passed over. A notebook's own nesting is eight, its metadata's perhaps more.
+/// Maps in maps; deeper ones are passed over. A notebook's own nesting is eight, its metadata's perhaps more.
 const MAX_DEPTH: usize = 64;
 
 impl<'a> Json<'a> {
     /// The value of a key, of a map that has it.
     pub(super) fn get(&self, key: &str) -> Option<&Json<'a>> {
         let Json::Map(entries) = self else { return None };
-        entries.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+        entries.iter().find(|(name, _)| *name == key).map(|(_, value)| value)
     }
 
     pub(super) fn list(&self) -> &[Json<'a>] {
@@ -67,10 +89,15 @@ impl<'a> Parser<'a> {
                 self.at += 1;
                 let mut list = Vec::new();
                 while self.more(b']') {
-                    match self.value(depth + 1) {
-                        Some(Json::Word(_)) => {}
-                        Some(value) => list.push(value),
-                        None => break,
+                    if self.bytes.get(self.at) == Some(&b'[') {
+                        self.pass();
+                        continue;
+                    }
+                    match (self.value(depth + 1), list.last_mut()) {
+                        (Some(Json::Word(_)), _) => {}
+                        (Some(Json::Text(line)), Some(Json::Text(text))) => text.to_mut().push_str(&line),
+                        (Some(value), _) => list.push(value),
+                        (None, _) => break,
                     }
                 }
                 list.shrink_to_fit();
@@ -83,27 +110,36 @@ impl<'a> Parser<'a> {
                     if self.bytes.get(self.at) != Some(&b'"') {
                         break;
                     }
-                    let key = self.text();
+                    let name = self.text();
+                    let key = KEYS.into_iter().find(|key| *key == name);
                     self.blank();
                     if self.bytes.get(self.at) != Some(&b':') {
                         break;
                     }
                     self.at += 1;
-                    let Some(value) = self.value(depth + 1) else { break };
-                    map.push((key, value));
+                    match key {
+                        Some(key) => {
+                            let Some(value) = self.value(depth + 1) else { break };
+                            map.push((key, value));
+                        }
+                        None if !self.pass() => break,
+                        None => {}
+                    }
                 }
                 map.shrink_to_fit();
                 Some(Json::Map(map))
             }
-            _ => {
-                let rest = &self.bytes[self.at..];
-                let is_word = |b: &u8| b.is_ascii_alphanumeric() || b"+-.".contains(b);
-                let len = rest.iter().position(|b| !is_word(b)).unwrap_or(rest.len());
-                let word = &self.source[self.at..self.at + len];
-                self.at += len;
-                (len > 0).then_some(Json::Word(word))
-            }
+            _ => self.word().map(Json::Word),
         }
+    }
+
+    fn word(&mut self) -> Option<&'a str> {
+        let rest = &self.bytes[self.at..];
+        let is_word = |b: &u8| b.is_ascii_alphanumeric() || b"+-.".contains(b);
+        let len = rest.iter().position(|b| !is_word(b)).unwrap_or(rest.len());
+        let word = &self.source[self.at..self.at + len];
+        self.at += len;
+        (len > 0).then_some(word)
     }
 
     fn blank(&mut self) {
@@ -129,24 +165,37 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Passes a list or map by.
-    fn pass(&mut self) {
+    /// Passes a value by; `false` if there is none.
+    fn pass(&mut self) -> bool {
+        self.blank();
+        if !matches!(self.bytes.get(self.at), Some(b'"' | b'[' | b'{')) {
+            return self.word().is_some();
+        }
         let mut n_open = 0usize;
         while let Some(byte) = self.bytes.get(self.at) {
+            self.at += 1;
             match byte {
-                b'"' => {
-                    self.text();
-                    continue;
-                }
+                b'"' => self.pass_text(),
                 b'[' | b'{' => n_open += 1,
                 b']' | b'}' => n_open = n_open.saturating_sub(1),
                 _ => {}
             }
-            self.at += 1;
             if n_open == 0 {
+                break;
+            }
+        }
+        true
+    }
+
+    /// Passes the rest of a text by.
+    fn pass_text(&mut self) {
+        while let Some(byte) = self.bytes.get(self.at) {
+            self.at += if *byte == b'\\' { 2 } else { 1 };
+            if *byte == b'"' {
                 return;
             }
         }
+        self.at = self.bytes.len();
     }
 
     /// The text whose opening quote stands here.

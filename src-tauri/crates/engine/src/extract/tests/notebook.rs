@@ -55,3 +55,11 @@ fn version_3_and_what_broke_off() {
     let error = extract(Path::new("a.ipynb"), b"{\"a\": 1}").expect_err("no notebook");
     assert_eq!(error.to_string(), "a.ipynb cannot be read: it is not a Jupyter notebook inside");
 }
+
+#[test]
+fn what_no_one_asks_for_is_passed_over() {
+    let source = r##"{"x": [[1, "]"], {"cells": "\\\"}"}, -1.5], "y": "é\é", "z": null, "cells": [[{}], 1,
+        {"attachments": {"source": "no"}, "cell_type": "code", "source": ["a", "\n", "b"], "k": [[["]"]]]}],
+        "nbformat": 4}"##;
+    assert_eq!(cells(&read("a.ipynb", source)), [r##"cell 1 code: "a\nb""##]);
+}

@@ -166,3 +166,29 @@ fn what_passages_carry_does_not_multiply() {
         assert!(peak_kb < 150_000, "{name}: {peak_kb} kB");
     }
 }
+
+/// What a file is made of can take a hundred times its size: here 4 MB of each, which took up to 200.
+#[cfg(target_os = "linux")]
+#[test]
+fn no_file_takes_many_times_its_size() {
+    let n_bytes = 4_000_000;
+    let numbered = |around: fn(usize) -> String| -> String { (0..n_bytes / 10).map(around).collect() };
+    let message = "From: a@b.org\n";
+    let cases = [
+        ("attributes.html", format!("<p{}>A heron.", numbered(|n| format!(" a{n:07}")))),
+        ("references.html", "a&lt;".repeat(n_bytes / 5)),
+        ("lists.ipynb", format!("{{\"nbformat\": 4, \"cells\": [{}]}}", "[[[1]]],".repeat(n_bytes / 8))),
+        ("keys.ipynb", format!("{{\"nbformat\": 4, \"cells\": [{}]}}", "{\"a\":\"\\n\"},".repeat(n_bytes / 11))),
+        ("headers.eml", format!("{}{message}\nA heron.", "a: b\n".repeat(n_bytes / 5))),
+        ("keywords.eml", format!("{message}Keywords: {}\n\nA heron.", numbered(|n| format!("k{n:07}, ")))),
+        ("tags.md", format!("---\ntags:\n{}---\nA heron.", "- a\n".repeat(n_bytes / 4))),
+        ("keys.md", format!("---\n{}---\nA heron.", "a: b\n".repeat(n_bytes / 5))),
+    ];
+    for (name, content) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), &[(name, content.as_bytes())]);
+        let peak_kb = peak_kb(folder.path(), 150);
+        println!("memory: {} MB at most, indexing {name}", peak_kb / 1000);
+        assert!(peak_kb < 150_000, "{name}: {peak_kb} kB");
+    }
+}

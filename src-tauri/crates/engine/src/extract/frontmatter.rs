@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use super::plain::bom_len;
+use super::{MAX_TAGS, add_names};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Frontmatter {
@@ -28,7 +29,8 @@ pub(super) fn read(source: &str) -> (Frontmatter, usize) {
         Some("+++") => ("+++", '='),
         _ => return none,
     };
-    let mut entries: Vec<Entry> = Vec::new();
+    let mut front = Frontmatter::default();
+    let mut open: Option<Entry> = None;
     loop {
         let Some((line, span)) = lines.next() else { return none };
         let trimmed = line.trim();
@@ -41,46 +43,50 @@ pub(super) fn read(source: &str) -> (Frontmatter, usize) {
         let is_item = trimmed.starts_with("- ") || trimmed == "-";
         let is_indented = line.starts_with([' ', '\t']) || is_item || trimmed.starts_with([']', '"', '\'']);
         let key_value = trimmed.split_once(separator).filter(|(key, _)| is_key(key));
-        match (entries.last_mut(), key_value) {
+        match (&mut open, key_value) {
             (Some(entry), _) if is_indented => {
-                entry.more.push(trimmed);
+                if entry.more.len() < MAX_TAGS {
+                    entry.more.push(trimmed);
+                }
                 entry.span.end = span.end;
             }
             (_, Some((key, value))) => {
                 let key = unquoted(key.trim()).to_ascii_lowercase();
-                entries.push(Entry { key, value: value.trim(), more: Vec::new(), span });
+                let next = Entry { key, value: value.trim(), more: Vec::new(), span };
+                open.replace(next).into_iter().for_each(|entry| entry.fill(&mut front));
             }
             // Between two `---` of running text there is no frontmatter.
             (None, None) => return none,
             (Some(_), None) => {}
         }
     }
-    (entries.iter().fold(Frontmatter::default(), Entry::fill), lines.at)
+    open.into_iter().for_each(|entry| entry.fill(&mut front));
+    (front, lines.at)
 }
 
 struct Entry<'a> {
     key: String,
     value: &'a str,
-    /// Lines that belong to it: list items, folded text, the rest of an array.
+    /// Lines that belong to it, no more than may be tags: list items, folded text, the rest of an array.
     more: Vec<&'a str>,
     span: Range<usize>,
 }
 
 impl Entry<'_> {
-    fn fill(mut front: Frontmatter, entry: &Entry) -> Frontmatter {
-        match entry.key.as_str() {
-            "title" => front.title = entry.text(),
-            "date" => front.date = entry.text(),
-            "created" | "created_at" => front.date = front.date.or_else(|| entry.text()),
-            "tags" | "tag" | "keywords" => front.tags.extend(entry.list().into_iter().flat_map(split_tags)),
-            "aliases" | "alias" => front.aliases.extend(entry.list()),
-            "description" | "summary" | "subtitle" | "abstract" | "excerpt" => {
-                let text = entry.text();
-                front.description = front.description.or(text.map(|text| (text, entry.span.clone())));
+    fn fill(&self, front: &mut Frontmatter) {
+        match self.key.as_str() {
+            "title" => front.title = self.text(),
+            "date" => front.date = self.text(),
+            "created" | "created_at" => front.date = front.date.take().or_else(|| self.text()),
+            "tags" | "tag" | "keywords" => {
+                self.list().iter().for_each(|value| add_names(&mut front.tags, split_tags(value)));
+            }
+            "aliases" | "alias" => add_names(&mut front.aliases, self.list().iter().map(String::as_str)),
+            "description" | "summary" | "subtitle" | "abstract" | "excerpt" if front.description.is_none() => {
+                front.description = self.text().map(|text| (text, self.span.clone()));
             }
             _ => {}
         }
-        front
     }
 
     /// The value as one text; `>` and `|` blocks are joined by spaces.
@@ -133,21 +139,20 @@ fn is_key(key: &str) -> bool {
 }
 
 /// `a, b` and `#a #b` are how people write several tags in one value.
-fn split_tags(value: String) -> Vec<String> {
-    let parts: Vec<&str> = if value.contains([',', '，']) {
-        value.split([',', '，']).collect()
-    } else if value.contains('#') {
-        value.split_whitespace().collect()
-    } else {
-        vec![&value]
-    };
-    parts.into_iter().map(|tag| tag.trim().trim_start_matches('#').to_owned()).filter(|tag| !tag.is_empty()).collect()
+fn split_tags(value: &str) -> impl Iterator<Item = &str> {
+    let by_comma = value.contains([',', '，']);
+    let by_space = !by_comma && value.contains('#');
+    let ends = move |c: char| if by_comma { matches!(c, ',' | '，') } else { by_space && c.is_whitespace() };
+    value.split(ends).map(|tag| tag.trim().trim_start_matches('#')).filter(|tag| !tag.is_empty())
 }
 
 fn split_quoted(list: &str) -> Vec<String> {
     let mut items = Vec::new();
     let (mut start, mut quote) = (0, None);
     for (at, c) in list.char_indices().chain([(list.len(), ',')]) {
+        if items.len() == MAX_TAGS {
+            break;
+        }
         match quote {
             Some(open) if c == open && at < list.len() => quote = None,
             None if c == '"' || c == '\'' => quote = Some(c),

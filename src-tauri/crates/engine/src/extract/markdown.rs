@@ -8,7 +8,7 @@ use std::sync::Arc;
 use pulldown_cmark::{Event, LinkType, OffsetIter, Options, Parser, Tag, TagEnd};
 
 use super::block::{Anchor, Draft, Outline, add, trimmed};
-use super::{Block, BlockKind, Extractor, Reading, Unreadable, frontmatter, html};
+use super::{Block, BlockKind, Extractor, Reading, Unreadable, add_names, frontmatter, html};
 
 pub(super) struct Markdown;
 
@@ -30,7 +30,7 @@ impl Extractor for Markdown {
         }
         reading.blocks.extend(parsed.blocks);
         reading.tags = front.tags;
-        reading.tags.extend(parsed.hashtags);
+        add_names(&mut reading.tags, parsed.hashtags.iter().map(String::as_str));
         reading.aliases = front.aliases;
         reading.date = front.date;
         reading.title = front.title.or(parsed.first_h1);
@@ -239,11 +239,9 @@ fn without_block_id<'a>(text: &'a str, after: &str) -> &'a str {
     }
 }
 
-/// A list of channels or colours can have millions: the rest are words, and found as such.
-const MAX_HASHTAGS: usize = 100_000;
-
 /// Finds `#tag`, `#标签` and `#area/topic` after white space or an opening bracket, outside code. A number alone
-/// (`#12`) is an issue, not a tag.
+/// (`#12`) is an issue, not a tag. Of a list of channels or colours, which can have millions, the rest are words, and found as
+/// such.
 fn hashtags(text: &str, code: &[Range<usize>], found: &mut Vec<String>) {
     for (at, _) in text.match_indices('#') {
         let before = text[..at].chars().next_back();
@@ -254,11 +252,8 @@ fn hashtags(text: &str, code: &[Range<usize>], found: &mut Vec<String>) {
         let rest = &text[at + 1..];
         let end = rest.find(|c: char| !(c.is_alphanumeric() || "_-/".contains(c))).unwrap_or(rest.len());
         let tag = rest[..end].trim_end_matches(['-', '/', '_']);
-        if found.len() >= MAX_HASHTAGS {
-            return;
-        }
         if tag.chars().any(char::is_alphabetic) {
-            found.push(tag.to_owned());
+            add_names(found, [tag]);
         }
     }
 }

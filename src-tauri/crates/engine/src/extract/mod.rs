@@ -42,6 +42,10 @@ use block::short_name;
 pub use document::{Block, BlockKind, Document, Place};
 pub use format::{Format, format_of};
 
+/// Tags, or other names, of a note. No person gives it so many; a list that was exported can have millions, and each takes
+/// a hundred times the memory of its text.
+const MAX_TAGS: usize = 10_000;
+
 /// Reads files of one format.
 pub(crate) trait Extractor: Sync {
     /// Reads a file's content. Must not panic, whatever the bytes. What can still hang or overflow
@@ -169,8 +173,19 @@ fn readable_stem(path: &Path) -> String {
     if readable.is_empty() { stem } else { readable }
 }
 
-/// Keeps the first of equals, letter case aside.
+/// Keeps the first of equals, letter case aside, and no more than [`MAX_TAGS`].
 fn distinct(names: &mut Vec<String>) {
     let mut seen = std::collections::HashSet::new();
     names.retain(|name| !name.is_empty() && seen.insert(name.to_lowercase()));
+    names.truncate(MAX_TAGS);
+}
+
+/// Adds tags or other names to those of a note, which may be the same a million times.
+fn add_names<'a>(names: &mut Vec<String>, more: impl IntoIterator<Item = &'a str>) {
+    for name in more {
+        if names.len() == 2 * MAX_TAGS {
+            distinct(names);
+        }
+        names.push(name.to_owned());
+    }
 }

@@ -7,6 +7,9 @@ use encoding_rs::{Encoding, GB18030, GBK};
 use super::decoded_text;
 use super::transfer::{base64, quoted_printable};
 
+/// Headers of a message or part; further ones are passed over. One that went through many hands has a hundred.
+const MAX_HEADERS: usize = 1000;
+
 /// Of one message or part: names in small letters, values unfolded.
 #[derive(Default)]
 pub(super) struct Headers(Vec<(String, Vec<u8>)>);
@@ -17,6 +20,7 @@ pub(super) type Params = BTreeMap<String, String>;
 pub(super) fn split(message: &[u8]) -> (Headers, &[u8]) {
     let mut headers = Headers::default();
     let mut at = 0;
+    let mut are_enough = false;
     for line in message.split_inclusive(|b| *b == b'\n') {
         let text = line.trim_ascii_end();
         if text.is_empty() {
@@ -28,6 +32,7 @@ pub(super) fn split(message: &[u8]) -> (Headers, &[u8]) {
             return (headers, &message[at..]);
         }
         match (headers.0.last_mut(), text.first()) {
+            (Some(_), Some(b' ' | b'\t')) if are_enough => {}
             (Some((_, value)), Some(b' ' | b'\t')) => {
                 value.push(b' ');
                 value.extend_from_slice(text.trim_ascii_start());
@@ -39,8 +44,11 @@ pub(super) fn split(message: &[u8]) -> (Headers, &[u8]) {
                 let name = colon.map(|colon| text[..colon].trim_ascii_end()).filter(is_name);
                 // A line that is no header: the body begins without a blank line.
                 let Some((name, colon)) = name.zip(colon) else { return (headers, &message[at..]) };
-                let name = String::from_utf8_lossy(name).to_ascii_lowercase();
-                headers.0.push((name, text[colon + 1..].trim_ascii_start().to_vec()));
+                are_enough = headers.0.len() == MAX_HEADERS;
+                if !are_enough {
+                    let name = String::from_utf8_lossy(name).to_ascii_lowercase();
+                    headers.0.push((name, text[colon + 1..].trim_ascii_start().to_vec()));
+                }
             }
         }
         at += line.len();

@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use encoding_rs::{Encoding, GB18030, GBK, REPLACEMENT, WINDOWS_1252};
 
 use super::block::{Outline, Rendition, join_texts, joins};
-use super::{BlockKind, Extractor, Reading, Unreadable, encoding, html};
+use super::{BlockKind, Extractor, Reading, Unreadable, add_names, encoding, html};
 use header::Headers;
 
 pub(super) struct Email;
@@ -57,9 +57,8 @@ impl Extractor for Email {
         }
         let mut reading = written.finish(subject);
         reading.date = headers.text("date").and_then(|date| header::iso_date(&date));
-        reading.tags = headers
-            .text("keywords")
-            .map_or(Vec::new(), |words| words.split([',', ';']).map(|word| word.trim().to_owned()).collect());
+        let keywords = headers.text("keywords").unwrap_or_default();
+        add_names(&mut reading.tags, keywords.split([',', ';']).map(str::trim));
         Ok(reading)
     }
 }

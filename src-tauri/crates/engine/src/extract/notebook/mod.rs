@@ -4,7 +4,7 @@
 mod json;
 
 use super::block::Rendition;
-use super::{BlockKind, Extractor, Place, Reading, Unreadable, markdown};
+use super::{BlockKind, Extractor, Place, Reading, Unreadable, add_names, markdown};
 use json::Json;
 
 pub(super) struct Notebook;
@@ -48,7 +48,7 @@ fn read_cell(cell: &Json, written: &mut Rendition, tags: &mut Vec<String>) {
         Some("markdown") => {
             let (blocks, hashtags) = markdown::read(&source);
             blocks.into_iter().for_each(|block| written.push(block.kind, &block.text));
-            tags.extend(hashtags);
+            add_names(tags, hashtags.iter().map(String::as_str));
         }
         Some("heading") => {
             let level = cell.get("level").and_then(Json::word).and_then(|level| level.parse().ok()).unwrap_or(1u8);

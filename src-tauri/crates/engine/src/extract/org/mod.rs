@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::block::{Draft, Outline, add};
 use super::lines::{Line, LineStarts, Lines};
 use super::plain::bom_len;
-use super::{Block, BlockKind, Extractor, Reading, Unreadable};
+use super::{Block, BlockKind, Extractor, Reading, Unreadable, add_names};
 
 pub(super) struct Org;
 
@@ -141,7 +141,7 @@ impl<'a> Reader<'a> {
         }
         let (before, last) = text.split_at(text.rfind(char::is_whitespace).unwrap_or(0));
         if let Some(tags) = tags(last.trim_start()) {
-            self.tags.extend(tags);
+            add_names(&mut self.tags, tags);
             text = before.trim_end();
         }
         let level = u8::try_from(level.min(6)).unwrap_or(6);
@@ -175,10 +175,10 @@ impl<'a> Reader<'a> {
             }
             "date" => self.date = Some(value.trim_matches(['<', '>', '[', ']']).to_owned()),
             "filetags" | "roam_tags" => match tags(value) {
-                Some(tags) => self.tags.extend(tags),
-                None => self.tags.extend(value.split_whitespace().map(str::to_owned)),
+                Some(tags) => add_names(&mut self.tags, tags),
+                None => add_names(&mut self.tags, value.split_whitespace()),
             },
-            "roam_alias" | "roam_aliases" => self.aliases.extend(quoted(value)),
+            "roam_alias" | "roam_aliases" => add_names(&mut self.aliases, quoted(value)),
             "todo" | "seq_todo" | "typ_todo" => {
                 // `WAIT(w@/!)`: what is in brackets is a key to press.
                 let words = value.split_whitespace().filter(|word| *word != "|");
@@ -249,8 +249,8 @@ impl<'a> Reader<'a> {
     fn property(&mut self, text: &str) {
         let Some((key, value)) = text.strip_prefix(':').and_then(|rest| rest.split_once(':')) else { return };
         match key.to_ascii_lowercase().as_str() {
-            "roam_aliases" | "roam_alias" => self.aliases.extend(quoted(value)),
-            "roam_tags" => self.tags.extend(quoted(value)),
+            "roam_aliases" | "roam_alias" => add_names(&mut self.aliases, quoted(value)),
+            "roam_tags" => add_names(&mut self.tags, quoted(value)),
             _ => {}
         }
     }
@@ -354,23 +354,18 @@ fn is_drawer(text: &str) -> bool {
 }
 
 /// `:one:two:`
-fn tags(text: &str) -> Option<Vec<String>> {
+fn tags(text: &str) -> Option<impl Iterator<Item = &str>> {
     let inner = text.strip_prefix(':')?.strip_suffix(':')?;
     let is_tag = |tag: &str| !tag.is_empty() && tag.chars().all(|c| c.is_alphanumeric() || "_@#%-/".contains(c));
-    inner.split(':').all(is_tag).then(|| inner.split(':').map(str::to_owned).collect())
+    inner.split(':').all(is_tag).then(|| inner.split(':'))
 }
 
 /// `"Two words" one`
-fn quoted(value: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for (at, part) in value.split('"').enumerate() {
-        if at % 2 == 1 {
-            found.push(part.trim().to_owned());
-        } else {
-            found.extend(part.split_whitespace().map(str::to_owned));
-        }
-    }
-    found
+fn quoted(value: &str) -> impl Iterator<Item = &str> {
+    value.split('"').enumerate().flat_map(|(at, part)| {
+        let (whole, words) = if at % 2 == 1 { (Some(part.trim()), "") } else { (None, part) };
+        whole.into_iter().chain(words.split_whitespace())
+    })
 }
 
 /// A list item's marker, as it reads, and its text.

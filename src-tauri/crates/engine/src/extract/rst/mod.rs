@@ -8,7 +8,7 @@ mod inline;
 use super::block::{Draft, Outline, add};
 use super::lines::{Line, LineStarts, Lines};
 use super::plain::bom_len;
-use super::{Block, BlockKind, Extractor, Reading, Unreadable};
+use super::{Block, BlockKind, Extractor, Reading, Unreadable, add_names};
 use directive::{Directive, directive};
 
 pub(super) struct Rst;
@@ -298,7 +298,7 @@ impl<'a> Reader<'a> {
             "title" => self.title = Some(value.to_owned()),
             "date" => self.date = Some(value.to_owned()),
             "tags" | "keywords" | "tag" | "category" => {
-                self.tags.extend(value.split([',', ';', '，']).map(|tag| tag.trim().to_owned()));
+                add_names(&mut self.tags, value.split([',', ';', '，']).map(str::trim));
             }
             _ => return false,
         }

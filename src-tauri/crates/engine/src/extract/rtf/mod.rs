@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use encoding_rs::{Encoding, WINDOWS_1252};
 
 use super::block::Rendition;
-use super::{BlockKind, Extractor, Reading, Unreadable};
+use super::{BlockKind, Extractor, Reading, Unreadable, add_names};
 use codepage::{of_charset, of_code_page};
 use tokens::{Token, Tokens};
 
@@ -32,7 +32,7 @@ impl Extractor for Rtf {
         reader.end_block();
         let title = (!reader.title.trim().is_empty()).then_some(reader.title);
         let mut reading = reader.written.finish(title);
-        reading.tags = reader.keywords.split([',', ';', '，']).map(|tag| tag.trim().to_owned()).collect();
+        add_names(&mut reading.tags, reader.keywords.split([',', ';', '，']).map(str::trim));
         Ok(reading)
     }
 }

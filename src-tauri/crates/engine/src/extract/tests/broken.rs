@@ -327,3 +327,13 @@ fn large_and_hostile() {
     }
     println!("{n_files} files of {size} bytes");
 }
+
+#[test]
+fn tags_are_kept_up_to_a_limit_however_often_they_are_repeated() {
+    let repeated = "#todo ".repeat(50_000);
+    let document = read("a.md", &format!("{repeated}#last"));
+    assert_eq!(document.tags, strings(&["todo", "last"]));
+    let many: String = (0..50_000).map(|n| format!("#t{n} ")).collect();
+    let document = read("a.md", &many);
+    assert_eq!((document.tags.len(), document.tags[9_999].as_str()), (10_000, "t9999"));
+}

@@ -140,12 +140,12 @@ fn put(writer: &mut Writer, file: usize, version: usize) -> Result<(), EngineErr
     let passage = |ordinal| Passage {
         path: path.clone(),
         title: format!("Note {file}"),
-        tags: Vec::new(),
+        tags: [].into(),
         chunk: Chunk {
             ordinal,
             span: ordinal * 10..ordinal * 10 + 10,
             place: None,
-            heading_path: Vec::new(),
+            heading_path: [].into(),
             text: format!("heron {file} version {version} passage {ordinal}"),
         },
     };

@@ -204,8 +204,14 @@ fn passage(doc: &EvalDoc, ordinal: usize) -> Passage {
     Passage {
         path: doc.id.clone(),
         title: doc.title.clone(),
-        tags: Vec::new(),
-        chunk: Chunk { ordinal, span, heading_path: doc.headings.clone(), place: None, text: doc.text.clone() },
+        tags: Arc::default(),
+        chunk: Chunk {
+            ordinal,
+            span,
+            heading_path: doc.headings.as_slice().into(),
+            place: None,
+            text: doc.text.clone(),
+        },
     }
 }
 

@@ -88,7 +88,7 @@ pub(crate) fn whole(note: &Note, id: &str) -> Vec<EvalDoc> {
     let document = |passage: &nuthatch_engine::index::Passage| EvalDoc {
         id: id.to_owned(),
         title: passage.title.clone(),
-        headings: passage.chunk.heading_path.clone(),
+        headings: passage.chunk.heading_path.to_vec(),
         text: passage.chunk.text.clone(),
     };
     note.passages.iter().map(document).collect()
@@ -144,7 +144,7 @@ mod tests {
         let passage = |(ordinal, (path, text)): (usize, &(&[&str], &str))| Passage {
             path: String::new(),
             title: title.to_owned(),
-            tags: Vec::new(),
+            tags: [].into(),
             chunk: Chunk {
                 ordinal,
                 span: 0..0,

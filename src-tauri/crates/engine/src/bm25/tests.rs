@@ -56,9 +56,10 @@ fn snapshot(segments: &[Vec<Made>], deleted: &[usize]) -> Snapshot {
         for (title, text) in segment {
             let said = |words: &[usize]| words.iter().map(|word| VOCABULARY[*word]).collect::<Vec<_>>().join(" ");
             let text = said(text);
-            let chunk = Chunk { ordinal: 0, span: 0..text.len(), heading_path: vec![said(title)], place: None, text };
+            let chunk =
+                Chunk { ordinal: 0, span: 0..text.len(), heading_path: [said(title)].into(), place: None, text };
             let path = format!("/notes/{}/{number}.md", said(title));
-            let passage = Passage { path, title: said(title), tags: Vec::new(), chunk };
+            let passage = Passage { path, title: said(title), tags: std::sync::Arc::default(), chunk };
             writer.add_document(passage_document(&fields, &passage, None)).unwrap();
             number += 1;
         }

@@ -1,6 +1,7 @@
 //! Lays a document's blocks into passages.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::sentence::{each_sentence, hard_cuts};
 use super::{Chunk, ChunkRules, estimate_tokens};
@@ -231,7 +232,8 @@ impl<'a> Cutter<'a> {
 
     fn chunk(&self, ordinal: usize, pieces: &[Piece]) -> Chunk {
         let mut text = String::new();
-        let mut path: Option<&[String]> = None;
+        let mut path: Option<&Arc<[String]>> = None;
+        let mut n_common = 0;
         let mut before: Option<&Piece> = None;
         for piece in pieces {
             let block = &self.document.blocks[piece.block];
@@ -240,10 +242,11 @@ impl<'a> Cutter<'a> {
                 text.push_str("\n\n");
             }
             text.push_str(&block.text[piece.range.clone()]);
-            path = Some(match path {
-                None => &block.heading_path,
-                Some(path) => common(path, &block.heading_path),
-            });
+            n_common = match path {
+                None => block.heading_path.len(),
+                Some(path) => n_common.min(n_common_of(path, &block.heading_path)),
+            };
+            path.get_or_insert(&block.heading_path);
             before = Some(piece);
         }
         text.truncate(text.trim_end().len());
@@ -259,7 +262,11 @@ impl<'a> Cutter<'a> {
             (Some(first), Some(last)) => source(first, first.range.start)..source(last, last.range.end),
             _ => 0..0,
         };
-        Chunk { ordinal, span, heading_path: path.unwrap_or_default().to_vec(), place: None, text }
+        let heading_path = match path {
+            Some(path) if path.len() == n_common => path.clone(),
+            path => path.map_or(&[][..], |path| &path[..n_common]).into(),
+        };
+        Chunk { ordinal, span, heading_path, place: None, text }
     }
 }
 
@@ -267,6 +274,7 @@ fn by_line(kind: BlockKind) -> bool {
     matches!(kind, BlockKind::Code | BlockKind::List | BlockKind::Table)
 }
 
-fn common<'a>(one: &'a [String], other: &[String]) -> &'a [String] {
-    &one[..one.iter().zip(other).take_while(|(a, b)| a == b).count()]
+/// How many headings two paths begin with alike.
+fn n_common_of(one: &[String], other: &[String]) -> usize {
+    one.iter().zip(other).take_while(|(a, b)| a == b).count()
 }

@@ -7,6 +7,7 @@ mod tests;
 mod tokens;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 pub use tokens::estimate_tokens;
 
@@ -35,8 +36,8 @@ pub struct Chunk {
     pub ordinal: usize,
     /// Byte range of [`Document::text`], as in [`crate::extract::Block::span`].
     pub span: Range<usize>,
-    /// The headings above the passage, outermost first.
-    pub heading_path: Vec<String>,
+    /// The headings above the passage, outermost first. The passages of a section share them.
+    pub heading_path: Arc<[String]>,
     /// Where in the file it begins; `None` for a file that has no parts.
     pub place: Option<Place>,
     /// Readable text, blocks a blank line apart. Empty only where the whole note is (its name is still found).
@@ -51,7 +52,7 @@ pub struct Chunk {
 pub fn chunks(document: &Document, rules: &ChunkRules) -> Vec<Chunk> {
     let found = cutter::cut(document, rules);
     if found.is_empty() {
-        return vec![Chunk { ordinal: 0, span: 0..0, heading_path: Vec::new(), place: None, text: String::new() }];
+        return vec![Chunk { ordinal: 0, span: 0..0, heading_path: Arc::default(), place: None, text: String::new() }];
     }
     found
 }

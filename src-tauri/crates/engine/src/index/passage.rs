@@ -1,6 +1,7 @@
 //! Passages and catalog rows, to and from Tantivy documents.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tantivy::TantivyDocument;
 use tantivy::schema::Value;
@@ -17,7 +18,7 @@ pub struct Passage {
     pub path: String,
     pub title: String,
     /// Tags and aliases of the file. Indexed, not stored: empty when read back.
-    pub tags: Vec<String>,
+    pub tags: Arc<[String]>,
     pub chunk: Chunk,
 }
 
@@ -86,15 +87,15 @@ pub(crate) fn passage_document(f: &Fields, passage: &Passage, vector: Option<&Qu
     }
     doc.add_text(f.title, &passage.title);
     doc.add_text(f.body, &passage.chunk.text);
-    for heading in &passage.chunk.heading_path {
+    for heading in passage.chunk.heading_path.iter() {
         doc.add_text(f.headings, heading);
     }
-    for tag in &passage.tags {
+    for tag in passage.tags.iter() {
         doc.add_text(f.tags, tag);
     }
     // A title that is also the first heading counts once, as in what the models read.
     let headings = passage.chunk.heading_path.iter().filter(|heading| **heading != passage.title);
-    for text in std::iter::once(&passage.title).chain(headings).chain(&passage.tags) {
+    for text in std::iter::once(&passage.title).chain(headings).chain(passage.tags.iter()) {
         if !passage.chunk.text.starts_with(text.as_str()) {
             doc.add_text(f.text, text);
             doc.add_text(f.cjk, text);
@@ -132,7 +133,7 @@ pub(super) fn read_passage(f: &Fields, doc: &TantivyDocument) -> Passage {
     Passage {
         path: text(doc, f.path),
         title: text(doc, f.title),
-        tags: Vec::new(),
+        tags: Arc::default(),
         chunk: Chunk {
             ordinal: number(doc, f.ordinal) as usize,
             span: number(doc, f.span_start) as usize..number(doc, f.span_end) as usize,

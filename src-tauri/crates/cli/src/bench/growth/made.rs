@@ -84,7 +84,7 @@ impl<'a> Maker<'a> {
             let span = start..start + text.len();
             start = span.end + 2;
             let chunk = Chunk { ordinal, span, heading_path, place: None, text };
-            passages.push(Passage { path: path.clone(), title: title.clone(), tags: Vec::new(), chunk });
+            passages.push(Passage { path: path.clone(), title: title.clone(), tags: [].into(), chunk });
             vectors.push(self.moved(vector, &mut random));
         }
         Note { passages, vectors }
@@ -232,11 +232,11 @@ mod tests {
             .map(|(i, text)| Passage {
                 path: format!("/real/{i}.md"),
                 title: format!("Note {i}"),
-                tags: Vec::new(),
+                tags: [].into(),
                 chunk: Chunk {
                     ordinal: 0,
                     span: 0..text.len(),
-                    heading_path: vec!["Heading here".to_owned()],
+                    heading_path: ["Heading here".to_owned()].into(),
                     place: None,
                     text: text.to_owned(),
                 },

@@ -39,7 +39,7 @@ fn workers() -> Workers {
 }
 
 fn read(workers: &Workers, name: &str, bytes: &[u8]) -> Result<Document, ExtractError> {
-    workers.extract(Path::new(name), bytes, Urgency::Background, &Cancel::new())
+    workers.extract(Path::new(name), bytes.to_vec(), Urgency::Background, &Cancel::new())
 }
 
 /// What a reading came to; whatever it was, it has to be said in words or be a document that holds together.

@@ -53,7 +53,7 @@ fn without_a_process_risky_files_fail_and_others_are_read() {
 fn one_that_waits_can_be_called_off() {
     let cancel = Cancel::new();
     cancel.cancel();
-    let outcome = workers().extract("trip.pdf".as_ref(), fixture("trip.pdf"), Urgency::Background, &cancel);
+    let outcome = workers().extract("trip.pdf".as_ref(), fixture("trip.pdf").to_vec(), Urgency::Background, &cancel);
     assert_eq!(outcome, Err(ExtractError::Cancelled));
 }
 
@@ -66,7 +66,8 @@ fn several_readers_share_two_processes() {
             let workers = &workers;
             scope.spawn(move || {
                 for _ in 0..5 {
-                    let read = workers.extract("trip.pdf".as_ref(), fixture("trip.pdf"), urgency, &Cancel::new());
+                    let read =
+                        workers.extract("trip.pdf".as_ref(), fixture("trip.pdf").to_vec(), urgency, &Cancel::new());
                     assert_eq!(read.unwrap().title, "Trip to Lisbon");
                 }
             });

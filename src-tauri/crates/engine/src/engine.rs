@@ -355,7 +355,7 @@ impl Engine {
         let document = self
             .inner
             .workers
-            .extract(&real, &bytes, Urgency::Urgent, &Cancel::new())
+            .extract(&real, bytes, Urgency::Urgent, &Cancel::new())
             .map_err(|e| EngineError::BadInput { path: real.clone(), message: e.to_string() })?;
         Ok(crate::preview::preview(&real, document, span, query))
     }

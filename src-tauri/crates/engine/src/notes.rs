@@ -76,7 +76,7 @@ impl IndexedNotes {
 
 /// A passage names the headings above it, not those inside: the file has to be looked at again.
 fn headings(path: &Path, workers: &Workers) -> Vec<String> {
-    let read = |bytes: Vec<u8>| workers.extract(path, &bytes, Urgency::Background, &Cancel::new()).ok();
+    let read = |bytes: Vec<u8>| workers.extract(path, bytes, Urgency::Background, &Cancel::new()).ok();
     let document = std::fs::read(path).ok().and_then(read);
     let blocks = document.map(|document| document.blocks).unwrap_or_default();
     let headings = blocks.into_iter().filter(|block| matches!(block.kind, BlockKind::Heading { .. }));

@@ -49,12 +49,11 @@ pub(super) fn prepare(path: &Path, settle: Duration, workers: &Workers, cancel: 
         }
     };
     let mut row = row(path, stamp);
-    let document = match workers.extract(path, &bytes, Urgency::Background, cancel) {
+    let document = match workers.extract(path, bytes, Urgency::Background, cancel) {
         Ok(document) => document,
         Err(ExtractError::Cancelled) => return Outcome::Unsettled,
         Err(error) => return Outcome::Ready(failed(row, error.to_string())),
     };
-    drop(bytes);
     let mut tags = document.tags.clone();
     tags.extend(document.aliases.iter().cloned());
     // Shared: a file of short tags has 30,000 passages that carry a hundred of them.

@@ -132,18 +132,19 @@ impl Workers {
     pub fn extract(
         &self,
         path: &Path,
-        bytes: &[u8],
+        bytes: Vec<u8>,
         urgency: Urgency,
         cancel: &Cancel,
     ) -> Result<Document, ExtractError> {
         if !format_of(path).is_some_and(|format| self.is_read_apart(format, bytes.len())) {
-            return extract(path, bytes);
+            return extract(path, &bytes);
         }
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let Some(command) = &self.command else {
             return Err(ExtractError::NoWorker { name, reason: "this program starts none".to_owned() });
         };
-        let bytes: Arc<[u8]> = bytes.into();
+        // Shared with the thread that writes, not copied: a document can have 100 MB.
+        let bytes = Arc::new(bytes);
         loop {
             let mut process = match self.acquire(command, urgency, cancel) {
                 Ok(Some(process)) => process,

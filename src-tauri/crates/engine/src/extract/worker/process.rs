@@ -52,7 +52,7 @@ pub(super) enum Lost {
 
 pub(super) struct Process {
     child: Arc<Mutex<Child>>,
-    requests: Sender<(Request, Arc<[u8]>)>,
+    requests: Sender<(Request, Arc<Vec<u8>>)>,
     answers: Receiver<Result<Answer, Death>>,
     /// Files it has read.
     pub(super) n_read: u32,
@@ -87,7 +87,7 @@ impl Process {
     pub(super) fn read(
         &mut self,
         name: &str,
-        bytes: &Arc<[u8]>,
+        bytes: &Arc<Vec<u8>>,
         limit: Duration,
         cancel: &Cancel,
     ) -> Result<Answer, Lost> {
@@ -137,7 +137,7 @@ struct Talk {
     stdout: ChildStdout,
     printed: Receiver<String>,
     limits: WorkerLimits,
-    to_do: Receiver<(Request, Arc<[u8]>)>,
+    to_do: Receiver<(Request, Arc<Vec<u8>>)>,
     done: Sender<Result<Answer, Death>>,
 }
 

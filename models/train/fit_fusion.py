@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 import data
+from retrieval import FIRST_STAGE_DEPTH, z_scores
 
 POWERS, WEIGHTS = (1.0, 0.8, 0.7, 0.6, 0.5), (0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7)
-DEPTH = 200
 DISCOUNT = 1 / np.log2(np.arange(2, 12))
 
 
@@ -31,16 +31,11 @@ def read(folder, evidence):
         column = lambda name: np.array([row[name] or 0.0 for row in rows], float)
         bm25, cosine, gains = column("words"), column("cosine"), np.maximum(column("relevance"), 0)
         place = lambda scores: np.argsort(np.argsort(-scores, kind="stable"), kind="stable")
-        recalled = ((place(bm25) < DEPTH) & (bm25 > 0)) | (place(cosine) < DEPTH)
+        recalled = ((place(bm25) < FIRST_STAGE_DEPTH) & (bm25 > 0)) | (place(cosine) < FIRST_STAGE_DEPTH)
         best = np.sort(list(judged.get(query, {}).values()))[::-1][:10]
         if len(best):
             questions.append((bm25[recalled], cosine[recalled], gains[recalled], (best * DISCOUNT[: len(best)]).sum()))
     return questions
-
-
-def z_scores(x):
-    spread = x.std()
-    return (x - x.mean()) / spread if spread > 1e-6 else x * 0
 
 
 def ndcg(questions, score):

@@ -2,7 +2,7 @@
 
 /// Weight of the cosine in the weighted sum; the rest is BM25's. See `models/train/README.md` for the sets it was
 /// chosen on, as [`BM25_POWER`].
-pub const COSINE_WEIGHT: f32 = 0.45;
+const COSINE_WEIGHT: f32 = 0.45;
 
 /// BM25 is raised to this power before it is standardised. Its scores are skewed: a few passages that hold a rare word
 /// lie so far above the others that, as they are, they outvote any cosine.
@@ -24,10 +24,10 @@ pub struct Evidence {
 
 /// One fused score a candidate, higher is better; comparable within one question only.
 ///
-/// A weighted sum of z-scores (of BM25's evened out, see [`BM25_POWER`]), which beat reciprocal rank fusion on five development sets. Where a side is silent
-/// (no word matched, or no vectors) its scores say nothing and their spread would be noise: reciprocal rank fusion
-/// then keeps the other side's order.
-pub fn fuse(candidates: &[Evidence], cosine_weight: f32) -> Vec<f32> {
+/// A weighted sum of z-scores (of BM25's evened out, see [`BM25_POWER`]), which beat reciprocal rank fusion on five
+/// development sets. Where a side is silent (no word matched, or no vectors) its scores say nothing and their spread
+/// would be noise: reciprocal rank fusion then keeps the other side's order.
+pub fn fuse(candidates: &[Evidence]) -> Vec<f32> {
     let lexical_speaks = candidates.iter().any(|c| c.bm25 > 0.0);
     let vector_speaks = candidates.iter().any(|c| c.cosine.is_some());
     if !(lexical_speaks && vector_speaks) {
@@ -35,7 +35,7 @@ pub fn fuse(candidates: &[Evidence], cosine_weight: f32) -> Vec<f32> {
     }
     let bm25 = z_scores(candidates.iter().map(|c| Some(c.bm25.max(0.0).powf(BM25_POWER))));
     let cosine = z_scores(candidates.iter().map(|c| c.cosine));
-    bm25.iter().zip(&cosine).map(|(b, c)| (1.0 - cosine_weight) * b + cosine_weight * c).collect()
+    bm25.iter().zip(&cosine).map(|(b, c)| (1.0 - COSINE_WEIGHT) * b + COSINE_WEIGHT * c).collect()
 }
 
 fn reciprocal(rank: Option<usize>) -> f32 {
@@ -62,7 +62,7 @@ mod tests {
     }
 
     fn order(candidates: &[Evidence]) -> Vec<usize> {
-        let scores = fuse(candidates, 0.5);
+        let scores = fuse(candidates);
         assert!(scores.iter().all(|s| s.is_finite()));
         let mut order: Vec<usize> = (0..candidates.len()).collect();
         order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn nothing_and_all_equal_are_finite() {
-        assert!(fuse(&[], 0.5).is_empty());
-        assert_eq!(fuse(&[candidate(1.0, Some(0.5), Some(1), Some(1)); 3], 0.5), [0.0; 3]);
+        assert!(fuse(&[]).is_empty());
+        assert_eq!(fuse(&[candidate(1.0, Some(0.5), Some(1), Some(1)); 3]), [0.0; 3]);
     }
 }

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use crate::blend::{self, Known};
 use crate::bm25::Words;
-use crate::fuse;
 use crate::index::Snapshot;
 use crate::names::{Named, named};
 use crate::recall::{self, Candidate, Ranked, ms};
@@ -131,7 +130,6 @@ pub(crate) fn run(
             &lexical.candidates,
             &by_meaning.candidates,
             lexical.candidates.len() + by_meaning.candidates.len(),
-            fuse::COSINE_WEIGHT,
         )
         .map_err(|e| snapshot.failed(e))?;
         took_ms.fuse = fused.took_ms;

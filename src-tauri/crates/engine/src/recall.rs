@@ -89,7 +89,6 @@ pub(crate) fn fused(
     lexical: &[Candidate],
     vector: &[Candidate],
     n: usize,
-    cosine_weight: f32,
 ) -> tantivy::Result<Ranked> {
     let start = Instant::now();
     let mut all: HashMap<DocAddress, Evidence> = lexical.iter().map(|c| (c.address, c.evidence)).collect();
@@ -121,7 +120,7 @@ pub(crate) fn fused(
         pairs.sort_by_key(|(address, _)| *address);
         pairs.into_iter().unzip()
     };
-    let scores = fuse(&evidence, cosine_weight);
+    let scores = fuse(&evidence);
     let mut candidates: Vec<Candidate> = addresses
         .into_iter()
         .zip(evidence)

@@ -150,12 +150,15 @@ impl Talk {
         }
         // Nobody listens any more where the engine has given up.
         let _ = greeted.send(Ok(()));
-        while let Ok((request, bytes)) = self.to_do.recv_timeout(self.limits.idle) {
+        // It was started for a file, so that the first request comes, however long a busy machine lets it wait.
+        let mut next = self.to_do.recv().ok();
+        while let Some((request, bytes)) = next {
             let answer = self.ask(&request, &bytes).map_err(|error| self.died(&error));
             let is_dead = answer.is_err();
             if self.done.send(answer).is_err() || is_dead {
                 break;
             }
+            next = self.to_do.recv_timeout(self.limits.idle).ok();
         }
         self.end();
     }

@@ -24,7 +24,7 @@ GPU_BATCHES = (32, 128, 512)
 GPU = "sentence-transformers fp16"
 CANDLE = "candle-transformers fp32"
 ENGINES = (CANDLE, "sentence-transformers fp32", "sentence-transformers bf16", "ONNX Runtime fp32", "ONNX Runtime int8", "OpenVINO fp32", "OpenVINO bf16")
-OURS = ("int8", "f32")
+OURS = ("int8", "bf16", "f32")
 
 
 def groups(pairs_file: Path) -> list[dict]:
@@ -149,12 +149,18 @@ def one(args: argparse.Namespace) -> None:
     print(json.dumps({"seconds": seconds, "scores": scores}))
 
 
+def last_line(done: subprocess.CompletedProcess) -> str:
+    return (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]
+
+
 def ours(args: argparse.Namespace, precision: str) -> dict:
     command = [args.nuthatch, "bench", "--json", "--pairs", args.pairs, "--model", args.model, "--threads", str(args.threads)]
     with tempfile.TemporaryDirectory() as data:
         command += ["--precision", precision, "--runs", str(args.runs), "--data-dir", data]
-        out = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=True).stdout
-    rerank = json.loads(out)["rerank"]
+        done = subprocess.run([str(c) for c in command], capture_output=True, text=True)
+    if done.returncode != 0:
+        return {"path": precision, "why": last_line(done)}
+    rerank = json.loads(done.stdout)["rerank"]
     return {"seconds": rerank["seconds_median"], "scores": rerank["scores"], "path": rerank["path"], "tokens": rerank["tokens"]}
 
 
@@ -183,8 +189,7 @@ def main() -> None:
         if name == CANDLE:
             command = [args.candle, args.model, args.pairs, args.runs, args.window]
         done = subprocess.run([str(c) for c in command], capture_output=True, text=True, env=env)
-        last = (done.stderr.strip() or "no output").splitlines()[-1]
-        rows[name] = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else {"why": last}
+        rows[name] = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else {"why": last_line(done)}
     ours_row = next(iter(rows.values()))
     exact = rows.get("sentence-transformers fp32", {}).get("scores")
     n, tokens = len(ours_row["scores"]), ours_row["tokens"]

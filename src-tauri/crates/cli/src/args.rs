@@ -55,6 +55,8 @@ pub enum DeviceArg {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PrecisionArg {
     F32,
+    /// On processors with AVX-512 BF16
+    Bf16,
     Int8,
 }
 

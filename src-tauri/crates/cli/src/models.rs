@@ -113,6 +113,7 @@ impl Session<'_, '_> {
             },
             precision: self.options.precision.map(|precision| match precision {
                 PrecisionArg::F32 => Precision::F32,
+                PrecisionArg::Bf16 => Precision::Bf16,
                 PrecisionArg::Int8 => Precision::Int8,
             }),
             threads: self.options.threads.map(usize::from),

@@ -65,6 +65,8 @@ pub enum LoadError {
     NoDefault { kind: crate::Kind },
     #[error("{device} cannot be used ({reason}): choose another device, or `auto`")]
     Device { device: &'static str, reason: String },
+    #[error("this processor cannot multiply in {precision} (it takes AVX-512 BF16): choose int8 or f32")]
+    Precision { precision: &'static str },
     #[error("the tensors of {} could not be put on the device: {source}", folder.display())]
     Tensors { folder: PathBuf, source: candle_core::Error },
     #[error("no threads could be started for the model: {source}")]

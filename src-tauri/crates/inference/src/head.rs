@@ -47,8 +47,7 @@ impl Head {
                 Link::Norm(norm) => norm.apply(&mut rows),
                 Link::Dense(linear, activation) => {
                     let mut out = Vec::new();
-                    let kernel = if *activation == Activation::Gelu { Kernel::Gelu } else { Kernel::None };
-                    linear.apply(&rows, kernel, &mut out, &mut scratch)?;
+                    linear.apply(&rows, &mut out, &mut scratch)?;
                     match activation {
                         Activation::Tanh => tanh(&mut out),
                         Activation::Relu => out.iter_mut().for_each(|x| *x = x.max(0.0)),
@@ -62,8 +61,9 @@ impl Head {
     }
 }
 
-fn dense(matrix: &[f32], bias: Vec<f32>, activation: Activation) -> Link {
-    Link::Dense(Linear::new(matrix, bias, Precision::F32), activation)
+fn dense(matrix: Vec<f32>, bias: Vec<f32>, activation: Activation) -> Link {
+    let kernel = if activation == Activation::Gelu { Kernel::Gelu } else { Kernel::None };
+    Link::Dense(Linear::new(matrix, bias, kernel, Precision::F32), activation)
 }
 
 /// The head of a `…ForSequenceClassification`.
@@ -71,17 +71,17 @@ fn built_in(weights: &Weights<'_>, config: &Config) -> Result<Vec<Link>, LoadErr
     let hidden = config.hidden_size;
     let out = |name: &str| -> Result<Link, LoadError> {
         let matrix = weights.head(&format!("{name}.weight"), &[1, hidden])?;
-        Ok(dense(&matrix, weights.head(&format!("{name}.bias"), &[1])?, Activation::None))
+        Ok(dense(matrix, weights.head(&format!("{name}.bias"), &[1])?, Activation::None))
     };
     match config.family() {
         Family::Bert => {
             let matrix = weights.body("pooler.dense.weight", &[hidden, hidden])?;
-            let pooler = dense(&matrix, weights.body("pooler.dense.bias", &[hidden])?, Activation::Tanh);
+            let pooler = dense(matrix, weights.body("pooler.dense.bias", &[hidden])?, Activation::Tanh);
             Ok(vec![pooler, out("classifier")?])
         }
         Family::XlmRoberta => {
             let matrix = weights.head("classifier.dense.weight", &[hidden, hidden])?;
-            let first = dense(&matrix, weights.head("classifier.dense.bias", &[hidden])?, Activation::Tanh);
+            let first = dense(matrix, weights.head("classifier.dense.bias", &[hidden])?, Activation::Tanh);
             Ok(vec![first, out("classifier.out_proj")?])
         }
         Family::ModernBert => {
@@ -90,7 +90,7 @@ fn built_in(weights: &Weights<'_>, config: &Config) -> Result<Vec<Link>, LoadErr
                 if present { weights.head(name, &[hidden]) } else { Ok(vec![0.0; hidden]) }
             };
             let matrix = weights.head("head.dense.weight", &[hidden, hidden])?;
-            let first = dense(&matrix, vector("head.dense.bias", modern.classifier_bias)?, Activation::Gelu);
+            let first = dense(matrix, vector("head.dense.bias", modern.classifier_bias)?, Activation::Gelu);
             let norm = Norm {
                 weight: vector("head.norm.weight", true)?,
                 bias: vector("head.norm.bias", modern.norm_bias)?,
@@ -110,7 +110,7 @@ fn stored(folder: &Path, step: &Step) -> Result<Link, LoadError> {
         Step::Dense { inputs, outputs, bias, activation, .. } => {
             let matrix = weights.head("linear.weight", &[*outputs, *inputs])?;
             let bias = if *bias { weights.head("linear.bias", &[*outputs])? } else { vec![0.0; *outputs] };
-            dense(&matrix, bias, *activation)
+            dense(matrix, bias, *activation)
         }
         Step::Norm { width, .. } => Link::Norm(Norm {
             weight: weights.head("norm.weight", &[*width])?,

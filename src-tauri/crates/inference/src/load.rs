@@ -41,7 +41,9 @@ pub enum Pooling {
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     F32,
-    /// Weights rounded to 8 bits an output channel, activations to 8 bits a row; everything else in f32. On x86 without
+    /// Weights and activations of 8 significant bits, sums in f32. Only on x86 with AVX-512 BF16.
+    Bf16,
+    /// Weights rounded to 8 bits an output channel, but for a few outlying ones, activations to 8 bits a row; everything else in f32. On x86 without
     /// VNNI activations are rounded to 13 bits or more, which costs no time there.
     #[default]
     Int8,
@@ -51,6 +53,7 @@ impl Precision {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::F32 => "f32",
+            Self::Bf16 => "bf16",
             Self::Int8 => "int8",
         }
     }

@@ -74,6 +74,9 @@ impl Model {
         };
         let precision = options.precision.unwrap_or_default();
         let (backend, format) = match &placement {
+            Placement::Cpu { .. } if !kernels::is_there(precision) => {
+                return Err(LoadError::Precision { precision: precision.name() });
+            }
             Placement::Cpu { .. } => {
                 let encoder = Box::new(Encoder::load(&weights, &config, pooling, precision, window)?);
                 (Backend::Cpu { encoder, precision, rooms: Mutex::default() }, precision.name())

@@ -103,14 +103,15 @@ impl Layer {
         let (hidden, wide) = (config.hidden_size, config.intermediate_size);
         let at = |name: &str| format!("encoder.layer.{index}.{name}");
         // Several layers that read the same input make one matrix.
-        let linear = |names: &[&str], outputs: usize, inputs: usize| -> Result<Linear, LoadError> {
+        let followed = |names: &[&str], outputs: usize, inputs: usize, by: Activation| -> Result<Linear, LoadError> {
             let (mut matrix, mut bias) = (Vec::new(), Vec::new());
             for name in names {
                 matrix.extend(weights.body(&at(&format!("{name}.weight")), &[outputs, inputs])?);
                 bias.extend(weights.body(&at(&format!("{name}.bias")), &[outputs])?);
             }
-            Ok(Linear::new(&matrix, bias, precision))
+            Ok(Linear::new(matrix, bias, by, precision))
         };
+        let linear = |names: &[&str], outputs, inputs| followed(names, outputs, inputs, Activation::None);
         let [q, k, v] = ["attention.self.query", "attention.self.key", "attention.self.value"];
         let projection = if first_only {
             Projection::First { queries: linear(&[q], hidden, hidden)?, keys_values: linear(&[k, v], hidden, hidden)? }
@@ -122,7 +123,7 @@ impl Layer {
             projection,
             output: linear(&["attention.output.dense"], hidden, hidden)?,
             attention_norm: norm("attention.output.LayerNorm")?,
-            up: linear(&["intermediate.dense"], wide, hidden)?,
+            up: followed(&["intermediate.dense"], wide, hidden, Activation::Gelu)?,
             down: linear(&["output.dense"], hidden, wide)?,
             norm: norm("output.LayerNorm")?,
         })
@@ -137,7 +138,7 @@ impl Layer {
                 for texts in groups(texts, linear.rows_at_once()) {
                     let (first, end) = bounds(texts);
                     let hidden = &mut hidden[first * width..end * width];
-                    linear.apply(hidden, Activation::None, projected, scratch)?;
+                    linear.apply(hidden, projected, scratch)?;
                     attended.resize(hidden.len(), 0.0);
                     let part = |first| Projected { rows: projected, stride: 3 * width, first };
                     for text in texts {
@@ -145,14 +146,14 @@ impl Layer {
                         let out = &mut attended[text.first * width..(text.first + text.count) * width];
                         attention.attend(heads, (part(0), text), (part(width), part(2 * width), text), out);
                     }
-                    self.output.apply(attended, Activation::None, update, scratch)?;
+                    self.output.apply(attended, update, scratch)?;
                     self.attention_norm.add(hidden, update);
                 }
             }
             Projection::First { queries: linear, keys_values } => {
-                keys_values.apply(hidden, Activation::None, projected, scratch)?;
+                keys_values.apply(hidden, projected, scratch)?;
                 keep_first_tokens(hidden, texts, width);
-                linear.apply(hidden, Activation::None, queries, scratch)?;
+                linear.apply(hidden, queries, scratch)?;
                 attended.resize(hidden.len(), 0.0);
                 let asking = Projected { rows: queries, stride: width, first: 0 };
                 let part = |first| Projected { rows: projected, stride: 2 * width, first };
@@ -161,13 +162,13 @@ impl Layer {
                     let only = Rows { first: i, count: 1 };
                     attention.attend(heads, (asking, only), (part(0), part(width), *text), out);
                 }
-                self.output.apply(attended, Activation::None, update, scratch)?;
+                self.output.apply(attended, update, scratch)?;
                 self.attention_norm.add(hidden, update);
             }
         }
         for hidden in hidden.chunks_mut(self.up.rows_at_once().saturating_mul(width)) {
-            self.up.apply(hidden, Activation::Gelu, wide, scratch)?;
-            self.down.apply(wide, Activation::None, update, scratch)?;
+            self.up.apply(hidden, wide, scratch)?;
+            self.down.apply(wide, update, scratch)?;
             self.norm.add(hidden, update);
         }
         Ok(())

@@ -109,13 +109,15 @@ impl LayerOf<'_> {
 
     fn linear(&self, name: &str, shape: [usize; 2], bias: bool) -> Result<Linear, LoadError> {
         let (matrix, bias) = self.parts(name, shape, bias)?;
-        Ok(Linear::new(&matrix, bias, self.precision))
+        Ok(Linear::new(matrix, bias, Activation::None, self.precision))
     }
 
     fn load(&self, first_only: bool, window: usize) -> Result<Layer, LoadError> {
         let (hidden, wide, modern) = (self.config.hidden_size, self.config.intermediate_size, self.config.modern());
         let (matrix, bias) = self.parts("attn.Wqkv", [3 * hidden, hidden], modern.attention_bias)?;
-        let whole = |matrix: &[f32], bias: &[f32]| Linear::new(matrix, bias.to_vec(), self.precision);
+        let whole = |matrix: &[f32], bias: &[f32]| {
+            Linear::new(matrix.to_vec(), bias.to_vec(), Activation::None, self.precision)
+        };
         let projection = if first_only {
             let ((q, kv), (q_bias, kv_bias)) = (matrix.split_at(hidden * hidden), bias.split_at(hidden));
             Projection::First { queries: whole(q, q_bias), keys_values: whole(kv, kv_bias) }
@@ -140,14 +142,14 @@ impl Layer {
     fn forward(&self, heads: Heads, texts: &[Rows], room: &mut Workspace) -> Result<(), GemmError> {
         self.attend(heads, texts, room)?;
         let Workspace { hidden, normed, wide, gated, update, scratch, .. } = room;
-        self.output.apply(&room.attended, Activation::None, update, scratch)?;
+        self.output.apply(&room.attended, update, scratch)?;
         add(hidden, update);
         normed.clone_from(hidden);
         self.norm.apply(normed);
-        self.up.apply(normed, Activation::None, wide, scratch)?;
+        self.up.apply(normed, wide, scratch)?;
         gated.resize(wide.len() / 2, 0.0);
         gelu_gate(wide, self.up.outputs() / 2, gated);
-        self.down.apply(gated, Activation::None, update, scratch)?;
+        self.down.apply(gated, update, scratch)?;
         add(hidden, update);
         Ok(())
     }
@@ -162,7 +164,7 @@ impl Layer {
         }
         match &self.projection {
             Projection::All(linear) => {
-                linear.apply(normed, Activation::None, projected, scratch)?;
+                linear.apply(normed, projected, scratch)?;
                 self.rotation.turn(projected, 3 * width, 0..2 * width, texts);
                 attended.resize(hidden.len(), 0.0);
                 let part = |first| Projected { rows: projected, stride: 3 * width, first };
@@ -173,12 +175,12 @@ impl Layer {
                 }
             }
             Projection::First { queries: linear, keys_values } => {
-                keys_values.apply(normed, Activation::None, projected, scratch)?;
+                keys_values.apply(normed, projected, scratch)?;
                 self.rotation.turn(projected, 2 * width, 0..width, texts);
                 keep_first_tokens(hidden, texts, width);
                 keep_first_tokens(normed, texts, width);
                 // At the first place there is nothing to turn.
-                linear.apply(normed, Activation::None, queries, scratch)?;
+                linear.apply(normed, queries, scratch)?;
                 attended.resize(hidden.len(), 0.0);
                 let asking = Projected { rows: queries, stride: width, first: 0 };
                 let part = |first| Projected { rows: projected, stride: 2 * width, first };

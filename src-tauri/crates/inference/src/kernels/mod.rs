@@ -8,6 +8,8 @@ mod gemm;
 #[cfg(target_arch = "x86_64")]
 mod integer;
 mod linear;
+#[cfg(target_arch = "x86_64")]
+mod pieces;
 mod rotary;
 mod simd;
 #[cfg(target_arch = "x86_64")]
@@ -15,7 +17,7 @@ mod wide;
 
 pub use attention::{Attention, Heads, Projected, Rows};
 pub use elementwise::{add_layer_norm, gelu_gate, layer_norm, tanh, unit_length};
-pub use linear::{Activation, Linear, Scratch, path};
+pub use linear::{Activation, Linear, Scratch, is_there, path};
 pub use rotary::Rotation;
 
 /// For tests: numbers within 1/2 and like no others, so that what rounding loses does not add up.

@@ -2,7 +2,7 @@
 
 use nuthatch_engine::calibrate::sigmoid;
 use nuthatch_engine::{Cancel, Embedder, Reranker};
-use nuthatch_inference::{BiEncoder, CrossEncoder, Kind, Precision};
+use nuthatch_inference::{BiEncoder, CrossEncoder, Kind, LoadError, Precision};
 
 use crate::common::{Case, F32, Reference, Tolerance, cosine, entry, models, on_cpu};
 
@@ -110,6 +110,15 @@ fn built_in_cross_encoder() {
     check_cross_encoder("builtin/cross-encoder", Precision::F32, Tolerance { cosine: 1.0, absolute: 2e-3 }, sigmoid);
 }
 
+/// By how much probabilities are off on average.
+fn mean_off(model: &CrossEncoder, cases: &[Case]) -> f32 {
+    let off = |case: &Case| {
+        let score = model.score(&case.query, &[&case.passage], &Cancel::new()).expect("scores")[0];
+        (sigmoid(score) - sigmoid(case.logit)).abs()
+    };
+    cases.iter().map(off).sum::<f32>() / cases.len() as f32
+}
+
 /// What int8 must keep for being the default: probabilities within 0.01 on average, and the order of clear cases.
 #[test]
 fn built_in_cross_encoder_in_int8() {
@@ -117,11 +126,25 @@ fn built_in_cross_encoder_in_int8() {
     let reference = Reference::read(&folder);
     let entry = entry(Kind::CrossEncoder, reference.max_length);
     let model = CrossEncoder::load(&folder, &entry, &on_cpu(Precision::Int8)).expect("loads");
-    let mut off = Vec::new();
-    for case in &reference.cases {
-        let score = model.score(&case.query, &[&case.passage], &Cancel::new()).expect("scores")[0];
-        off.push((sigmoid(score) - sigmoid(case.logit)).abs());
+    let mean = mean_off(&model, &reference.cases);
+    assert!(mean <= 0.01, "probabilities are off by {mean} on average");
+}
+
+/// Where the processor has it; elsewhere it is refused.
+#[test]
+fn built_in_cross_encoder_in_bf16() {
+    let folder = models().join("builtin/cross-encoder");
+    let reference = Reference::read(&folder);
+    let entry = entry(Kind::CrossEncoder, reference.max_length);
+    match CrossEncoder::load(&folder, &entry, &on_cpu(Precision::Bf16)) {
+        Ok(model) => {
+            let mean = mean_off(&model, &reference.cases);
+            assert!(mean <= 0.01, "probabilities are off by {mean} on average");
+        }
+        Err(error) => {
+            #[cfg(target_arch = "x86_64")]
+            assert!(!is_x86_feature_detected!("avx512bf16"), "{error}");
+            assert!(matches!(error, LoadError::Precision { precision: "bf16" }), "{error}");
+        }
     }
-    let mean = off.iter().sum::<f32>() / off.len() as f32;
-    assert!(mean <= 0.01, "probabilities are off by {mean} on average: {off:?}");
 }

@@ -39,10 +39,16 @@ impl Extractor for Org {
 const STATES: [&str; 11] =
     ["TODO", "DONE", "NEXT", "WAITING", "WAIT", "HOLD", "STARTED", "SOMEDAY", "CANCELLED", "CANCELED", "IN-PROGRESS"];
 
+/// States that a file may name: each heading is held against all of them.
+const MAX_STATES: usize = 50;
+
+/// Blocks that are read otherwise than what stands around them; all others are special ones.
+const BLOCKS: [&str; 6] = ["comment", "src", "example", "export", "quote", "verse"];
+
 #[derive(Default)]
 struct Reader<'a> {
     source: &'a str,
-    /// Lines among which no drawer ends and no heading stands, so that none is looked at for each drawer before it.
+    /// Lines among which no drawer and no special block ends and no heading stands, so that none is looked at for each drawer before it.
     no_drawer_end: Range<usize>,
     blocks: Vec<Block>,
     outline: Outline,
@@ -107,14 +113,16 @@ impl<'a> Reader<'a> {
         at + 1
     }
 
-    /// The line of the next `:END:` from `at` on, if no heading comes before it.
+    /// The line of the next `:END:` from `at` on, if neither a heading comes before it nor the end of a special block.
     fn drawer_end(&mut self, lines: Lines, at: usize) -> Option<usize> {
         let is_end = |line: Line| line.text.trim().eq_ignore_ascii_case(":end:");
         let known = &mut self.no_drawer_end;
         if !(known.start..=known.end).contains(&at) {
             *known = at..at;
         }
-        while lines.get(known.end).is_some_and(|line| !is_end(line) && heading_level(line.text).is_none()) {
+        let goes_on =
+            |line: Line| !is_end(line) && heading_level(line.text).is_none() && !ends_special_block(line.text);
+        while lines.get(known.end).is_some_and(goes_on) {
             known.end += 1;
         }
         lines.get(known.end).is_some_and(is_end).then_some(known.end)
@@ -158,6 +166,10 @@ impl<'a> Reader<'a> {
             let name = keyword[6..].split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
             return self.block(lines, at + 1, &name);
         }
+        if lower.starts_with("end_") {
+            self.flush();
+            return at + 1;
+        }
         let Some((key, value)) = keyword.split_once(':') else {
             if !lower.starts_with("end") {
                 let (text, start) = line.trimmed();
@@ -182,7 +194,8 @@ impl<'a> Reader<'a> {
             "todo" | "seq_todo" | "typ_todo" => {
                 // `WAIT(w@/!)`: what is in brackets is a key to press.
                 let words = value.split_whitespace().filter(|word| *word != "|");
-                self.states.extend(words.filter_map(|word| word.split('(').next()).map(str::to_owned));
+                let room = MAX_STATES.saturating_sub(self.states.len());
+                self.states.extend(words.filter_map(|word| word.split('(').next()).map(str::to_owned).take(room));
             }
             "description" | "subtitle" | "caption" => {
                 self.flush();
@@ -195,9 +208,13 @@ impl<'a> Reader<'a> {
         at + 1
     }
 
-    /// What stands between `#+begin_NAME` and `#+end_NAME`, or before the next heading.
+    /// What stands between `#+begin_NAME` and `#+end_NAME`, or before the next heading. Special blocks and centred text are
+    /// running text, lists, tables, and read as if their signs were not there.
     fn block(&mut self, lines: Lines<'a>, from: usize, name: &str) -> usize {
         self.flush();
+        if !BLOCKS.contains(&name) {
+            return from;
+        }
         let is_end = |line: &Line| {
             let end = line.text.trim().get(..6).is_some_and(|start| start.eq_ignore_ascii_case("#+end_"));
             end && line.text.trim()[6..].trim().eq_ignore_ascii_case(name)
@@ -208,17 +225,8 @@ impl<'a> Reader<'a> {
         let after = if lines.get(end).is_some_and(|line| is_end(&line)) { end + 1 } else { end };
         let kind = match name {
             "comment" => return after,
-            "src" | "example" | "export" => BlockKind::Code,
             "quote" | "verse" => BlockKind::Quote,
-            // Special blocks and centred text are running text, lists, tables.
-            _ => {
-                let mut at = from;
-                while at < end {
-                    at = self.read(lines.part(0..end), at);
-                }
-                self.flush();
-                return after;
-            }
+            _ => BlockKind::Code,
         };
         let indent = body.iter().filter(|line| !line.is_blank()).map(|line| line.indent()).min().unwrap_or(0);
         for line in body.iter() {
@@ -340,6 +348,11 @@ impl<'a> Reader<'a> {
         self.indents.clear();
         self.after_blank = false;
     }
+}
+
+fn ends_special_block(text: &str) -> bool {
+    let name = text.trim().split_at_checked(6).filter(|(sign, _)| sign.eq_ignore_ascii_case("#+end_"));
+    name.is_some_and(|(_, name)| !BLOCKS.iter().any(|block| name.trim().eq_ignore_ascii_case(block)))
 }
 
 /// Stars at the start of a heading.

@@ -337,3 +337,73 @@ fn tags_are_kept_up_to_a_limit_however_often_they_are_repeated() {
     let document = read("a.md", &many);
     assert_eq!((document.tags.len(), document.tags[9_999].as_str()), (10_000, "t9999"));
 }
+
+/// No reader in this process may go down a level of its own stack for each level of a file's: an overflow would end the
+/// program.
+#[test]
+fn what_is_nested_very_often_is_read() {
+    const N: usize = 100_000;
+    for (name, head, opening) in [
+        ("a.org", "", "#+begin_x\n"),
+        ("a.org", "", "#+begin_quote\n"),
+        ("a.org", "", ":a:\n"),
+        ("a.org", "", "*a /b "),
+        ("a.org", "", "[["),
+        ("a.rst", "", ".. note::\n\n"),
+        ("a.rst", "", "*a **b "),
+        ("a.md", "", ">"),
+        ("a.md", "", "- "),
+        ("a.md", "", "*a _b "),
+        ("a.md", "", "[a]("),
+        ("a.md", "", "![a"),
+        ("a.md", "---\na: ", "["),
+        ("a.md", "---\na: ", "{a: "),
+        ("a.html", "", "<div>"),
+        ("a.html", "", "<i><b><p>"),
+        ("a.html", "", "<ul><li>"),
+        ("a.html", "", "<table><tr><td>"),
+        ("a.rtf", "{\\rtf1 ", "{\\b "),
+        ("a.ipynb", "", "["),
+        ("a.ipynb", "", "{\"cells\":"),
+        ("a.ipynb", "{\"cells\":[{\"cell_type\":\"markdown\",\"source\":", "["),
+        ("a.rs", "", "fn a() {\n"),
+        ("a.py", "", "(\n"),
+        ("a.json", "", "[\n"),
+        ("a.eml", "From: ", "("),
+        ("a.eml", "Subject: ", "=?utf-8?q?a?= "),
+        ("a.eml", "", "Content-Type: message/rfc822\n\n"),
+        ("a.srt", "1\n00:00:00,000 --> 00:00:01,000\n", "<i>"),
+        ("a.csv", "", "\""),
+    ] {
+        // Broken or read: either way there is an answer.
+        if let Ok(document) = extract(name.as_ref(), (head.to_owned() + &opening.repeat(N)).as_bytes()) {
+            check_invariants(&document).unwrap_or_else(|error| panic!("{name}: {opening:?}: {error}"));
+        }
+    }
+    let mail = |level: usize| format!("Content-Type: multipart/mixed; boundary=\"b{level}\"\n\n--b{level}\n");
+    let parts: String = (0..20_000).map(mail).collect();
+    assert!(extract("a.eml".as_ref(), (parts + "Content-Type: text/plain\n\ntea\n").as_bytes()).is_ok());
+    let indented: String = (0..2_000).map(|level| format!("{}- tea\n\n", " ".repeat(level))).collect();
+    for name in ["a.md", "a.org", "a.rst", "a.yaml"] {
+        assert!(extract(name.as_ref(), indented.as_bytes()).is_ok(), "{name}");
+    }
+}
+
+/// A special block in Org is read as if its signs were not there, within others and without its end.
+#[test]
+fn org_blocks_within_blocks_are_read() {
+    let source = "#+begin_details\nOne.\n#+begin_center\n- two\n#+end_center\n#+begin_src sh\nthree\n#+end_src\nFour.\n#+end_details\n\
+        #+begin_note\nFive.\n* Six\nSeven.\n";
+    let document = read("a.org", source);
+    let kinds: Vec<(BlockKind, &str)> = document.blocks.iter().map(|block| (block.kind, block.text.as_str())).collect();
+    let expected = [
+        (BlockKind::Paragraph, "One."),
+        (BlockKind::List, "- two"),
+        (BlockKind::Code, "three"),
+        (BlockKind::Paragraph, "Four."),
+        (BlockKind::Paragraph, "Five."),
+        (BlockKind::Heading { level: 1 }, "Six"),
+        (BlockKind::Paragraph, "Seven."),
+    ];
+    assert_eq!(kinds, expected);
+}

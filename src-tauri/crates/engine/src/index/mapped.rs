@@ -96,8 +96,7 @@ mod unix {
     }
 
     pub(in crate::index) fn watched(handle: Arc<dyn FileHandle>, path: PathBuf) -> io::Result<Arc<dyn FileHandle>> {
-        static INSTALLED: Once = Once::new();
-        INSTALLED.call_once(install);
+        install_once();
         let bytes = handle.read_bytes(0..handle.len())?;
         if bytes.is_empty() {
             return Ok(handle);
@@ -154,6 +153,11 @@ mod unix {
         fn read_bytes(&self, range: Range<usize>) -> io::Result<OwnedBytes> {
             Ok(OwnedBytes::new(self.clone()).slice(range))
         }
+    }
+
+    fn install_once() {
+        static INSTALLED: Once = Once::new();
+        INSTALLED.call_once(install);
     }
 
     fn install() {
@@ -231,6 +235,65 @@ mod unix {
                 let handler: extern "C" fn(libc::c_int) = unsafe { std::mem::transmute(handler as *const ()) };
                 handler(signal);
             }
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use std::os::fd::AsRawFd;
+
+        use super::*;
+
+        extern "C" fn with_more(_: libc::c_int, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
+            // SAFETY: the description is valid, and ending is allowed here.
+            unsafe { libc::_exit(if (*info).si_signo == libc::SIGBUS { 42 } else { 1 }) };
+        }
+
+        extern "C" fn with_the_number(signal: libc::c_int) {
+            // SAFETY: as above.
+            unsafe { libc::_exit(if signal == libc::SIGBUS { 43 } else { 1 }) };
+        }
+
+        /// What becomes of a process in which `former` handled the signal before us and that then does `act`: its exit code, or minus
+        /// the signal that ended it.
+        fn ends(handler: usize, flags: libc::c_int, act: impl Fn()) -> i32 {
+            // SAFETY: between fork and end the child calls nothing that waits for another thread.
+            unsafe {
+                let mut former: libc::sigaction = std::mem::zeroed();
+                (former.sa_sigaction, former.sa_flags) = (handler, flags);
+                let former = Box::into_raw(Box::new(former));
+                let child = libc::fork();
+                if child == 0 {
+                    FORMER.store(former, Ordering::Release);
+                    act();
+                    libc::_exit(0);
+                }
+                let mut status = 0;
+                assert_eq!(libc::waitpid(child, &mut status, 0), child);
+                drop(Box::from_raw(former));
+                if libc::WIFSIGNALED(status) { -libc::WTERMSIG(status) } else { libc::WEXITSTATUS(status) }
+            }
+        }
+
+        #[test]
+        fn what_is_not_ours_goes_to_who_had_it_before() {
+            install_once();
+            let file = tempfile::tempfile().expect("a file");
+            // SAFETY: a mapping of its own, of a file that is empty: to read it is to fault.
+            let page = unsafe {
+                libc::mmap(ptr::null_mut(), 1, libc::PROT_READ, libc::MAP_SHARED, file.as_raw_fd(), 0).cast::<u8>()
+            };
+            // SAFETY: mapped, and never read but in a process that is to end by it.
+            let fault = || _ = unsafe { page.read_volatile() };
+            // SAFETY: a plain call.
+            let sent = || _ = unsafe { libc::raise(libc::SIGBUS) };
+            for act in [&fault as &dyn Fn(), &sent] {
+                assert_eq!(ends(with_more as *const () as usize, libc::SA_SIGINFO, act), 42);
+                assert_eq!(ends(with_the_number as *const () as usize, 0, act), 43);
+                assert_eq!(ends(libc::SIG_DFL, 0, act), -libc::SIGBUS);
+            }
+            assert_eq!(ends(libc::SIG_IGN, 0, sent), 0, "ignored as before");
+            assert_eq!(ends(libc::SIG_IGN, 0, fault), -libc::SIGBUS, "a fault cannot be ignored");
         }
     }
 }

@@ -41,7 +41,9 @@ fn a_file_that_is_shown() {
     let best = &report.passages[0];
     assert!(best.lexical_rank.is_some() && best.vector_rank.is_some() && best.cross.is_some(), "{best:?}");
     assert!(report.words.iter().all(|word| word.n_in_file == 1), "{:?}", report.words);
-    assert!(said(&report).contains("It is shown, as file number 1."));
+    let said = said(&report);
+    assert!(said.contains("It is shown, as file number 1."), "{said}");
+    assert!(said.contains("Among the 32 candidates it is number 1."), "as many as there are passages: {said}");
 }
 
 #[test]

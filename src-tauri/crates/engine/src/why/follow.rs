@@ -121,6 +121,8 @@ impl Following<'_> {
         report.words = words(&self.request.query, &path, snapshot).map_err(failed)?;
 
         let answer = self.run(self.request.candidates, self.request.stage)?;
+        // A small collection has fewer than were asked for.
+        report.candidates = answer.counts.recalled;
         report.read_in_time = self.read_in_time(&answer);
         report.passages = self.passages(&addresses, &answer, report)?;
         let mine: HashSet<DocAddress> = addresses.into_iter().collect();

@@ -1,13 +1,17 @@
 //! BERT, and XLM-RoBERTa with it.
 
+use rayon::prelude::*;
 use rten_gemm::GemmError;
 
 use super::{Norm, Workspace, keep_first_tokens, pool};
 use crate::batch::Batch;
 use crate::config::Config;
-use crate::kernels::{Activation, Heads, Linear, Projected, Rows};
+use crate::kernels::{Activation, Heads, Linear, Projected, Rows, Scratch};
 use crate::weights::{Table, Weights};
 use crate::{LoadError, Pooling, Precision};
+
+/// Rows that kernels take together: fewer are not shared out among threads.
+const PART_ROWS: usize = 8;
 
 /// Embeddings and layers; BERT and XLM-RoBERTa differ only in where positions start.
 pub struct Bert {
@@ -65,7 +69,12 @@ impl Bert {
     pub fn pooled(&self, batch: &Batch, room: &mut Workspace) -> Result<Vec<f32>, GemmError> {
         self.embed(batch, &mut room.hidden);
         for layer in &self.layers {
-            layer.forward(self.heads, &batch.rows, room)?;
+            match (&layer.projection, &batch.rows[..]) {
+                (Projection::All(linear), [text]) if room.scratch.threads > 1 && text.count > PART_ROWS => {
+                    layer.forward_shared(linear, self.heads, *text, room)?;
+                }
+                _ => layer.forward(self.heads, &batch.rows, room)?,
+            }
         }
         let width = self.heads.count * self.heads.dim;
         Ok(pool(self.pooling, &room.hidden, &batch.rows, width))
@@ -166,12 +175,55 @@ impl Layer {
                 self.attention_norm.add(hidden, update);
             }
         }
+        self.widen(hidden, wide, update, scratch)
+    }
+
+    /// What comes after attention and its norm.
+    fn widen(
+        &self,
+        hidden: &mut [f32],
+        wide: &mut Vec<f32>,
+        update: &mut Vec<f32>,
+        scratch: &mut Scratch,
+    ) -> Result<(), GemmError> {
+        let width = self.up.inputs();
         for hidden in hidden.chunks_mut(self.up.rows_at_once().saturating_mul(width)) {
             self.up.apply(hidden, wide, scratch)?;
             self.down.apply(wide, update, scratch)?;
             self.norm.add(hidden, update);
         }
         Ok(())
+    }
+
+    /// One text whose tokens are shared out among threads: of the others each needs only keys and values, so that threads
+    /// meet twice. Gives the same numbers as [`forward`](Self::forward), in which they would meet at each linear layer, and
+    /// all but those layers would be one thread's.
+    fn forward_shared(
+        &self,
+        projection: &Linear,
+        heads: Heads,
+        text: Rows,
+        room: &mut Workspace,
+    ) -> Result<(), GemmError> {
+        let width = heads.width();
+        let rows = text.count.div_ceil(room.scratch.threads).next_multiple_of(PART_ROWS);
+        room.part(text.count.div_ceil(rows));
+        let Workspace { hidden, projected, parts, .. } = room;
+        projected.resize(3 * hidden.len(), 0.0);
+        let projecting = hidden.par_chunks(rows * width).zip(projected.par_chunks_mut(3 * rows * width));
+        projecting
+            .zip(parts.par_iter_mut())
+            .try_for_each(|((hidden, projected), part)| projection.fill(hidden, projected, &mut part.scratch))?;
+        let one = |first| Projected { rows: projected, stride: 3 * width, first };
+        hidden.par_chunks_mut(rows * width).zip(parts.par_iter_mut()).enumerate().try_for_each(|(i, (hidden, part))| {
+            let Workspace { attended, wide, update, scratch, attention, .. } = part;
+            attended.resize(hidden.len(), 0.0);
+            let asking = Rows { first: i * rows, count: hidden.len() / width };
+            attention.attend(heads, (one(0), asking), (one(width), one(2 * width), text), attended);
+            self.output.apply(attended, update, scratch)?;
+            self.attention_norm.add(hidden, update);
+            self.widen(hidden, wide, update, scratch)
+        })
     }
 }
 

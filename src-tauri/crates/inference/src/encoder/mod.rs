@@ -32,6 +32,9 @@ pub struct Workspace {
     update: Vec<f32>,
     scratch: Scratch,
     attention: Attention,
+    precision: Precision,
+    /// For each of the threads that one text's tokens are shared out among.
+    parts: Vec<Workspace>,
 }
 
 impl Workspace {
@@ -48,12 +51,20 @@ impl Workspace {
             update: Vec::new(),
             scratch: Scratch::default(),
             attention: Attention::new(precision),
+            precision,
+            parts: Vec::new(),
         }
     }
 
     /// Lets the layers share their work among threads of the current pool, where batches alone would leave some idle.
     pub fn share_among(&mut self, threads: usize) {
         self.scratch.threads = threads;
+    }
+
+    /// Makes room for so many parts of a text.
+    fn part(&mut self, count: usize) {
+        let precision = self.precision;
+        self.parts.resize_with(count.max(self.parts.len()), || Self::new(precision));
     }
 }
 

@@ -141,8 +141,13 @@ impl Linear {
 
     /// `x` holds rows of `inputs` numbers; `out` becomes as many rows of `outputs`.
     pub fn apply(&self, x: &[f32], out: &mut Vec<f32>, scratch: &mut Scratch) -> Result<(), GemmError> {
+        out.resize(x.len() / self.inputs * self.outputs(), 0.0);
+        self.fill(x, out, scratch)
+    }
+
+    /// The same into `out`, which has as many rows.
+    pub fn fill(&self, x: &[f32], out: &mut [f32], scratch: &mut Scratch) -> Result<(), GemmError> {
         let (rows, activation) = (x.len() / self.inputs, self.activation);
-        out.resize(rows * self.outputs(), 0.0);
         match &self.weights {
             Packed::F32(weights) => {
                 let options = GemmOptions { bias: Some(BiasVector::Row(&self.bias)), ..GemmOptions::default() };

@@ -2,7 +2,7 @@
 
 use nuthatch_engine::{Cancel, Embedder, ModelError, Reranker};
 use nuthatch_inference::store::Entry;
-use nuthatch_inference::{BiEncoder, CrossEncoder, Kind, Precision};
+use nuthatch_inference::{BiEncoder, CrossEncoder, Kind, LoadOptions, Precision};
 
 use crate::common::{cosine, entry, models, on_cpu};
 
@@ -73,6 +73,26 @@ fn a_long_question_is_cut_where_the_entry_says() {
     assert_eq!(model.embed_query(short).expect("embeds"), model.embed_query(long).expect("embeds"));
     let passages = model.embed_passages(&[short, long], &Cancel::new()).expect("embeds");
     assert!(cosine(&passages[0], &passages[1]) < 0.999);
+}
+
+/// A question's tokens are shared out among threads, which changes nothing: not for lengths that fill no part either.
+#[test]
+fn a_question_is_the_same_on_any_number_of_threads() {
+    let folder = models().join("tiny/xlmr-bi");
+    let precisions = [Precision::F32, Precision::Int8];
+    for (precision, n_words) in precisions.into_iter().flat_map(|p| [1, 3, 9, 17, 40].map(|n| (p, n))) {
+        let question = "undo commit window ".repeat(n_words);
+        let embed = |threads| {
+            let options = LoadOptions { threads: Some(threads), ..on_cpu(precision) };
+            let model = BiEncoder::load(&folder, &entry(Kind::BiEncoder, 64), &options).expect("loads");
+            model.embed_query(&question).expect("embeds")
+        };
+        let alone = embed(1);
+        for threads in [2, 3, 5] {
+            let off = embed(threads).iter().zip(&alone).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(off < 1e-6, "{precision:?}, {n_words} words, {threads} threads: {off}");
+        }
+    }
 }
 
 /// The threads that indexing brings, here one, and the model's own.

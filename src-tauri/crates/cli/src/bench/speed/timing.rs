@@ -44,6 +44,8 @@ pub(crate) struct Embed {
     pub(crate) tokens_per_second: f64,
     /// One question to its vector.
     pub(crate) query_ms_median: f64,
+    /// The same for a question as long as a passage.
+    pub(crate) long_query_ms_median: f64,
     pub(crate) device: String,
     pub(crate) path: String,
     pub(crate) model: String,
@@ -122,14 +124,16 @@ pub(crate) fn embed(model: &BiEncoder, runs: usize, cancel: &Cancel) -> Result<E
     for text in &texts {
         tokens += model.token_ids(text)?.len();
     }
-    let query = times(runs * SHORT_RUNS, || Ok(model.embed_query(pairs::QUESTION).map(drop)?))?;
+    let query = |text: &str| times(runs * SHORT_RUNS, || Ok(model.embed_query(text).map(drop)?));
+    let (short, long) = (query(pairs::QUESTION)?, query(texts[0])?);
     Ok(Embed {
         passages: texts.len(),
         tokens,
         seconds_median,
         passages_per_second: texts.len() as f64 / seconds_median,
         tokens_per_second: tokens as f64 / seconds_median,
-        query_ms_median: quantile(&query, 0.5) * 1e3,
+        query_ms_median: quantile(&short, 0.5) * 1e3,
+        long_query_ms_median: quantile(&long, 0.5) * 1e3,
         device: model.placed().device.to_owned(),
         path: model.placed().path.clone(),
         model: model.id().to_owned(),

@@ -81,7 +81,8 @@ fn table(out: &mut dyn Write, report: &Report) -> std::io::Result<()> {
         "\npassages embedded  {:.0} a second, {:.0} tokens a second",
         embed.passages_per_second, embed.tokens_per_second
     )?;
-    writeln!(out, "question embedded  {:.1} ms", embed.query_ms_median)?;
+    let (short, long) = (embed.query_ms_median, embed.long_query_ms_median);
+    writeln!(out, "question embedded  {short:.1} ms; one as long as a passage {long:.1} ms")?;
     writeln!(out, "tokenized          {:.0} tokens a second and thread", tokenize.tokens_per_second)?;
     writeln!(
         out,

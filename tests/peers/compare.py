@@ -191,6 +191,8 @@ def main() -> None:
         done = subprocess.run([str(c) for c in command], capture_output=True, text=True, env=env)
         rows[name] = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else {"why": last_line(done)}
     ours_row = next(iter(rows.values()))
+    if "why" in ours_row:
+        sys.exit(ours_row["why"])
     exact = rows.get("sentence-transformers fp32", {}).get("scores")
     n, tokens = len(ours_row["scores"]), ours_row["tokens"]
     print(f"{n} pairs, {tokens} tokens, {args.threads} threads\n")

@@ -43,8 +43,8 @@ pub enum Precision {
     F32,
     /// Weights and activations of 8 significant bits, sums in f32. Only on x86 with AVX-512 BF16.
     Bf16,
-    /// Weights rounded to 8 bits an output channel, but for a few outlying ones, activations to 8 bits a row; everything else in f32. On x86 without
-    /// VNNI activations are rounded to 13 bits or more, which costs no time there.
+    /// Weights rounded to 8 bits an output channel, but for a few outlying ones, activations to 8 bits a row; everything
+    /// else in f32. On x86 without VNNI activations are rounded to 13 bits or more, which costs no time there.
     #[default]
     Int8,
 }

@@ -1,12 +1,14 @@
 //! What the kernels written for AVX-512 have in common.
 
 use std::arch::x86_64::{
-    __m512, _mm512_abs_ps, _mm512_add_ps, _mm512_castps_si512, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_max_ps,
-    _mm512_min_ps, _mm512_mul_ps, _mm512_permutex2var_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_sub_ps,
+    __m512, __m512bh, __m512i, _mm512_abs_ps, _mm512_add_ps, _mm512_castps_si512, _mm512_dpbf16_ps, _mm512_fmadd_ps,
+    _mm512_loadu_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps, _mm512_permutex2var_ps, _mm512_set1_ps,
+    _mm512_setzero_ps, _mm512_sub_ps,
 };
 use std::sync::LazyLock;
 
 use super::elementwise::ROUND;
+use super::simd::{Level, level};
 
 /// Numbers of a register.
 pub const LANES: usize = 16;
@@ -14,6 +16,22 @@ pub const LANES: usize = 16;
 /// A mask of the first `n` lanes.
 pub fn first(n: usize) -> u16 {
     ((1u32 << n.min(LANES)) - 1) as u16
+}
+
+/// Whether this machine multiplies numbers of 8 significant bits (bf16).
+pub fn has_bf16() -> bool {
+    level() == Level::Avx512 && is_x86_feature_detected!("avx512bf16")
+}
+
+/// Adds to each sum the products of two pairs of factors in bf16.
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+#[inline]
+pub fn dot_bf16(sums: __m512, a: __m512i, b: __m512i) -> __m512 {
+    // SAFETY: both are 64 bytes of plain numbers.
+    unsafe {
+        let [a, b] = [a, b].map(|factors| std::mem::transmute::<__m512i, __m512bh>(factors));
+        _mm512_dpbf16_ps(sums, a, b)
+    }
 }
 
 /// `x Phi(x)` is `max(x, 0) - g(|x|)` with `g(t) = t Phi(-t)`, which lies within 0 and .17 and is 0 beyond 5.8: a cubic
@@ -90,7 +108,6 @@ mod tests {
     use std::arch::x86_64::_mm512_storeu_ps;
 
     use super::*;
-    use crate::kernels::simd::{Level, level};
 
     #[target_feature(enable = "avx512f,avx512bw")]
     fn gelu_of(mut x: [f32; LANES]) -> [f32; LANES] {

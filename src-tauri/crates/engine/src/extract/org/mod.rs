@@ -48,7 +48,8 @@ const BLOCKS: [&str; 6] = ["comment", "src", "example", "export", "quote", "vers
 #[derive(Default)]
 struct Reader<'a> {
     source: &'a str,
-    /// Lines among which no drawer and no special block ends and no heading stands, so that none is looked at for each drawer before it.
+    /// Lines among which no drawer and no special block ends and no heading stands, so that none is looked at for each
+    /// drawer before it.
     no_drawer_end: Range<usize>,
     blocks: Vec<Block>,
     outline: Outline,
@@ -215,10 +216,7 @@ impl<'a> Reader<'a> {
         if !BLOCKS.contains(&name) {
             return from;
         }
-        let is_end = |line: &Line| {
-            let end = line.text.trim().get(..6).is_some_and(|start| start.eq_ignore_ascii_case("#+end_"));
-            end && line.text.trim()[6..].trim().eq_ignore_ascii_case(name)
-        };
+        let is_end = |line: &Line| block_end(line.text).is_some_and(|ended| ended.eq_ignore_ascii_case(name));
         let is_over = |line: Line| is_end(&line) || heading_level(line.text).is_some();
         let end = lines.from(from).iter().position(is_over).map_or(lines.len(), |at| from + at);
         let body = lines.part(from..end);
@@ -350,9 +348,14 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// The name of the block that ends with this line.
+fn block_end(text: &str) -> Option<&str> {
+    let (sign, name) = text.trim().split_at_checked(6)?;
+    sign.eq_ignore_ascii_case("#+end_").then_some(name.trim())
+}
+
 fn ends_special_block(text: &str) -> bool {
-    let name = text.trim().split_at_checked(6).filter(|(sign, _)| sign.eq_ignore_ascii_case("#+end_"));
-    name.is_some_and(|(_, name)| !BLOCKS.iter().any(|block| name.trim().eq_ignore_ascii_case(block)))
+    block_end(text).is_some_and(|name| !BLOCKS.iter().any(|block| name.eq_ignore_ascii_case(block)))
 }
 
 /// Stars at the start of a heading.

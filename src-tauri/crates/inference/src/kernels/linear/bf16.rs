@@ -4,9 +4,8 @@
 //! They take twice the multiplications and twice the memory of 8-bit integers, and round half as coarsely.
 
 use std::arch::x86_64::{
-    __m256bh, __m256i, __m512, __m512bh, __m512i, _mm256_storeu_si256, _mm512_add_ps, _mm512_cvtneps_pbh,
-    _mm512_dpbf16_ps, _mm512_load_si512, _mm512_loadu_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps,
-    _mm512_set1_epi32, _mm512_setzero_ps,
+    __m256bh, __m256i, __m512, __m512i, _mm256_storeu_si256, _mm512_add_ps, _mm512_cvtneps_pbh, _mm512_load_si512,
+    _mm512_loadu_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_set1_epi32, _mm512_setzero_ps,
 };
 use std::ops::Range;
 
@@ -14,8 +13,7 @@ use half::bf16;
 
 use super::Activation;
 use crate::kernels::pieces::Pieces;
-use crate::kernels::simd::{Level, level};
-use crate::kernels::wide::{LANES, first, gelu};
+use crate::kernels::wide::{LANES, dot_bf16, first, gelu, has_bf16};
 
 /// Outputs that are worked out together, and the registers that hold them.
 const PIECE: usize = REGISTERS * LANES;
@@ -62,7 +60,7 @@ struct Tile<'a> {
 impl Bf16 {
     /// Whether this machine has the instructions.
     pub fn fits() -> bool {
-        level() == Level::Avx512 && is_x86_feature_detected!("avx512bf16")
+        has_bf16()
     }
 
     /// `weights` is `outputs x inputs`, row by row.
@@ -193,21 +191,11 @@ fn multiply<const R: usize>(tile: Tile<'_>, stride: usize) -> [[__m512; REGISTER
                 unsafe { tile.factors.as_ptr().add(row * stride + INPUTS * two).cast::<i32>().read_unaligned() };
             let factors = _mm512_set1_epi32(factors);
             for (sum, line) in sums.iter_mut().zip(line) {
-                *sum = dot(*sum, factors, line);
+                *sum = dot_bf16(*sum, factors, line);
             }
         }
     }
     sums
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-#[inline]
-fn dot(sum: __m512, a: __m512i, b: __m512i) -> __m512 {
-    // SAFETY: both are 64 bytes of plain numbers.
-    unsafe {
-        let [a, b] = [a, b].map(|factors| std::mem::transmute::<__m512i, __m512bh>(factors));
-        _mm512_dpbf16_ps(sum, a, b)
-    }
 }
 
 #[cfg(test)]

@@ -1,13 +1,9 @@
 //! Products with AVX-512 BF16: `vdpbf16ps` multiplies 32 pairs of factors and adds them by twos.
 
-use std::arch::x86_64::{
-    __m512, __m512bh, __m512i, _mm512_dpbf16_ps, _mm512_load_ps, _mm512_load_si512, _mm512_set1_epi32,
-    _mm512_setzero_ps, _mm512_store_ps,
-};
+use std::arch::x86_64::{_mm512_load_ps, _mm512_load_si512, _mm512_set1_epi32, _mm512_setzero_ps, _mm512_store_ps};
 
 use super::{Line, Numbers, Products, ROWS, Sums};
-use crate::kernels::simd::{Level, level};
-use crate::kernels::wide::LANES;
+use crate::kernels::wide::{LANES, dot_bf16, has_bf16};
 
 /// Rows taken at once: with two registers of sums each, enough of them to hide how long a product takes.
 const AT_ONCE: usize = 8;
@@ -17,7 +13,7 @@ pub struct Dots;
 impl Dots {
     /// Whether this machine has the instructions.
     pub fn fit() -> bool {
-        level() == Level::Avx512 && is_x86_feature_detected!("avx512bf16")
+        has_bf16()
     }
 }
 
@@ -73,7 +69,7 @@ fn multiply(
             [0, ROWS].map(|tile| unsafe { _mm512_load_si512(std::ptr::from_ref(&tiles[tile + pair]).cast()) });
         for (row, sums) in sums.iter_mut().enumerate() {
             let factors = _mm512_set1_epi32(lines[row * stride].0[pair].cast_signed());
-            *sums = [dot(sums[0], factors, one), dot(sums[1], factors, other)];
+            *sums = [dot_bf16(sums[0], factors, one), dot_bf16(sums[1], factors, other)];
         }
     }
     for (row, sums) in sums.into_iter().enumerate() {
@@ -81,15 +77,5 @@ fn multiply(
             // SAFETY: as above.
             unsafe { _mm512_store_ps(out[place(row, half)].0.as_mut_ptr(), sums) };
         }
-    }
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-#[inline]
-fn dot(sum: __m512, a: __m512i, b: __m512i) -> __m512 {
-    // SAFETY: both are 64 bytes of plain numbers.
-    unsafe {
-        let [a, b] = [a, b].map(|factors| std::mem::transmute::<__m512i, __m512bh>(factors));
-        _mm512_dpbf16_ps(sum, a, b)
     }
 }

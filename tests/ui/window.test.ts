@@ -440,6 +440,23 @@ test("what indexing may use is set in the panel, with its ranges", async () => {
   ]);
 });
 
+test("settings changed faster than they are saved do not take one another back", async () => {
+  const backend = new ScriptedBackend();
+  const save = backend.setIndexing.bind(backend);
+  const delays = [20, 5, 0];
+  backend.setIndexing = async (limits) => {
+    await wait(delays.shift() ?? 0);
+    return save(limits);
+  };
+  await open(backend);
+  await openPanel();
+  await fireEvent.change(screen.getByTestId("memory-input"), { target: { value: "300" } });
+  await fireEvent.click(screen.getByTestId("battery-checkbox"));
+  await fireEvent.change(screen.getByTestId("threads-select"), { target: { value: "2" } });
+  await vi.waitFor(() => expect(backend.limits.length).toBe(3));
+  expect(backend.limits.at(-1)).toEqual({ memory_mb: 300, threads: 2, pause_on_battery: false });
+});
+
 test("a setting that the engine refuses is named in the panel", async () => {
   const backend = new ScriptedBackend();
   backend.setIndexing = () => Promise.reject({ kind: "settings", message: "memory_mb = 300: give less" });

@@ -28,6 +28,7 @@ export class Library {
 
   readonly #backend: Backend;
   #statusAsked = 0;
+  #saved = Promise.resolve();
 
   constructor(backend: Backend) {
     this.#backend = backend;
@@ -106,16 +107,17 @@ export class Library {
   }
 
   /** What is being indexed keeps to it at once. */
-  async setIndexing(limits: IndexingLimits): Promise<void> {
-    await this.#attempt(async () => {
-      this.settings = await this.#backend.setIndexing(limits);
+  async setIndexing(change: Partial<IndexingLimits>): Promise<void> {
+    await this.#save(async () => {
+      const settings = this.settings ?? (await this.#backend.settings());
+      this.settings = await this.#backend.setIndexing({ ...settings.indexing, ...change });
     });
     await this.reload();
   }
 
   /** For the next start. */
   async rememberCandidates(candidates: number): Promise<void> {
-    await this.#attempt(() => this.#backend.setCandidates(candidates));
+    await this.#save(() => this.#backend.setCandidates(candidates));
   }
 
   #follow(progress: IndexProgress): void {
@@ -124,6 +126,15 @@ export class Library {
     // Each phase leaves other counts behind, and perhaps other folders: the command line adds them too. Within a
     // phase, the progress line says enough. A run may be so short that only its end is seen.
     if (progress.phase !== before || progress.phase === "done") void this.reload();
+  }
+
+  /**
+   * Settings are saved one after another: a change made from what was shown while the last one was under way would take
+   * that one back, and two under way may arrive in any order.
+   */
+  #save(action: () => Promise<unknown>): Promise<void> {
+    this.#saved = this.#saved.then(() => this.#attempt(action));
+    return this.#saved;
   }
 
   async #attempt(action: () => Promise<unknown>): Promise<void> {

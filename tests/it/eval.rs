@@ -227,9 +227,27 @@ fn models_are_compared_on_the_same_candidates() {
             "{side}"
         );
     }
+    assert_eq!(models[1]["against_first"]["scores"]["max"], 0.0);
     // What was imported for the measurement is gone.
     let left = std::fs::read_dir(nuthatch.data_dir().join("eval")).unwrap().map(|entry| entry.unwrap().file_name());
     assert_eq!(left.filter(|name| name.to_str().unwrap().starts_with('.')).count(), 0);
+}
+
+#[test]
+fn precisions_are_compared_on_the_same_candidates() {
+    let nuthatch = Nuthatch::with_tiny_models();
+    let set = collection();
+    let json = run(&nuthatch, &[path(set.path()), "--precisions", "f32,int8"]);
+    let models = json["models"].as_array().unwrap();
+    let names: Vec<&str> = models.iter().map(|model| model["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["tiny-cross f32", "tiny-cross int8"]);
+    assert_eq!(models[0]["rerank"], json["stages"]["rerank"]);
+    // Rounded, but not much: 8 bits are not 32, and not another model either.
+    let scores = &models[1]["against_first"]["scores"];
+    let max = scores["max"].as_f64().unwrap();
+    assert!(max > 0.0 && max < 0.02, "{scores}");
+    assert!(scores["mean"].as_f64().unwrap() <= scores["p99"].as_f64().unwrap(), "{scores}");
+    assert_eq!(scores["n"], 14 * 14);
 }
 
 #[test]
@@ -321,6 +339,8 @@ fn what_cannot_be_measured_is_refused_with_a_reason() {
     check(&[dir, "--depths", "10", "--depth-sweep"], 2, "cannot be used with");
     check(&[dir, "--depth-sweep", "--stage", "hybrid"], 2, "--depth-sweep measures reranking: add --stage rerank");
     check(&[dir, "--model", "tiny-cross", "--reranker", "tiny-cross"], 2, "cannot be used with");
+    check(&[dir, "--model", "tiny-cross", "--precisions", "f32"], 2, "cannot be used with");
+    check(&[dir, "--stage", "lexical", "--precisions", "f32"], 2, "--precisions measures reranking");
     check(&[dir, "--model", "nobody"], 3, "no model called `nobody`");
     check(&[dir, "--model", dir], 3, "config.json");
     check(&[dir, "--resamples", "5"], 2, "--resamples");

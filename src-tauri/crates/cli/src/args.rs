@@ -248,6 +248,10 @@ pub struct EvalArgs {
     /// candidates, each against the first
     #[arg(long = "model", value_name = "NAME", conflicts_with = "reranker")]
     pub models: Vec<String>,
+    /// Arithmetic of the cross-encoder to measure on the CPU. Several are compared on the same candidates, each against
+    /// the first
+    #[arg(long, value_enum, value_name = "PRECISION,...", value_delimiter = ',', conflicts_with = "models")]
+    pub precisions: Vec<PrecisionArg>,
     /// Draw how the scores shown agree with the judgements; what nobody judged counts as not relevant
     #[arg(long, value_name = "FILE.svg")]
     pub reliability: Option<PathBuf>,

@@ -111,12 +111,18 @@ impl Session<'_, '_> {
                 DeviceArg::Cuda => DeviceChoice::Cuda,
                 DeviceArg::Metal => DeviceChoice::Metal,
             },
-            precision: self.options.precision.map(|precision| match precision {
-                PrecisionArg::F32 => Precision::F32,
-                PrecisionArg::Bf16 => Precision::Bf16,
-                PrecisionArg::Int8 => Precision::Int8,
-            }),
+            precision: self.options.precision.map(Precision::from),
             threads: self.options.threads.map(usize::from),
+        }
+    }
+}
+
+impl From<PrecisionArg> for Precision {
+    fn from(from: PrecisionArg) -> Self {
+        match from {
+            PrecisionArg::F32 => Self::F32,
+            PrecisionArg::Bf16 => Self::Bf16,
+            PrecisionArg::Int8 => Self::Int8,
         }
     }
 }

@@ -83,7 +83,7 @@ pub(crate) fn run(args: &EvalArgs, session: &mut Session<'_, '_>) -> Result<(), 
 
     let (mut table, mut depths) = (None, None);
     if let Some(asked) = &reranked {
-        if !args.models.is_empty() {
+        if !args.models.is_empty() || !args.precisions.is_empty() {
             let (rows, others) = models::compare_all(&models, asked, &asking(Stage::Rerank, ""), bootstrap, session)?;
             table = Some(rows);
             runs.extend(others);

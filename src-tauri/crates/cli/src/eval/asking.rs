@@ -1,5 +1,7 @@
 //! Asking every question of a test set at one stage.
 
+use std::collections::HashMap;
+
 use nuthatch_engine::Stage;
 use nuthatch_engine::eval::{Collection, RankedDoc};
 
@@ -31,7 +33,12 @@ pub(crate) struct Asked {
     pub(crate) cross: Option<Run>,
     /// Every reranked candidate of every question.
     pub(crate) judged: Vec<Judged>,
+    /// A question each.
+    pub(crate) cross_scores: Vec<CrossScores>,
 }
+
+/// What the cross-encoder says, calibrated, of a question's candidates by their documents.
+pub(crate) type CrossScores = HashMap<String, f32>;
 
 pub(crate) fn name(stage: Stage) -> &'static str {
     match stage {
@@ -65,7 +72,7 @@ impl Asking<'_> {
         let model = self.model.filter(|_| stage == Stage::Rerank).map(str::to_owned);
         let mut run = Run { stage: name(stage), model: model.clone(), outcomes: Vec::new() };
         let mut cross = Run { stage: "cross", model, outcomes: Vec::new() };
-        let mut judged = Vec::new();
+        let (mut judged, mut cross_scores) = (Vec::new(), Vec::new());
         for (question, judgements) in &set.questions {
             // One more than is measured: the question itself may be among them.
             let depth = candidates.max(DEPTH) + 1;
@@ -84,10 +91,12 @@ impl Asking<'_> {
                 let relevant = judgements.get(&doc.id).is_some_and(|grade| *grade > 0.0);
                 Some(Judged { shown: doc.score, cross: doc.cross?, relevant })
             }));
+            let scored = ranking.by_cross.iter().filter_map(|doc| Some((doc.id.clone(), doc.cross?)));
+            cross_scores.push(scored.collect());
             bar.inc(1);
         }
         bar.finish_and_clear();
-        Ok(Some(Asked { run, cross: (stage == Stage::Rerank).then_some(cross), judged }))
+        Ok(Some(Asked { run, cross: (stage == Stage::Rerank).then_some(cross), judged, cross_scores }))
     }
 
     /// The best score that each of other questions gets, 0 where it finds nothing.

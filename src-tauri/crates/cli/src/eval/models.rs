@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use clap::ValueEnum;
 use nuthatch_engine::{Engine, Reranker, Stage};
-use nuthatch_inference::load_reranker;
+use nuthatch_inference::{Precision, load_reranker};
 use serde::Serialize;
 
-use crate::eval::asking::{Asked, Asking};
+use crate::args::PrecisionArg;
+use crate::eval::asking::{Asked, Asking, CrossScores};
 use crate::eval::compare::{Bootstrap, Comparison, compare};
 use crate::eval::reliability::Calibration;
-use crate::eval::run::{Measures, Run};
+use crate::eval::run::{Measures, Run, quantile};
 use crate::failure::Failure;
 use crate::session::Session;
 
@@ -19,17 +21,29 @@ pub(crate) struct Named {
 }
 
 /// A cross-encoder by its name, or straight from a folder in Hugging Face layout, whose scores then count as plain
-/// logits: nobody has calibrated them. Without a name that of the settings, or the built-in one.
-pub(crate) fn load(engine: &Engine, name: Option<&str>, session: &Session<'_, '_>) -> Result<Named, Failure> {
-    if let Some(name) = name {
-        let source = session.source(name)?;
-        let reranker = load_reranker(&source.store, Some(&source.name), &session.load_options())?;
-        return Ok(Named { name: name.to_owned(), reranker: Arc::new(reranker) });
-    }
-    let reranker = session.reranker(engine, None)?;
+/// logits: nobody has calibrated them. Without a name that of the settings, or the built-in one. `precision` is another
+/// than the session's, and part of the name.
+pub(crate) fn load(
+    engine: &Engine,
+    name: Option<&str>,
+    precision: Option<PrecisionArg>,
+    session: &Session<'_, '_>,
+) -> Result<Named, Failure> {
+    let mut options = session.load_options();
+    options.precision = precision.map(Precision::from).or(options.precision);
+    let reranker = match name {
+        Some(name) => {
+            let source = session.source(name)?;
+            load_reranker(&source.store, Some(&source.name), &options)?
+        }
+        None => load_reranker(&session.store()?, engine.settings().reranker.as_deref(), &options)?,
+    };
     // Behind the name, an id holds the sum of the content.
-    let name = reranker.id().split('@').next().unwrap_or_default().to_owned();
-    Ok(Named { name, reranker })
+    let mut name = name.or(reranker.id().split('@').next()).unwrap_or_default().to_owned();
+    if let Some(precision) = precision.and_then(|precision| precision.to_possible_value()) {
+        name = format!("{name} {}", precision.get_name());
+    }
+    Ok(Named { name, reranker: Arc::new(reranker) })
 }
 
 /// One cross-encoder's row.
@@ -48,6 +62,33 @@ pub(crate) struct ModelRow {
 pub(crate) struct AgainstFirst {
     pub(crate) rerank: Comparison,
     pub(crate) cross: Comparison,
+    /// How far apart the cross-encoders' scores lie. Of two models that is no measure of quality; of one model in two
+    /// precisions it is what rounding does.
+    pub(crate) scores: ScoreDistance,
+}
+
+/// Distances of calibrated scores of the same candidates, each in `0..=1`.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct ScoreDistance {
+    pub(crate) n: usize,
+    pub(crate) mean: f32,
+    /// 99 in 100 are no larger.
+    pub(crate) p99: f32,
+    pub(crate) max: f32,
+}
+
+impl ScoreDistance {
+    /// Of the candidates that both scored: all, where both were handed the same.
+    fn between(a: &[CrossScores], b: &[CrossScores]) -> Self {
+        let of_question = |(a, b): (&CrossScores, &CrossScores)| {
+            a.iter().filter_map(|(id, a)| Some((a - b.get(id)?).abs())).collect()
+        };
+        let mut distances: Vec<f32> = a.iter().zip(b).flat_map(|sides| -> Vec<f32> { of_question(sides) }).collect();
+        distances.sort_by(f32::total_cmp);
+        let n = distances.len();
+        let mean = distances.iter().sum::<f32>() / n.max(1) as f32;
+        Self { n, mean, p99: quantile(&distances, 0.99), max: quantile(&distances, 1.0) }
+    }
 }
 
 /// Rows of all `models`, the first of which has been asked already, and the runs of the others.
@@ -82,7 +123,11 @@ fn row(name: &str, asked: &Asked, first: Option<&Asked>, bootstrap: Bootstrap) -
         compare(name, &run.ndcg_10(), first_name, &of_first.ndcg_10(), bootstrap)
     };
     let against_first = first.and_then(|first| {
-        Some(AgainstFirst { rerank: against(&asked.run, &first.run), cross: against(cross, first.cross.as_ref()?) })
+        Some(AgainstFirst {
+            rerank: against(&asked.run, &first.run),
+            cross: against(cross, first.cross.as_ref()?),
+            scores: ScoreDistance::between(&asked.cross_scores, &first.cross_scores),
+        })
     });
     let ece = Calibration::of(&asked.judged).map(|calibration| calibration.shown.ece);
     Some(ModelRow { name: name.to_owned(), rerank: asked.run.means(), cross: cross.means(), ece, against_first })

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::eval::answerable::{Answerable, BestScores};
 use crate::eval::compare::Comparison;
 use crate::eval::known_item::About;
-use crate::eval::models::ModelRow;
+use crate::eval::models::{ModelRow, ScoreDistance};
 use crate::eval::per_query::QueryLine;
 use crate::eval::reliability::Calibration;
 use crate::eval::run::{Measures, Run};
@@ -124,6 +124,8 @@ fn write_models(out: &mut dyn Write, models: &[ModelRow], style: Style) -> Resul
             writeln!(out, "{} against {}:", printable(name), printable(&first.name))?;
             write_comparison(out, "  blend", &against.rerank)?;
             write_comparison(out, "  alone", &against.cross)?;
+            let ScoreDistance { mean, p99, max, .. } = against.scores;
+            writeln!(out, "  scores apart    {mean:.4} on average, {p99:.4} at the worst hundredth, {max:.4} at most")?;
         }
     }
     Ok(())

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use nuthatch_engine::{Embedder, Engine, Stage};
 
-use crate::args::EvalArgs;
+use crate::args::{EvalArgs, PrecisionArg};
 use crate::eval::models::{self, Named};
 use crate::eval::sweep;
 use crate::failure::Failure;
@@ -43,6 +43,7 @@ impl Wanted {
             ("--chart", args.chart.is_some()),
             ("--reliability", args.reliability.is_some()),
             ("--model", !args.models.is_empty()),
+            ("--precisions", !args.precisions.is_empty()),
         ];
         let reranking = needs.into_iter().find(|(_, given)| *given).map(|(option, _)| option);
         if let (Some(option), false) = (reranking, stages.contains(&Stage::Rerank)) {
@@ -78,9 +79,16 @@ pub(crate) fn load_models(
     }
     if stages.contains(&Stage::Rerank) {
         let name = args.reranker.reranker.as_deref();
-        let names =
-            if args.models.is_empty() { vec![name] } else { args.models.iter().map(|n| Some(n.as_str())).collect() };
-        match names.into_iter().map(|name| models::load(engine, name, session)).collect() {
+        let wanted_models: Vec<(Option<&str>, Option<PrecisionArg>)> = match (&args.models[..], &args.precisions[..]) {
+            ([], []) => vec![(name, None)],
+            ([], precisions) => precisions.iter().map(|precision| (name, Some(*precision))).collect(),
+            (models, _) => models.iter().map(|model| (Some(model.as_str()), None)).collect(),
+        };
+        match wanted_models
+            .into_iter()
+            .map(|(name, precision)| models::load(engine, name, precision, session))
+            .collect()
+        {
             Ok(loaded) => models = loaded,
             Err(failure) if name.is_some() || !asked.is_empty() || wanted.reranking.is_some() => return Err(failure),
             Err(failure) => {

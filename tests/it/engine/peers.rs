@@ -1,7 +1,6 @@
 //! What users of other search programs complain of, each as a test.
 
 use std::fs;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -162,6 +161,7 @@ fn a_watched_folder_that_is_a_link_leads_to_its_files_and_no_further() {
 #[cfg(unix)]
 #[test]
 fn watched_folders_that_lead_to_one_place_are_read_once() {
+    use std::path::Path;
     let bench = Bench::with_models();
     let place = tempfile::tempdir().unwrap();
     let [real, way, again] = ["real", "way", "again"].map(|name| place.path().join(name));
@@ -169,15 +169,15 @@ fn watched_folders_that_lead_to_one_place_are_read_once() {
     fs::write(real.join("a.md"), "# A\n\nA heron.").unwrap();
     std::os::unix::fs::symlink("real", &way).unwrap();
     std::os::unix::fs::symlink("real", &again).unwrap();
-    let check = |folders: &[&PathBuf], read: &PathBuf| {
-        let folders: Vec<PathBuf> = folders.iter().map(|folder| (*folder).clone()).collect();
+    let check = |folders: &[&Path], read: &Path| {
+        let folders: Vec<_> = folders.iter().map(|folder| folder.to_path_buf()).collect();
         bench.engine.update_settings(|settings| settings.folders.clone_from(&folders)).unwrap();
         bench.index();
         let request = SearchRequest { stage: Stage::Lexical, ..SearchRequest::new("heron") };
-        let found: Vec<PathBuf> = bench.search(&request).hits.into_iter().map(|hit| hit.path).collect();
+        let found: Vec<_> = bench.search(&request).hits.into_iter().map(|hit| hit.path).collect();
         assert_eq!(found, [read.join("a.md")], "{folders:?}");
         for root in bench.engine.status(false).unwrap().roots {
-            let expected = if root.path == *read { (1, 0) } else { (0, 1) };
+            let expected = if root.path == read { (1, 0) } else { (0, 1) };
             assert_eq!((root.indexed, root.skipped), expected, "{root:?}");
         }
     };

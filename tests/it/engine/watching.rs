@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::mpsc::{Receiver, channel};
 
 use nuthatch_engine::{
-    Cancel, Engine, EngineOptions, FileRow, FileState, FolderError, Following, Phase, SearchRequest, Stage, Watch,
+    Engine, EngineOptions, FileRow, FileState, FolderError, Following, Phase, SearchRequest, Stage, Watch,
 };
 
 use super::Bench;
@@ -215,7 +215,7 @@ fn our_own_data_is_not_read_whichever_way_leads_to_it() {
     fs::write(folder.join("a.md"), "# A\n\nA heron.").unwrap();
     let engine = Engine::open(EngineOptions::new(place.path().join("real/notes/deep/data"))).unwrap();
     engine.update_settings(|settings| (settings.folders, settings.settle_ms) = (vec![folder.clone()], 20)).unwrap();
-    engine.index(&mut |_| {}, &Cancel::new()).unwrap();
+    engine.index(&mut |_| {}, &nuthatch_engine::Cancel::new()).unwrap();
     let files = engine.status(true).unwrap().files.unwrap();
     let states: Vec<_> = files.iter().map(|file| (file.path.as_path(), file.state)).collect();
     let data = folder.join("deep/data");

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write a training checkpoint, of either kind, as a model folder: f16 weights, config.json, tokenizer.json.
+"""Write a training checkpoint, of either kind, as a model folder: f16 weights, config.json and the tokenizer.
 
 usage: export_model.py --state CHECKPOINT_DIR/state.pt --base BASE_DIR --out MODEL_DIR
 """
@@ -27,7 +27,8 @@ def main() -> None:
         config |= {"architectures": ["BertForSequenceClassification"], "id2label": {"0": "LABEL_0"}, "label2id": {"LABEL_0": 0}}
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "config.json").write_text(json.dumps(config, indent=1) + "\n", "utf8")
-    shutil.copyfile(args.base / "tokenizer.json", args.out / "tokenizer.json")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copyfile(args.base / name, args.out / name)
     save_file(weights, args.out / "model.safetensors", metadata={"format": "pt"})
     (args.out / "model.safetensors").chmod(0o644)
     print(f"step {state['step']}, {config['num_hidden_layers']} layers -> {args.out}")

@@ -19,7 +19,7 @@ def main() -> None:
     first, second = (load_file(folder / "model.safetensors") for folder in (args.first, args.second))
     mixed = {n: ((1 - args.share) * first[n].float() + args.share * second[n].float()).half().contiguous() for n in second}
     args.out.mkdir(parents=True, exist_ok=True)
-    for name in ("config.json", "tokenizer.json"):
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
         shutil.copyfile(args.second / name, args.out / name)
     save_file(mixed, args.out / "model.safetensors", metadata={"format": "pt"})
     (args.out / "model.safetensors").chmod(0o644)

@@ -95,6 +95,10 @@ def main() -> None:
     config = json.loads((args.full / "config.json").read_text("utf8"))
     config["vocab_size"] = len(kept)
     (args.out / "config.json").write_text(json.dumps(config, indent=1) + "\n", "utf8")
+    # Without it, transformers builds a tokenizer of its own from the vocabulary, which reads "km²" otherwise: no NFKC.
+    tokens = {"cls_token": "<s>", "sep_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"}
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": config["max_position_embeddings"], **tokens}
+    (args.out / "tokenizer_config.json").write_text(json.dumps(settings, indent=1) + "\n", "utf8")
     weights = load_file(args.full / "model.safetensors")
     weights[EMBEDDING] = np.ascontiguousarray(weights[EMBEDDING][kept])
     save_file(weights, args.out / "model.safetensors", metadata={"format": "pt"})

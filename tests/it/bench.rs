@@ -99,7 +99,9 @@ fn growth_is_measured_and_drawn() {
     }
     let chart = notes.path().join("growth.svg");
     let args = ["bench", "growth", path(notes.path()), "--sizes", "60,120", "--recall", "3", "--chart", path(&chart)];
-    let json = done(&nuthatch.run(&[&args[..], &["--json"]].concat()));
+    let kept = tempfile::tempdir().unwrap();
+    let args = [&args[..], &["--keep", path(kept.path()), "--json"]].concat();
+    let json = done(&nuthatch.run(&args));
     let sizes = json["sizes"].as_array().unwrap();
     for (size, at_least) in sizes.iter().zip([60, 120]) {
         assert!(size["n_passages"].as_u64() >= Some(at_least), "{size}");
@@ -109,5 +111,13 @@ fn growth_is_measured_and_drawn() {
         assert!(size["recall_100"].as_f64() > Some(0.9), "{size}");
     }
     assert_eq!(sizes.len(), 2);
+    // What was written while it was measured is not there the next time.
+    let again = done(&nuthatch.run(&args));
+    for (size, before) in again["sizes"].as_array().unwrap().iter().zip(sizes) {
+        assert_eq!(
+            (&size["n_passages"], &size["recall_100"], &size["built"]),
+            (&before["n_passages"], &before["recall_100"], &json!(null))
+        );
+    }
     assert!(std::fs::read_to_string(chart).unwrap().contains("hybrid"));
 }

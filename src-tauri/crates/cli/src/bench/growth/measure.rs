@@ -21,6 +21,9 @@ use crate::failure::Failure;
 /// How many notes are added, one by one.
 const ADDED: u64 = 20;
 
+/// Notes that are written again and again while questions are asked.
+const REWRITTEN: u64 = 2000;
+
 /// How deep the vectors are looked through for a hybrid search, so also here.
 const NEAREST: usize = 200;
 
@@ -135,8 +138,7 @@ pub(crate) fn measure(
     let (stop, written) = (AtomicBool::new(false), AtomicUsize::new(0));
     let meanwhile = std::thread::scope(|scope| {
         let writing = scope.spawn(|| -> Result<(), Failure> {
-            // Always the same numbers: a collection that is measured again does not grow.
-            for number in (next + ADDED..next + ADDED + 2000).cycle() {
+            for number in (next + ADDED..next + ADDED + REWRITTEN).cycle() {
                 if stop.load(Ordering::Relaxed) {
                     break;
                 }
@@ -152,6 +154,12 @@ pub(crate) fn measure(
             Err(_) => Err(Failure::failed("bench", "the writing thread stopped unexpectedly")),
         }
     })?;
+    let written_meanwhile = written.into_inner();
+    // A collection that is kept is the next time what it was made as.
+    for number in next..next + ADDED + REWRITTEN.min(written_meanwhile as u64) {
+        writer.remove(Path::new(&maker.note(number).passages[0].path));
+    }
+    writer.commit()?;
     writer.close()?;
 
     let by_kind = |times: &[f64]| {
@@ -173,7 +181,7 @@ pub(crate) fn measure(
         vector_scan: Times::of(scan),
         hybrid: Times::of(hybrid),
         hybrid_while_writing: Times::of(meanwhile),
-        written_meanwhile: written.into_inner(),
+        written_meanwhile,
         open: open_ms,
         rows: rows_ms,
         add_note: Times::of(added),

@@ -28,6 +28,13 @@ pub(super) fn n_cut_off(_folder: &Path) -> usize {
     0
 }
 
+/// Lets go of the mapped pages that were read, which count as this process's memory until somebody else wants it. They
+/// stay in the system's cache: to read one again takes about a microsecond.
+#[cfg(not(unix))]
+pub(crate) fn give_back_pages() {}
+
+#[cfg(unix)]
+pub(crate) use unix::give_back_pages;
 #[cfg(unix)]
 pub(super) use unix::{cut_off, n_cut_off, watched};
 
@@ -113,6 +120,21 @@ mod unix {
         slot.start.store(range.start as usize, Ordering::Release);
         slot.end.store(range.end as usize, Ordering::Release);
         Ok(Arc::new(Mapped(Arc::new(Guarded { bytes, slot: free }))))
+    }
+
+    pub(crate) fn give_back_pages() {
+        // While it is held, nothing is unmapped.
+        let files = files();
+        let page_bytes = PAGE_BYTES.load(Ordering::Acquire);
+        for (_, slot) in files.of_slots.iter().zip(&SLOTS).filter(|(file, _)| file.is_some()) {
+            let (start, end) = (slot.start.load(Ordering::Acquire), slot.end.load(Ordering::Acquire));
+            // What lies elsewhere in a page would be no mapping of a file, and lost.
+            if end > start && start % page_bytes == 0 {
+                // SAFETY: these pages are a mapping of a file that is only read (or zeros in their place): what they hold is
+                // read from the file again.
+                unsafe { libc::madvise(start as *mut _, end - start, libc::MADV_DONTNEED) };
+            }
+        }
     }
 
     #[derive(Debug)]
@@ -273,6 +295,34 @@ mod unix {
                 drop(Box::from_raw(former));
                 if libc::WIFSIGNALED(status) { -libc::WTERMSIG(status) } else { libc::WEXITSTATUS(status) }
             }
+        }
+
+        /// Kilobytes of the file at `path` that are in this process's memory by being mapped.
+        #[cfg(target_os = "linux")]
+        fn resident_kb(path: &Path) -> usize {
+            let maps = std::fs::read_to_string("/proc/self/smaps").expect("what is mapped");
+            let mut lines = maps.lines().skip_while(|line| !line.ends_with(path.to_str().expect("a plain name")));
+            let rss = lines.find_map(|line| line.strip_prefix("Rss:")).expect("the file is mapped");
+            rss.trim().trim_end_matches(" kB").parse().expect("a number")
+        }
+
+        #[cfg(target_os = "linux")]
+        #[test]
+        fn pages_that_are_given_back_are_read_again() {
+            use tantivy::Directory;
+            let folder = tempfile::tempdir().expect("a folder");
+            let folder_path = folder.path().canonicalize().expect("its real path");
+            let path = folder_path.join("a.bin");
+            let content: Vec<u8> = (0..1_000_000_u32).map(|i| (i % 251) as u8).collect();
+            std::fs::write(&path, &content).expect("room for it");
+            let mapping = tantivy::directory::MmapDirectory::open(&folder_path).expect("a directory");
+            let handle = mapping.get_file_handle(Path::new("a.bin")).expect("the file");
+            let file = watched(handle, path.clone()).expect("mapped");
+            let bytes = file.read_bytes(0..content.len()).expect("all of it");
+            assert!(bytes.as_slice() == content && resident_kb(&path) >= 900);
+            give_back_pages();
+            assert_eq!(resident_kb(&path), 0);
+            assert!(bytes.as_slice() == content);
         }
 
         #[test]

@@ -15,6 +15,7 @@ mod hold;
 mod label;
 mod mapped;
 mod merging;
+mod pages;
 mod passage;
 mod schema;
 mod snapshot;
@@ -27,6 +28,7 @@ pub use generation::Generation;
 pub use generations::Generations;
 pub use hold::Hold;
 pub use label::FORMAT;
+pub(crate) use mapped::give_back_pages;
 #[cfg(test)]
 pub(crate) use passage::passage_document;
 pub use passage::{Passage, Row, RowState, text_hash};

@@ -10,6 +10,7 @@ use tantivy::{Index, IndexWriter, TantivyDocument, TantivyError, Term};
 use super::directory::{Fault, Folder};
 use super::hold;
 use super::merging::merge_policy;
+use super::pages::GivingBack;
 use super::passage::{Passage, ROW_WITH_PASSAGE, Row, add_row, passage_document, row_alone};
 use super::schema::Fields;
 use super::vectors::Quantized;
@@ -23,7 +24,7 @@ const MIN_HEAP_BYTES: usize = 15_000_000;
 /// the writer works again: the fault may have gone.
 pub struct Writer {
     /// `None` after a fault, until the writer is used again.
-    open: Option<IndexWriter>,
+    open: Option<(IndexWriter, GivingBack)>,
     index: Index,
     folder: Folder,
     fields: Fields,
@@ -94,7 +95,7 @@ impl Writer {
                     if let Err(error) = writer.garbage_collect_files().wait() {
                         tracing::debug!(%error, "left-over files stay until the next commit");
                     }
-                    self.open = Some(writer);
+                    self.open = Some((writer, GivingBack::start()));
                 }
                 Err(TantivyError::LockFailure(LockError::LockBusy, _)) => {
                     let holder = "a process that left no note".to_owned();
@@ -104,7 +105,7 @@ impl Writer {
             }
         }
         match &mut self.open {
-            Some(writer) => Ok(writer),
+            Some((writer, _)) => Ok(writer),
             None => Err(EngineError::Cancelled),
         }
     }
@@ -164,10 +165,10 @@ impl Writer {
 
     /// Waits for merges that still run, then closes until it is used again. Nothing must wait for a commit.
     pub fn rest(&mut self) -> Result<(), EngineError> {
-        match self.open.take().map(IndexWriter::wait_merging_threads) {
-            Some(Err(source)) => Err(self.fail(source)),
-            _ => Ok(()),
-        }
+        let Some((writer, pages)) = self.open.take() else { return Ok(()) };
+        let merged = writer.wait_merging_threads();
+        drop(pages);
+        merged.map_err(|source| self.fail(source))
     }
 
     /// Waits for merges that still run, then lets go of the index.

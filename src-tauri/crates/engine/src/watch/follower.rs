@@ -129,6 +129,7 @@ impl Follower {
         }
         self.engine.neighbour().threads.end();
         crate::neighbour::release_memory();
+        crate::index::give_back_pages();
         woken.recv_timeout(rest - short)
     }
 

@@ -155,12 +155,16 @@ pub(crate) fn measure(
         }
     })?;
     let written_meanwhile = written.into_inner();
-    // A collection that is kept is the next time what it was made as.
+    // A collection that is kept is the next time what it was made as, without what its readers still hold.
+    drop((engine, snapshot));
     for number in next..next + ADDED + REWRITTEN.min(written_meanwhile as u64) {
         writer.remove(Path::new(&maker.note(number).passages[0].path));
     }
     writer.commit()?;
     writer.close()?;
+    // Files of segments that were merged go once nobody reads them and the next writer opens.
+    drop(generation.snapshot()?);
+    generation.writer(&Limits::default())?.close()?;
 
     let by_kind = |times: &[f64]| {
         let mut kinds: BTreeMap<&'static str, Vec<f64>> = BTreeMap::new();

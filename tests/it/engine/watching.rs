@@ -223,6 +223,27 @@ fn our_own_data_is_not_read_whichever_way_leads_to_it() {
     assert_eq!(states, expect.iter().map(|(path, state)| (path.as_path(), *state)).collect::<Vec<_>>());
 }
 
+/// Of a thousand files of a project a few are bundles: nothing is wrong with them.
+#[test]
+fn what_a_program_wrote_for_a_program_is_left_out_and_no_failure() {
+    let bench = Bench::with_models();
+    bench.write("bundle.js", &"var heron=1;".repeat(1000));
+    let report = bench.index();
+    assert_eq!((report.files_skipped, report.files_failed), (1, 0));
+    let found = row(&bench, "bundle.js");
+    assert_eq!(found.state, FileState::Skipped);
+    assert!(found.reason.as_ref().unwrap().starts_with("bundle.js is minified or generated"), "{found:?}");
+    assert_eq!(bench.engine.retry(&[]).unwrap(), 0, "nothing to be tried again");
+    assert_eq!(bench.index().files_unchanged, 1);
+    bench.write("bundle.js", "// Where the heron stands.\nlet heron = 1;\n");
+    bench.index();
+    assert_eq!(bench.find_words("heron"), ["bundle.js"]);
+    // And back again: what was found of it is not found any more.
+    bench.write("bundle.js", &"var heron=22;".repeat(1000));
+    bench.index();
+    assert_eq!(bench.find_words("heron"), [""; 0]);
+}
+
 /// Where the user may read everything, nothing can be taken away from him.
 #[cfg(unix)]
 fn deny(path: &std::path::Path) -> bool {

@@ -169,10 +169,7 @@ impl Extractor for Code {
         let lines = starts.lines(&source);
         let n_long: usize = lines.iter().map(|line| line.text.len()).filter(|len| *len > MAX_LINE_BYTES).sum();
         if n_long > source.len() / 2 {
-            let longest = lines.iter().map(|line| line.text.len()).max().unwrap_or(0);
-            return Err(Unreadable::Broken(format!(
-                "it is minified or generated (most of it is in lines of up to {longest} bytes), which no one reads"
-            )));
+            return Err(Unreadable::Generated);
         }
         let mut cutter = Cutter { source: &source, reading: &mut reading };
         let margin = indents(lines).min().unwrap_or(0);

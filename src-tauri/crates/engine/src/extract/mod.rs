@@ -92,6 +92,8 @@ pub(crate) enum Unreadable {
     NotText(&'static str),
     /// Not what its name says, damaged, encrypted ...: what a person would want to know, without a full stop.
     Broken(String),
+    /// Whole and readable, but written by a program for a program.
+    Generated,
 }
 
 #[derive(Clone, Debug, PartialEq, thiserror::Error, Serialize, Deserialize)]
@@ -102,6 +104,8 @@ pub enum ExtractError {
     NotText { name: String, reason: String },
     #[error("{name} cannot be read: {reason}")]
     Broken { name: String, reason: String },
+    #[error("{name} is minified or generated: most of it is in lines too long for anyone to read")]
+    Generated { name: String },
     #[error("{name} cannot be read: reading it took longer than {} s and was stopped", limit.as_secs_f32())]
     TimedOut { name: String, limit: Duration },
     #[error("{name} cannot be read: reading it needed more than {limit_mb} MB of memory and was stopped")]
@@ -124,6 +128,7 @@ pub fn extract(path: &Path, bytes: &[u8]) -> Result<Document, ExtractError> {
     let reading = format.extractor().read(bytes).map_err(|why| match why {
         Unreadable::NotText(reason) => ExtractError::NotText { name: name(), reason: reason.to_owned() },
         Unreadable::Broken(reason) => ExtractError::Broken { name: name(), reason },
+        Unreadable::Generated => ExtractError::Generated { name: name() },
     })?;
     let title = reading.title.map(|title| title.split_whitespace().collect::<Vec<_>>().join(" "));
     let title = title.filter(|title| !title.is_empty()).unwrap_or_else(|| name_of(path, format));

@@ -45,14 +45,20 @@ pub(super) fn prepare(path: &Path, settle: Duration, workers: &Workers, cancel: 
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Outcome::Gone,
         Err(error) => {
             let stamp = fs::symlink_metadata(path).map(|metadata| Stamp::of(&metadata)).unwrap_or_default();
-            return Outcome::OutOfReach(failed(row(path, stamp), format!("cannot be read: {error}")));
+            let reason = format!("cannot be read: {error}");
+            return Outcome::OutOfReach(without_text(row(path, stamp), RowState::Failed, reason));
         }
     };
     let mut row = row(path, stamp);
     let document = match workers.extract(path, bytes, Urgency::Background, cancel) {
         Ok(document) => document,
         Err(ExtractError::Cancelled) => return Outcome::Unsettled,
-        Err(error) => return Outcome::Ready(failed(row, error.to_string())),
+        Err(error) => {
+            // Nothing is wrong with it, and to read it again would not help.
+            let is_left_out = matches!(error, ExtractError::Generated { .. });
+            let state = if is_left_out { RowState::Skipped } else { RowState::Failed };
+            return Outcome::Ready(without_text(row, state, error.to_string()));
+        }
     };
     let mut tags = document.tags.clone();
     tags.extend(document.aliases.iter().cloned());
@@ -96,8 +102,8 @@ fn row(path: &Path, stamp: Stamp) -> Row {
     }
 }
 
-fn failed(mut row: Row, reason: String) -> Prepared {
-    row.state = RowState::Failed;
+fn without_text(mut row: Row, state: RowState, reason: String) -> Prepared {
+    row.state = state;
     row.reason = Some(reason);
     Prepared { row, passages: Vec::new(), hashes: Vec::new() }
 }

@@ -31,12 +31,10 @@ pub(super) fn n_cut_off(_folder: &Path) -> usize {
 /// Lets go of the mapped pages that were read, which count as this process's memory until somebody else wants it. They
 /// stay in the system's cache: to read one again takes about a microsecond.
 #[cfg(not(unix))]
-pub(crate) fn give_back_pages() {}
+pub(super) fn give_back_pages() {}
 
 #[cfg(unix)]
-pub(crate) use unix::give_back_pages;
-#[cfg(unix)]
-pub(super) use unix::{cut_off, n_cut_off, watched};
+pub(super) use unix::{cut_off, give_back_pages, n_cut_off, watched};
 
 #[cfg(unix)]
 mod unix {
@@ -122,7 +120,7 @@ mod unix {
         Ok(Arc::new(Mapped(Arc::new(Guarded { bytes, slot: free }))))
     }
 
-    pub(crate) fn give_back_pages() {
+    pub(in crate::index) fn give_back_pages() {
         // While it is held, nothing is unmapped.
         let files = files();
         let page_bytes = PAGE_BYTES.load(Ordering::Acquire);

@@ -28,7 +28,7 @@ pub use generation::Generation;
 pub use generations::Generations;
 pub use hold::Hold;
 pub use label::FORMAT;
-pub(crate) use mapped::give_back_pages;
+pub(crate) use pages::give_back;
 #[cfg(test)]
 pub(crate) use passage::passage_document;
 pub use passage::{Passage, Row, RowState, text_hash};

@@ -20,13 +20,18 @@ impl GivingBack {
         let (stop, stopped) = channel::<()>();
         let work = move || {
             while stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
-                give_back_pages();
-                release_memory();
+                give_back();
             }
         };
         let thread = std::thread::Builder::new().name("nuthatch-pages".to_owned()).spawn(work);
         Self(thread.ok().map(|thread| (stop, thread)))
     }
+}
+
+/// What is mapped, and what was freed.
+pub(crate) fn give_back() {
+    give_back_pages();
+    release_memory();
 }
 
 impl Drop for GivingBack {

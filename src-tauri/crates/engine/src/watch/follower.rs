@@ -128,8 +128,7 @@ impl Follower {
             self.fail(&error, session);
         }
         self.engine.neighbour().threads.end();
-        crate::neighbour::release_memory();
-        crate::index::give_back_pages();
+        crate::index::give_back();
         woken.recv_timeout(rest - short)
     }
 

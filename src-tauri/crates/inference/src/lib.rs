@@ -11,6 +11,7 @@
 //! This is the only crate that sees Candle.
 
 mod batch;
+mod capitals;
 mod config;
 mod cross_encoder;
 mod device;

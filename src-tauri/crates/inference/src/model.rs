@@ -17,7 +17,7 @@ use crate::modules::Modules;
 use crate::tensor::{TensorEncoder, TensorLoadError};
 use crate::tokenize::{Tokenizer, Tokens};
 use crate::weights::WeightFiles;
-use crate::{Kind, LoadError, LoadOptions, Pooling, Precision, config, files, kernels, tokenize};
+use crate::{Kind, LoadError, LoadOptions, Pooling, Precision, capitals, config, files, kernels, tokenize};
 
 /// Tokens a CPU batch holds at most: enough rows for the matrix kernels, few enough that a batch's activations stay
 /// in a core's cache and that a cancelled search wastes little.
@@ -223,7 +223,7 @@ fn head_pooling(folder: &Path, config: &Config, modules: &Modules) -> Result<Poo
 fn content(folder: &Path, weights: &WeightFiles, modules: &Modules, format: &str) -> Result<String, LoadError> {
     let sum = |name: &str| Ok(files::sha256(&files::read(&folder.join(name))?));
     let mut parts: Vec<String> = weights.bytes().map(files::sha256).collect();
-    parts.extend([sum(tokenize::FILE)?, sum(config::FILE)?, format.to_owned()]);
+    parts.extend([sum(tokenize::FILE)?, sum(config::FILE)?, format.to_owned(), capitals::READING.to_owned()]);
     for name in modules.files() {
         parts.push(sum(name)?);
     }

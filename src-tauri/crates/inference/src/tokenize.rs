@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tokenizers::{Encoding, Token, TruncationDirection};
 
-use crate::{LoadError, files, part};
+use crate::{LoadError, capitals, files, part};
 
 pub const FILE: &str = "tokenizer.json";
 
@@ -88,7 +88,7 @@ impl Tokenizer {
 
     fn bare(&self, text: &str) -> Result<Encoding, tokenizers::Error> {
         let end = text.floor_char_boundary(self.window * BYTES_A_TOKEN);
-        self.inner.encode_fast(&text[..end], false)
+        self.inner.encode_fast(capitals::lowered(&text[..end]), false)
     }
 
     /// Tokens left for text besides the special ones.

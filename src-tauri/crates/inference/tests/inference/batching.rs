@@ -75,6 +75,23 @@ fn a_long_question_is_cut_where_the_entry_says() {
     assert!(cosine(&passages[0], &passages[1]) < 0.999);
 }
 
+/// Capitals alone say nothing, and the pieces that they fall into mean nothing.
+#[test]
+fn text_in_capitals_is_read_in_small_letters() {
+    let (shouted, said) = ("HOW TO UNDO A COMMIT", "how to undo a commit");
+    let folder = models().join("tiny/xlmr-bi");
+    let embedder = BiEncoder::load(&folder, &entry(Kind::BiEncoder, 64), &on_cpu(Precision::F32)).expect("loads");
+    assert_eq!(embedder.embed_query(shouted).expect("embeds"), embedder.embed_query(said).expect("embeds"));
+    let vectors = embedder.embed_passages(&[shouted, said], &Cancel::new()).expect("embeds");
+    assert_eq!(vectors[0], vectors[1]);
+    let folder = models().join("builtin/cross-encoder");
+    let reranker =
+        CrossEncoder::load(&folder, &entry(Kind::CrossEncoder, 256), &on_cpu(Precision::Int8)).expect("loads");
+    let tokens = |query: &str, passage: &str| reranker.tokens(query, passage).expect("tokenizes");
+    assert_eq!(tokens(shouted, "GIT RESET HARD."), tokens(said, "git reset hard."));
+    assert_ne!(tokens("NASA", "HTTP API"), tokens("nasa", "http api"), "abbreviations stay");
+}
+
 /// A question's tokens are shared out among threads, which changes nothing: not for lengths that fill no part either.
 #[test]
 fn a_question_is_the_same_on_any_number_of_threads() {

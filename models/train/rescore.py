@@ -10,6 +10,7 @@ Files that are there already are kept.
 import argparse
 import json
 import math
+import re
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -28,12 +29,30 @@ SPECIAL = 4  # tokens of a pair that are no text
 OPENING = 24  # of the first tokens of a passage that is too long are kept: its title mostly
 FREQUENT = 2.0  # logarithm of the rank of a piece so frequent that sharing it says nothing
 PASSAGE_SHARE = 4  # a quarter of the window is the passage's, however long the question: as `tokenize.rs` has it
+CAPITALS = 10  # letters that a stretch of words in capitals has to have to be read in small letters: as `capitals.rs` has it
 
 
 def shown(doc: dict) -> str:
     """What the app gives its models of a document (`chunk::embedding_text`)."""
     title, text = doc.get("title", ""), doc["text"]
     return text if text.startswith(title) else f"{title}\n{text}" if text else title
+
+
+def lowered(text: str) -> str:
+    """Stretches of words in capitals in small letters, as the app reads them (`capitals.rs`)."""
+    stretches, start, end, letters = [], 0, 0, 0
+    for word in [*re.finditer(r"\S+", text), None]:
+        capitals = sum(c.isupper() for c in word[0]) if word else 0
+        if word and capitals == sum(c.isalpha() for c in word[0]):
+            if capitals:
+                start, end, letters = (start if letters else word.start()), word.end(), letters + capitals
+            continue
+        if letters >= CAPITALS:
+            stretches.append((start, end))
+        letters = 0
+    for start, end in reversed(stretches):
+        text = text[:start] + text[start:end].lower() + text[end:]
+    return text
 
 
 def pair(question: list[int], passage: list[int]) -> list[int]:
@@ -77,7 +96,7 @@ def rescore(model_dir: Path, folder: Path, evidence: Path, out: Path) -> str:
     questions = {q["_id"]: q["text"] for q in data.jsonl(folder / "queries.jsonl")}
     rows = list(data.jsonl(evidence))
     known = list({questions[r["query"]] for r in rows} | {texts[r["doc"]] for r in rows})
-    bare = {text: e.ids for text, e in zip(known, tokenizer.encode_batch(known, add_special_tokens=False))}
+    bare = {text: e.ids for text, e in zip(known, tokenizer.encode_batch([lowered(text) for text in known], add_special_tokens=False))}
     ids = [pair(bare[questions[r["query"]]], bare[texts[r["doc"]]]) for r in rows]
     with torch.inference_mode():
         scores = expit(logits(model, ids).numpy().astype(np.float64))

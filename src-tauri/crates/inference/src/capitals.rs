@@ -2,9 +2,11 @@
 //!
 //! Models that tell capitals from small letters know words by the pieces of their usual spelling, and "DIELECTRIC" falls apart into pieces
 //! that mean nothing. Where everything is in capitals they say nothing either, so such stretches are read in small letters. Questions
-//! all in capitals are found so as well as any (vaswani's: by vectors nDCG@10 .34 without, .49 with; `tests/measured/README.md`).
+//! all in capitals then find what they find in small letters (vaswani's: by vectors nDCG@10 .34 before, .49 now; `tests/measured/README.md`).
+//! What sentence-transformers makes of such text is another score.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// Goes into the identity of every model, and so of every index: changes whenever the same text is read differently.
 pub const READING: &str = "capitals in small letters";
@@ -17,7 +19,7 @@ const LETTERS: usize = 10;
 pub fn lowered(text: &str) -> Cow<'_, str> {
     let (mut out, mut copied) = (String::new(), 0);
     let (mut stretch, mut letters) = (0..0, 0);
-    let mut end = |stretch: std::ops::Range<usize>, letters: usize| {
+    let mut end = |stretch: Range<usize>, letters: usize| {
         if letters >= LETTERS {
             out.push_str(&text[copied..stretch.start]);
             out.push_str(&text[stretch.clone()].to_lowercase());

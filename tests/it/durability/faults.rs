@@ -161,6 +161,7 @@ fn put(writer: &mut Writer, file: usize, version: usize) -> Result<(), EngineErr
         modified: version as i64,
         changed: 0,
         size: 30,
+        failed_by: 0,
     };
     writer.replace(&row, &passages, &vec![Some(vector); passages.len()])
 }

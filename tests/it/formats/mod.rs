@@ -62,7 +62,7 @@ impl Tally {
                 assert!(!reason.trim().is_empty() && !reason.ends_with('.'), "{name}: {reason:?}");
                 self.refused += 1;
             }
-            Err(ExtractError::Crashed { .. }) => {
+            Err(ExtractError::Crashed { .. } | ExtractError::Panicked { .. }) => {
                 println!("the reader crashed on a broken {name}");
                 self.crashed += 1;
             }

@@ -5,6 +5,8 @@
 
 mod prepare;
 mod session;
+#[cfg(test)]
+mod tests;
 mod text;
 mod vectors;
 
@@ -105,7 +107,8 @@ impl Indexer<'_> {
             return Ok(Step::Vectors);
         }
         self.session.commit()?;
-        Ok(Step::Idle)
+        // A commit can find that a file has to be read once more.
+        Ok(if self.session.text.is_empty() { Step::Idle } else { Step::Text })
     }
 
     fn commit_now_and_then(&mut self) -> Result<(), EngineError> {

@@ -19,6 +19,7 @@ pub mod error;
 pub mod eval;
 pub mod extract;
 pub mod fuse;
+mod guard;
 mod hits;
 pub mod index;
 mod indexer;

@@ -66,7 +66,9 @@ impl Ledger {
         self.away.extend(look.away);
         for path in to_read {
             match (self.rows.get(&path), self.entries.get(&path)) {
-                (Some(row), Some(seen)) if seen.stamp.is_as_in(row) => taken.n_unchanged += 1,
+                (Some(row), Some(seen)) if seen.stamp.is_as_in(row) && !row.is_worth_another_try() => {
+                    taken.n_unchanged += 1;
+                }
                 _ => taken.changed.push(path),
             }
         }

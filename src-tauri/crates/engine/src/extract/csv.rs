@@ -21,11 +21,11 @@ impl Extractor for Csv {
         let start = bom_len(source);
         // Excel's own way to name the delimiter.
         let first = source[start..].split('\n').next().unwrap_or_default();
-        let named = first.trim_end().strip_prefix("sep=").and_then(|rest| rest.bytes().next());
+        let named = first.trim_end().strip_prefix("sep=").and_then(|rest| rest.chars().next()).map(Delimiter::new);
         let start = if named.is_some() { source.len().min(start + first.len() + 1) } else { start };
         let delimiter = match named {
             Some(delimiter) => delimiter,
-            None if self.is_tsv => b'\t',
+            None if self.is_tsv => Delimiter::new('\t'),
             None => delimiter_of(&source[start..]),
         };
         let mut rows = Rows { source, delimiter, at: start };
@@ -67,10 +67,30 @@ fn room() -> usize {
     ChunkRules::default().target_tokens * 9 / 10
 }
 
+/// The sign between fields, of any script: some people's tables have `；`.
+#[derive(Clone, Copy)]
+struct Delimiter {
+    bytes: [u8; 4],
+    len: usize,
+}
+
+impl Delimiter {
+    fn new(sign: char) -> Self {
+        let mut bytes = [0; 4];
+        let len = sign.encode_utf8(&mut bytes).len();
+        Self { bytes, len }
+    }
+
+    /// Whether it stands at the beginning of `bytes`.
+    fn begins(self, bytes: &[u8]) -> bool {
+        bytes.first() == Some(&self.bytes[0]) && bytes.starts_with(&self.bytes[..self.len])
+    }
+}
+
 /// A row. Its fields are found again whenever they are asked for: one row can have ten million.
 struct Row<'a> {
     source: &'a str,
-    delimiter: u8,
+    delimiter: Delimiter,
     start: usize,
     end: usize,
 }
@@ -84,7 +104,7 @@ impl<'a> Row<'a> {
         std::iter::from_fn(move || {
             let field = (!is_over).then(|| rows.field())?;
             is_over = rows.at >= end;
-            rows.at += 1;
+            rows.at += delimiter.len;
             Some(field)
         })
     }
@@ -148,7 +168,7 @@ impl Field {
 /// Rows from `at` on; blank lines are rows without fields.
 struct Rows<'a> {
     source: &'a str,
-    delimiter: u8,
+    delimiter: Delimiter,
     at: usize,
 }
 
@@ -162,8 +182,8 @@ impl<'a> Iterator for Rows<'a> {
         }
         let start = self.at;
         self.field();
-        while bytes.get(self.at) == Some(&self.delimiter) {
-            self.at += 1;
+        while self.delimiter.begins(&bytes[self.at..]) {
+            self.at += self.delimiter.len;
             self.field();
         }
         let row = Row { source: self.source, delimiter: self.delimiter, start, end: self.at };
@@ -180,8 +200,10 @@ impl Rows<'_> {
     /// Reads a field; `at` then stands at what ended it.
     fn field(&mut self) -> Field {
         let bytes = self.source.as_bytes();
-        let is_end = |b: &u8| *b == self.delimiter || *b == b'\n' || *b == b'\r';
         let start = self.at;
+        let delimiter = self.delimiter;
+        let is_end = |at: usize| matches!(bytes[at], b'\n' | b'\r') || delimiter.begins(&bytes[at..]);
+        let end = |from: usize| (from..bytes.len()).find(|at| is_end(*at)).unwrap_or(bytes.len());
         if bytes.get(start) == Some(&b'"') {
             let mut at = start + 1;
             let mut has_quotes = false;
@@ -197,15 +219,13 @@ impl Rows<'_> {
             }
             // A quote that closes before something else than an end was not meant as one, nor was one that never closes:
             // it would swallow the file.
-            let closes = at < bytes.len() && bytes.get(at + 1).is_none_or(|b| is_end(b) || *b == b' ');
+            let closes = at < bytes.len() && bytes.get(at + 1).is_none_or(|b| *b == b' ' || is_end(at + 1));
             if closes && at - start <= MAX_QUOTED_BYTES {
-                let rest = bytes[at + 1..].iter().position(is_end).unwrap_or(bytes.len() - at - 1);
-                self.at = at + 1 + rest;
+                self.at = end(at + 1);
                 return Field { start: start + 1, end: at, has_quotes };
             }
         }
-        let len = bytes[start..].iter().position(is_end).unwrap_or(bytes.len() - start);
-        self.at = start + len;
+        self.at = end(start);
         Field { start, end: self.at, has_quotes: false }
     }
 }
@@ -214,9 +234,9 @@ impl Rows<'_> {
 const MAX_QUOTED_BYTES: usize = 64 * 1024;
 
 /// The sign that cuts most rows into the same number of fields, several of them.
-fn delimiter_of(text: &str) -> u8 {
+fn delimiter_of(text: &str) -> Delimiter {
     let head = &text[..text.floor_char_boundary(16 * 1024)];
-    let score = |delimiter: u8| {
+    let score = |delimiter: Delimiter| {
         let rows = Rows { source: head, delimiter, at: 0 };
         let counts: Vec<usize> = rows.take(50).map(|row| row.fields().count()).filter(|n| *n > 0).collect();
         let first = counts.first().copied().unwrap_or(1);
@@ -224,6 +244,6 @@ fn delimiter_of(text: &str) -> u8 {
         if first < 2 { (0, 0) } else { (same * 100 / counts.len().max(1), first) }
     };
     // Of equals the first counts: decimal commas make many fields, too.
-    let best = [b'\t', b';', b'|', b','].into_iter().rev().max_by_key(|delimiter| score(*delimiter));
-    best.filter(|best| score(*best).1 > 1).unwrap_or(b',')
+    let best = ['\t', ';', '|', ',', '；', '，'].map(Delimiter::new).into_iter().rev().max_by_key(|d| score(*d));
+    best.filter(|best| score(*best).1 > 1).unwrap_or(Delimiter::new(','))
 }

@@ -39,6 +39,8 @@ use serde::{Deserialize, Serialize};
 
 use block::short_name;
 
+use crate::guard::caught;
+
 pub use document::{Block, BlockKind, Document, Place};
 pub use format::{Format, format_of};
 
@@ -48,7 +50,7 @@ const MAX_TAGS: usize = 10_000;
 
 /// Reads files of one format.
 pub(crate) trait Extractor: Sync {
-    /// Reads a file's content. Must not panic, whatever the bytes. What can still hang or overflow
+    /// Reads a file's content. Should not panic, whatever the bytes: [`extract`] makes a failed file of it. What can still hang or overflow
     /// ([`Format::is_risky`]) is called in a process of its own.
     fn read(&self, bytes: &[u8]) -> Result<Reading, Unreadable>;
 }
@@ -114,6 +116,9 @@ pub enum ExtractError {
     TooLong { name: String, limit_mb: u64 },
     #[error("{name} cannot be read: the reader crashed on it; it may be damaged")]
     Crashed { name: String },
+    /// A defect of ours: a panic, and what it said.
+    #[error("{name} cannot be read: Nuthatch failed on it ({message}); a newer version tries again")]
+    Panicked { name: String, message: String },
     #[error("{name} was not read: the process that reads such files could not be started ({reason})")]
     NoWorker { name: String, reason: String },
     /// Says nothing about the file.
@@ -121,9 +126,15 @@ pub enum ExtractError {
     Cancelled,
 }
 
-/// Reads a file's content, in this process. Never panics, whatever the bytes.
+/// Reads a file's content, in this process. Never panics, whatever the bytes: a reader that does fails its file.
 pub fn extract(path: &Path, bytes: &[u8]) -> Result<Document, ExtractError> {
-    let name = || path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    caught(|| read(path, bytes)).unwrap_or_else(|message| Err(ExtractError::panicked(path, message)))
+}
+
+fn read(path: &Path, bytes: &[u8]) -> Result<Document, ExtractError> {
+    #[cfg(test)]
+    crate::guard::Trap::Reader.pass(bytes);
+    let name = || name_in(path);
     let format = format_of(path).ok_or_else(|| ExtractError::UnknownFormat { name: name() })?;
     let reading = format.extractor().read(bytes).map_err(|why| match why {
         Unreadable::NotText(reason) => ExtractError::NotText { name: name(), reason: reason.to_owned() },
@@ -152,10 +163,20 @@ pub fn extract(path: &Path, bytes: &[u8]) -> Result<Document, ExtractError> {
     Ok(document)
 }
 
+impl ExtractError {
+    pub(crate) fn panicked(path: &Path, message: String) -> Self {
+        Self::Panicked { name: name_in(path), message }
+    }
+}
+
+fn name_in(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
 /// What a file without a title is called. Source files are known by their whole names.
 fn name_of(path: &Path, format: Format) -> String {
     match format {
-        Format::Code => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        Format::Code => name_in(path),
         _ => readable_stem(path),
     }
 }

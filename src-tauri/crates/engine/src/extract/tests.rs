@@ -11,11 +11,23 @@ mod csv;
 mod email;
 mod encodings;
 mod fuzz;
+mod grammar;
 mod notebook;
 mod org;
 mod rst;
 mod rtf;
 mod subtitles;
+
+/// As [`super::extract`], but that a panic stays one.
+fn extract(path: &Path, bytes: &[u8]) -> Result<Document, ExtractError> {
+    let extracted = super::extract(path, bytes);
+    assert!(
+        !matches!(extracted, Err(ExtractError::Panicked { .. })),
+        "{extracted:?}: {:?}",
+        String::from_utf8_lossy(bytes)
+    );
+    extracted
+}
 
 fn read(name: &str, source: &str) -> Document {
     extract(Path::new(name), source.as_bytes()).expect("readable")

@@ -1,17 +1,14 @@
 //! What is wrong with an index, in words, and kept in its folder so that it is known from the start next time.
 
-use std::any::Any;
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Once;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use tantivy::index::{IndexMeta, SegmentComponent, SegmentMeta};
 use tantivy::{Index, TantivyError};
 
+use crate::guard::caught;
 use crate::kept::write_atomically;
 use crate::{Cancel, EngineError};
 
@@ -147,29 +144,9 @@ pub(super) fn may_be_damage(error: &EngineError) -> bool {
     }
 }
 
-thread_local! {
-    /// Whether a panic on this thread becomes an error, which is told in its own way.
-    static GUARDED: Cell<bool> = const { Cell::new(false) };
-}
-
 /// Runs `work` on the index in `path`; a panic becomes an error. What `work` leaves behind must not matter.
 pub(crate) fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T, EngineError>) -> Result<T, EngineError> {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let before = panic::take_hook();
-        panic::set_hook(Box::new(move |info| if GUARDED.get() { tracing::debug!("{info}") } else { before(info) }));
-    });
-    let outer = GUARDED.replace(true);
-    let done = catch_unwind(AssertUnwindSafe(work));
-    GUARDED.set(outer);
-    done.unwrap_or_else(|panic| {
-        Err(EngineError::Unexpected { path: path.to_owned(), message: message_of(panic.as_ref()) })
-    })
-}
-
-fn message_of(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("no reason given").to_owned()
+    caught(work).unwrap_or_else(|message| Err(EngineError::Unexpected { path: path.to_owned(), message }))
 }
 
 fn now() -> u64 {

@@ -15,6 +15,7 @@ use tantivy::{Index, TantivyError};
 use commit::Latest;
 use mend::{read_label, write_label};
 
+use super::analysis;
 use super::damage::Health;
 use super::directory::{Folder, META};
 use super::label::Label;
@@ -138,7 +139,8 @@ impl Generation {
         self.sweep();
         let folder = Folder::to_write(self.disk.box_clone(), &self.path, self.managed());
         let index = self.index(folder.clone())?;
-        Writer::open(index, folder, self.fields, &self.path, limits)
+        let spoilt = analysis::guard(&index);
+        Writer::open((index, spoilt), folder, self.fields, &self.path, limits)
     }
 
     /// From now on [`Snapshot::vector_of`] also asks `older`, which has vectors of the same model.

@@ -7,6 +7,7 @@
 //! Nothing is believed unseen: a segment that cannot be read, or whose file fails its checksum, is left out of
 //! every answer and named ([`Damage`]); small files that matter are kept twice.
 
+mod analysis;
 mod damage;
 mod directory;
 mod generation;
@@ -22,6 +23,7 @@ mod snapshot;
 pub mod vectors;
 mod writer;
 
+pub(crate) use analysis::unanalysable;
 pub use damage::Damage;
 pub(crate) use damage::guarded;
 pub use generation::Generation;
@@ -31,7 +33,7 @@ pub use label::FORMAT;
 pub(crate) use pages::give_back;
 #[cfg(test)]
 pub(crate) use passage::passage_document;
-pub use passage::{Passage, Row, RowState, text_hash};
+pub use passage::{PROGRAM, Passage, Row, RowState, text_hash};
 pub use schema::Fields;
 #[cfg(test)]
 pub(crate) use schema::schema;

@@ -57,13 +57,33 @@ pub struct Row {
     /// When its directory entry changed, nanoseconds since 1970; 0 where unknown.
     pub changed: i64,
     pub size: u64,
+    /// Of a failed file: the program that failed on it, see [`PROGRAM`]. 0 of any other.
+    pub failed_by: u64,
 }
 
+/// This version of the program, in 56 bits: another may read what it failed on. FNV-1a.
+pub const PROGRAM: u64 = {
+    let version = env!("CARGO_PKG_VERSION").as_bytes();
+    let (mut hash, mut i) = (0xcbf2_9ce4_8422_2325_u64, 0);
+    while i < version.len() {
+        hash = (hash ^ version[i] as u64).wrapping_mul(0x0100_0000_01b3);
+        i += 1;
+    }
+    // Never 0, which no program is.
+    hash >> 8 | 1
+};
+
 impl Row {
+    /// Whether the file may fail no longer: another version of the program failed on it.
+    pub fn is_worth_another_try(&self) -> bool {
+        self.state == RowState::Failed && self.failed_by != PROGRAM
+    }
+
     /// The row of a file whose passages are all indexed with their vectors; what the disk says of it is left at 0.
     pub fn indexed(path: PathBuf, passages: usize) -> Self {
         let state = RowState::Indexed;
-        Self { path, state, reason: None, at: 0, embedded: true, passages, modified: 0, changed: 0, size: 0 }
+        let (reason, embedded) = (None, true);
+        Self { path, state, reason, at: 0, embedded, passages, modified: 0, changed: 0, size: 0, failed_by: 0 }
     }
 }
 
@@ -79,6 +99,7 @@ pub(crate) fn passage_document(f: &Fields, passage: &Passage, vector: Option<&Qu
     let mut doc = TantivyDocument::new();
     let path = Path::new(&passage.path);
     doc.add_text(f.path, &passage.path);
+    // What words are found in stands in `indexed_texts`, too.
     if let Some(stem) = path.file_stem() {
         doc.add_text(f.name, stem.to_string_lossy());
     }
@@ -117,6 +138,15 @@ pub(crate) fn passage_document(f: &Fields, passage: &Passage, vector: Option<&Qu
     doc
 }
 
+/// Calls `sink` with every text of a passage that words are found in.
+pub(super) fn indexed_texts(passage: &Passage, mut sink: impl FnMut(&str)) {
+    let path = Path::new(&passage.path);
+    let names = [path.file_stem().map(|stem| stem.to_string_lossy()), path.parent().map(Path::to_string_lossy)];
+    names.iter().flatten().for_each(|name| sink(name));
+    let carried = passage.chunk.heading_path.iter().chain(passage.tags.iter());
+    carried.chain([&passage.title, &passage.chunk.text]).for_each(|text| sink(text));
+}
+
 pub(super) fn add_row(f: &Fields, doc: &mut TantivyDocument, row: &Row, kind: u64) {
     doc.add_u64(f.row, kind);
     doc.add_bytes(f.row_data, &write_row(row));
@@ -148,7 +178,7 @@ pub(super) fn read_row(f: &Fields, doc: &TantivyDocument) -> Row {
     doc.get_first(f.row_data).and_then(|value| value.as_bytes().map(parse_row)).unwrap_or_else(|| parse_row(&[]))
 }
 
-/// The path, NUL, seven numbers of 8 bytes, the reason. The path first: a column keeps values in order and of each only
+/// The path, NUL, seven numbers of 8 bytes (the first is the state, with who failed above it), the reason. The path first: a column keeps values in order and of each only
 /// what differs from the one before.
 fn write_row(row: &Row) -> Vec<u8> {
     let mut bytes = row.path.to_string_lossy().into_owned().into_bytes();
@@ -158,7 +188,7 @@ fn write_row(row: &Row) -> Vec<u8> {
         RowState::Skipped => 1,
         RowState::Failed => 2,
     };
-    let unsigned = [state, row.at, u64::from(row.embedded), row.passages as u64, row.size];
+    let unsigned = [state | row.failed_by << 8, row.at, u64::from(row.embedded), row.passages as u64, row.size];
     bytes.extend(unsigned.iter().flat_map(|number| number.to_le_bytes()));
     bytes.extend([row.modified, row.changed].iter().flat_map(|number| number.to_le_bytes()));
     bytes.extend(row.reason.iter().flat_map(|reason| reason.bytes()));
@@ -174,7 +204,7 @@ pub(super) fn parse_row(bytes: &[u8]) -> Row {
     let reason = rest.get(1 + 7 * 8..).map(|reason| String::from_utf8_lossy(reason).into_owned());
     Row {
         path: PathBuf::from(String::from_utf8_lossy(path).into_owned()),
-        state: match number(0) {
+        state: match number(0) & 0xff {
             0 => RowState::Indexed,
             1 => RowState::Skipped,
             _ => RowState::Failed,
@@ -183,6 +213,7 @@ pub(super) fn parse_row(bytes: &[u8]) -> Row {
         embedded: number(2) == 1,
         passages: number(3) as usize,
         size: number(4),
+        failed_by: number(0) >> 8,
         modified: signed(5),
         changed: signed(6),
         reason: reason.filter(|reason| !reason.is_empty()),
@@ -248,8 +279,12 @@ mod tests {
             for reason in [None, Some("too large: 64 MB".to_owned())] {
                 let numbers =
                     Row { at: 1, modified: -2, changed: i64::MIN, size: u64::MAX, ..Row::indexed("".into(), 3) };
-                let row = Row { path: "/notes/读书.md".into(), state, reason, embedded: false, ..numbers };
-                assert_eq!(parse_row(&write_row(&row)), row);
+                for failed_by in [0, PROGRAM, u64::MAX >> 8] {
+                    let path = "/notes/读书.md".into();
+                    let row =
+                        Row { path, state, reason: reason.clone(), embedded: false, failed_by, ..numbers.clone() };
+                    assert_eq!(parse_row(&write_row(&row)), row);
+                }
             }
         }
         for length in 0..30 {

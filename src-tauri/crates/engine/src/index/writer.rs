@@ -7,6 +7,7 @@ use tantivy::directory::error::LockError;
 use tantivy::indexer::IndexWriterOptions;
 use tantivy::{Index, IndexWriter, TantivyDocument, TantivyError, Term};
 
+use super::analysis::Spoilt;
 use super::directory::{Fault, Folder};
 use super::hold;
 use super::merging::merge_policy;
@@ -26,6 +27,8 @@ pub struct Writer {
     /// `None` after a fault, until the writer is used again.
     open: Option<(IndexWriter, GivingBack)>,
     index: Index,
+    /// Raised by its tokenizers.
+    spoilt: Spoilt,
     folder: Folder,
     fields: Fields,
     path: PathBuf,
@@ -44,14 +47,15 @@ struct Failed {
 
 impl Writer {
     pub(super) fn open(
-        index: Index,
+        (index, spoilt): (Index, Spoilt),
         folder: Folder,
         fields: Fields,
         path: &Path,
         limits: &Limits,
     ) -> Result<Self, EngineError> {
         let (path, limits) = (path.to_owned(), *limits);
-        let mut writer = Self { open: None, index, folder, fields, path, limits, failed: None, changed: false };
+        let (open, failed, changed) = (None, None, false);
+        let mut writer = Self { open, index, spoilt, folder, fields, path, limits, failed, changed };
         writer.ready()?;
         Ok(writer)
     }
@@ -161,6 +165,12 @@ impl Writer {
                 Err(error)
             }
         }
+    }
+
+    /// Whether the words of a text that was written could not be found, since this was last asked; after a commit, of all
+    /// that it published. Such a text is searched for by what stands before.
+    pub fn was_spoilt(&self) -> bool {
+        self.spoilt.take()
     }
 
     /// Waits for merges that still run, then closes until it is used again. Nothing must wait for a commit.

@@ -1,16 +1,18 @@
 //! One file, read whole and cut.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Error, ErrorKind, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::Cancel;
 use crate::chunk::{ChunkRules, chunks};
-use crate::extract::ExtractError;
 use crate::extract::worker::{Urgency, Workers};
-use crate::index::{Passage, Row, RowState, text_hash};
+use crate::extract::{Document, ExtractError};
+use crate::guard::caught;
+use crate::index::{PROGRAM, Passage, Row, RowState, text_hash, unanalysable};
 use crate::scan::Stamp;
 
 /// A file that changes while it is read is read again, so often.
@@ -37,8 +39,19 @@ pub(super) enum Outcome {
     OutOfReach(Prepared),
 }
 
-/// Reads and cuts one file that has been at rest for `settle`.
-pub(super) fn prepare(path: &Path, settle: Duration, workers: &Workers, cancel: &Cancel) -> Outcome {
+/// How files are read.
+#[derive(Clone, Copy)]
+pub(super) struct Reader<'a> {
+    pub workers: &'a Workers,
+    /// Files whose words are found here already, and thrown away: finding those of one of them ended in a panic.
+    pub suspects: &'a BTreeMap<PathBuf, Stamp>,
+    pub cancel: &'a Cancel,
+}
+
+/// Reads and cuts one file that has been at rest for `settle`. Never panics: a file that cannot be read, cut or searched
+/// has failed.
+pub(super) fn prepare(path: &Path, settle: Duration, reader: Reader<'_>) -> Outcome {
+    let Reader { workers, cancel, .. } = reader;
     let (bytes, stamp) = match read(path, settle) {
         Ok(Some(read)) => read,
         Ok(None) => return Outcome::Unsettled,
@@ -49,7 +62,7 @@ pub(super) fn prepare(path: &Path, settle: Duration, workers: &Workers, cancel: 
             return Outcome::OutOfReach(without_text(row(path, stamp), RowState::Failed, reason));
         }
     };
-    let mut row = row(path, stamp);
+    let row = row(path, stamp);
     let document = match workers.extract(path, bytes, Urgency::Background, cancel) {
         Ok(document) => document,
         Err(ExtractError::Cancelled) => return Outcome::Unsettled,
@@ -60,12 +73,33 @@ pub(super) fn prepare(path: &Path, settle: Duration, workers: &Workers, cancel: 
             return Outcome::Ready(without_text(row, state, error.to_string()));
         }
     };
+    let cut = caught(|| cut(path, &document)).and_then(|(passages, hashes)| {
+        let is_suspect = reader.suspects.contains_key(path);
+        let spoilt = if is_suspect { unanalysable(&passages) } else { None };
+        spoilt.map_or(Ok((passages, hashes)), Err)
+    });
+    match cut {
+        Ok((passages, hashes)) => {
+            let row = Row { passages: passages.len(), ..row };
+            Outcome::Ready(Prepared { row, passages, hashes })
+        }
+        Err(message) => {
+            let reason = ExtractError::panicked(path, message).to_string();
+            Outcome::Ready(without_text(row, RowState::Failed, reason))
+        }
+    }
+}
+
+/// The passages of a file, and the hash of each.
+fn cut(path: &Path, document: &Document) -> (Vec<Passage>, Vec<u64>) {
+    #[cfg(test)]
+    crate::guard::Trap::Chunker.pass(document.text.as_bytes());
     let mut tags = document.tags.clone();
     tags.extend(document.aliases.iter().cloned());
     // Shared: a file of short tags has 30,000 passages that carry a hundred of them.
     let carried: Arc<[String]> = tags[..n_within(&tags, CARRIED_TAG_BYTES)].into();
     let tags: Arc<[String]> = tags.into();
-    let passages: Vec<Passage> = chunks(&document, &ChunkRules::default())
+    let passages: Vec<Passage> = chunks(document, &ChunkRules::default())
         .into_iter()
         .map(|chunk| Passage {
             path: path.to_string_lossy().into_owned(),
@@ -74,9 +108,8 @@ pub(super) fn prepare(path: &Path, settle: Duration, workers: &Workers, cancel: 
             chunk,
         })
         .collect();
-    row.passages = passages.len();
     let hashes = passages.iter().map(|p| text_hash(&p.model_text())).collect();
-    Outcome::Ready(Prepared { row, passages, hashes })
+    (passages, hashes)
 }
 
 /// How many of `tags`, from the first on, are `bytes` long together at most.
@@ -99,11 +132,13 @@ fn row(path: &Path, stamp: Stamp) -> Row {
         modified: stamp.modified,
         changed: stamp.changed,
         size: stamp.size,
+        failed_by: 0,
     }
 }
 
 fn without_text(mut row: Row, state: RowState, reason: String) -> Prepared {
     row.state = state;
+    row.failed_by = if state == RowState::Failed { PROGRAM } else { 0 };
     row.reason = Some(reason);
     Prepared { row, passages: Vec::new(), hashes: Vec::new() }
 }

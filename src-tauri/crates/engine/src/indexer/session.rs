@@ -10,9 +10,9 @@ use super::{COMMIT_EVERY, before_now};
 use crate::catalog::{Ledger, Pause};
 use crate::engine::IndexReport;
 use crate::index::vectors::Quantized;
-use crate::index::{Generation, Generations, Hold, Row, Snapshot, Writer};
+use crate::index::{Generation, Generations, Hold, Row, RowState, Snapshot, Writer};
 use crate::neighbour::Limits;
-use crate::scan::Places;
+use crate::scan::{Places, Stamp};
 use crate::{EngineError, index::Passage};
 
 /// A file that is written to without end is read after so long all the same, if it can be read whole.
@@ -45,6 +45,9 @@ pub(crate) struct Session {
     pub(super) deferred: BTreeSet<PathBuf>,
     /// Written, not published: what the catalog will say then.
     pub(super) written: BTreeMap<PathBuf, Row>,
+    /// Files of commits in which the words of a text could not be found, and how they were then: each is looked at by
+    /// itself to find out which it was. See `index/analysis.rs`.
+    pub(super) suspects: BTreeMap<PathBuf, Stamp>,
     is_dirty: bool,
     pub(super) last_commit: Instant,
     /// The index as it was before files left it, up to [`KEEP_VECTORS`] ago, oldest first.
@@ -78,6 +81,7 @@ impl Session {
             n_embedded: 0,
             deferred: BTreeSet::new(),
             written: BTreeMap::new(),
+            suspects: BTreeMap::new(),
             is_dirty: false,
             last_commit: before_now(COMMIT_EVERY),
             older: VecDeque::new(),
@@ -177,18 +181,31 @@ impl Session {
             return Ok(false);
         }
         self.commit()?;
-        Ok(true)
+        Ok(self.text.is_empty())
     }
 
-    /// Publishes what was written, text and vectors together, and then lets the catalog say so.
+    /// Publishes what was written, text and vectors together, and then lets the catalog say so. Where the words of a text
+    /// could not be found, what was written waits to be read once more, each file by itself.
     pub(crate) fn commit(&mut self) -> Result<(), EngineError> {
         if !self.is_dirty {
             return Ok(());
         }
-        self.writer()?.commit()?;
+        let writer = self.writer()?;
+        writer.commit()?;
+        let was_spoilt = writer.was_spoilt();
         self.is_dirty = false;
         self.last_commit = Instant::now();
         let written = std::mem::take(&mut self.written);
+        if was_spoilt {
+            for row in written.values().filter(|row| row.state == RowState::Indexed) {
+                let stamp = Stamp { modified: row.modified, changed: row.changed, size: row.size };
+                // What was looked at before as it is now was found sound.
+                if self.suspects.insert(row.path.clone(), stamp) != Some(stamp) {
+                    self.text.push_back(row.path.clone());
+                    self.report.files_indexed = self.report.files_indexed.saturating_sub(1);
+                }
+            }
+        }
         self.ledger().rows.extend(written);
         Ok(())
     }

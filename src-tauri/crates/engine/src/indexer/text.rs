@@ -6,7 +6,7 @@ use std::time::Duration;
 use rayon::prelude::*;
 
 use super::Indexer;
-use super::prepare::{Outcome, Prepared, prepare};
+use super::prepare::{Outcome, Prepared, Reader, prepare};
 use super::session::vector_of;
 use crate::EngineError;
 use crate::engine::Phase;
@@ -40,9 +40,9 @@ impl Indexer<'_> {
             .into_iter()
             .map(|path| (path.clone(), if self.session.is_overdue(&path) { Duration::ZERO } else { self.settle }))
             .collect();
-        let (workers, cancel) = (self.workers, self.cancel);
+        let reader = Reader { workers: self.workers, suspects: &self.session.suspects, cancel: self.cancel };
         let read = |(path, settle): (PathBuf, Duration)| {
-            let outcome = prepare(&path, settle, workers, cancel);
+            let outcome = prepare(&path, settle, reader);
             (path, outcome)
         };
         let all = || batch.into_par_iter().map(read).collect::<Vec<(PathBuf, Outcome)>>();

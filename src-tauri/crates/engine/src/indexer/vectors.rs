@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 
 use super::Indexer;
-use super::prepare::{Outcome, Prepared, prepare};
+use super::prepare::{Outcome, Prepared, Reader, prepare};
 use super::session::vector_of;
 use crate::engine::Phase;
 use crate::index::vectors::Quantized;
@@ -110,9 +110,9 @@ impl Indexer<'_> {
         self.tell(Phase::Vectors, done, done + n_passages, rows.first().map(|row| row.path.clone()));
         self.session.n_embedded += rows.iter().map(|row| row.passages).sum::<usize>();
 
-        let (workers, cancel) = (self.workers, self.cancel);
+        let reader = Reader { workers: self.workers, suspects: &self.session.suspects, cancel: self.cancel };
         let read = |row: Row| {
-            let outcome = prepare(&row.path, Duration::ZERO, workers, cancel);
+            let outcome = prepare(&row.path, Duration::ZERO, reader);
             (row, outcome)
         };
         let all = || rows.into_par_iter().map(read).collect::<Vec<(Row, Outcome)>>();

@@ -18,6 +18,9 @@ fn fields() {
     );
     check("a.csv", "name;price\ntea;1,50\ncup;3,20\n", "name | price\ntea | 1,50\ncup | 3,20");
     check("a.csv", "sep=|\na|b\n", "a | b");
+    check("a.csv", "sep=；\n名称；数量\n茶；3\n", "名称 | 数量\n茶 | 3");
+    check("a.csv", "sep=🍵\r\n名称🍵\"数🍵量\"\r\n茶🍵\r\n", "名称 | 数🍵量\n茶");
+    check("a.csv", "名称；数量\n茶；3\n\"绿；茶\"；5", "名称 | 数量\n茶 | 3\n绿；茶 | 5");
     check("a.tsv", "a\tb, c\n\n1\t\t\n", "a | b, c\n1");
     check("a.csv", "\u{FEFF}one\ntwo\n", "one\ntwo");
     check("a.csv", "5\" disk,x\n\"open,y\nz,1\n", "5\" disk | x\n\"open | y\nz | 1");

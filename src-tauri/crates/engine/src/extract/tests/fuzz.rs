@@ -16,7 +16,7 @@ fn cases() -> u32 {
 }
 
 /// Reads and cuts; returns how many passages came of it, if it could be read.
-fn check_all(name: &str, bytes: &[u8]) -> Result<Option<usize>, TestCaseError> {
+fn check_all(name: &str, bytes: &[u8], also: impl Fn(&Document)) -> Result<Option<usize>, TestCaseError> {
     let Ok(document) = extract(Path::new(name), bytes) else { return Ok(None) };
     check_invariants(&document)?;
     let rules = ChunkRules { target_tokens: 30, overlap_tokens: 8, max_tokens: 48 };
@@ -27,15 +27,21 @@ fn check_all(name: &str, bytes: &[u8]) -> Result<Option<usize>, TestCaseError> {
         prop_assert!(document.text.get(passage.span.clone()).is_some());
         start = passage.span.start;
     }
+    also(&document);
     Ok(Some(passages.len()))
 }
 
-fn run<S: Strategy>(strategy: S, bytes_of: impl Fn(S::Value) -> (&'static str, Vec<u8>)) {
+/// `also` looks at each document that comes of a file.
+pub(super) fn run<S: Strategy>(
+    strategy: S,
+    bytes_of: impl Fn(S::Value) -> (&'static str, Vec<u8>),
+    also: impl Fn(&Document),
+) {
     let mut runner = TestRunner::new(Config { cases: cases(), failure_persistence: None, ..Config::default() });
     let counts = std::cell::RefCell::new(BTreeMap::<&str, [usize; 3]>::new());
     let outcome = runner.run(&strategy, |value| {
         let (name, bytes) = bytes_of(value);
-        let n_passages = check_all(name, &bytes)?;
+        let n_passages = check_all(name, &bytes, &also)?;
         let mut counts = counts.borrow_mut();
         let of_format = counts.entry(name).or_default();
         of_format[0] += 1;
@@ -52,7 +58,7 @@ fn run<S: Strategy>(strategy: S, bytes_of: impl Fn(S::Value) -> (&'static str, V
 #[test]
 fn any_bytes_in_any_format() {
     let name = prop::sample::select(SAMPLES.iter().map(|(name, _)| *name).collect::<Vec<_>>());
-    run((name, prop::collection::vec(any::<u8>(), 0..300)), |(name, bytes)| (name, bytes));
+    run((name, prop::collection::vec(any::<u8>(), 0..300)), |(name, bytes)| (name, bytes), |_| {});
 }
 
 /// Parts of sound files of the same format put together anew, some bytes changed.
@@ -60,21 +66,25 @@ fn any_bytes_in_any_format() {
 fn mutated_files_of_any_format() {
     let edits =
         prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<u8>(), 0..6u8), 0..12);
-    run((0..SAMPLES.len(), edits), |(at, edits)| {
-        let (name, sample) = SAMPLES[at];
-        let mut bytes = sample.as_bytes().to_vec();
-        for (from, to, byte, what) in edits {
-            let (from, to) = (from.index(bytes.len() + 1), to.index(bytes.len() + 1));
-            let (from, to) = (from.min(to), from.max(to));
-            match what {
-                0 => bytes.truncate(to),
-                1 => drop(bytes.drain(from..to)),
-                2 => bytes.extend_from_within(from..to),
-                3 => bytes.insert(from, byte),
-                4 => bytes.splice(from..from, sample.bytes().skip(to % sample.len()).take(40)).for_each(drop),
-                _ => bytes.iter_mut().skip(from).take(1).for_each(|old| *old = byte),
+    run(
+        (0..SAMPLES.len(), edits),
+        |(at, edits)| {
+            let (name, sample) = SAMPLES[at];
+            let mut bytes = sample.as_bytes().to_vec();
+            for (from, to, byte, what) in edits {
+                let (from, to) = (from.index(bytes.len() + 1), to.index(bytes.len() + 1));
+                let (from, to) = (from.min(to), from.max(to));
+                match what {
+                    0 => bytes.truncate(to),
+                    1 => drop(bytes.drain(from..to)),
+                    2 => bytes.extend_from_within(from..to),
+                    3 => bytes.insert(from, byte),
+                    4 => bytes.splice(from..from, sample.bytes().skip(to % sample.len()).take(40)).for_each(drop),
+                    _ => bytes.iter_mut().skip(from).take(1).for_each(|old| *old = byte),
+                }
             }
-        }
-        (name, bytes)
-    });
+            (name, bytes)
+        },
+        |_| {},
+    );
 }

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -56,14 +55,13 @@ fn read_files() -> Result<(), FrameError> {
 }
 
 fn answer(name: &str, bytes: &[u8], memory_bytes: u64) -> Result<Document, ExtractError> {
-    let read = catch_unwind(AssertUnwindSafe(|| extract(Path::new(name), bytes)));
-    read.unwrap_or_else(|_| {
-        let name = name.to_owned();
-        Err(match limits::was_short_of_memory(memory_bytes) {
-            true => ExtractError::OutOfMemory { name, limit_mb: memory_bytes >> 20 },
-            false => ExtractError::Crashed { name },
-        })
-    })
+    match extract(Path::new(name), bytes) {
+        // Readers expect to get what memory they ask for.
+        Err(ExtractError::Panicked { name, .. }) if limits::was_short_of_memory(memory_bytes) => {
+            Err(ExtractError::OutOfMemory { name, limit_mb: memory_bytes >> 20 })
+        }
+        answer => answer,
+    }
 }
 
 fn send(to: &mut File, frame: Option<Vec<u8>>) -> Result<(), FrameError> {

@@ -49,13 +49,11 @@ impl BiEncoder {
     ) -> Result<Vec<Vec<f32>>, ModelError> {
         let tokens = self.model.tokenize(texts, |text| self.model.tokenizer.text(&format!("{prefix}{text}"), most))?;
         let mut rows = self.model.pooled(&tokens, cancel)?;
-        Ok(rows
-            .chunks_exact_mut(self.dimensions())
-            .map(|row| {
-                unit_length(row);
-                row.to_vec()
-            })
-            .collect())
+        rows.chunks_exact_mut(self.dimensions()).for_each(unit_length);
+        if rows.iter().any(|x| !x.is_finite()) {
+            return Err(self.model.failed(&"a vector is too long for its numbers"));
+        }
+        Ok(rows.chunks_exact(self.dimensions()).map(<[f32]>::to_vec).collect())
     }
 }
 

@@ -50,7 +50,7 @@ impl Head {
                     linear.apply(&rows, &mut out, &mut scratch)?;
                     match activation {
                         Activation::Tanh => tanh(&mut out),
-                        Activation::Relu => out.iter_mut().for_each(|x| *x = x.max(0.0)),
+                        Activation::Relu => out.iter_mut().for_each(|x| *x = if *x < 0.0 { 0.0 } else { *x }),
                         Activation::None | Activation::Gelu => {}
                     }
                     rows = out;

@@ -1,4 +1,7 @@
 //! Kernels that touch each number once: GELU, softmax, layer normalisation, quantisation.
+//!
+//! What is no number stays none: NaN and what overflows come out as NaN, never as a number that looks like any other, so
+//! that looking at the end of the model is enough.
 
 use super::simd::{dispatched, mul_add};
 
@@ -11,7 +14,8 @@ pub const ROUND: f32 = 12_582_912.0;
 /// `e^x` for `x <= 88`, within 2 units in the last place; below -87 it is as good as 0. Cephes' polynomial.
 #[inline(always)]
 fn exp<const FMA: bool>(x: f32) -> f32 {
-    let x = x.max(-87.0);
+    // `f32::max` would make a number of NaN.
+    let x = if x < -87.0 { -87.0 } else { x };
     let shifted = mul_add::<FMA>(x, std::f32::consts::LOG2_E, ROUND);
     let n = shifted - ROUND;
     let r = mul_add::<FMA>(n, -0.693_359_4, x);
@@ -50,21 +54,58 @@ fn sum_of(row: &[f32], term: impl Fn(f32) -> f32) -> f32 {
     lanes.iter().sum::<f32>() + rest.iter().map(|x| term(*x)).sum::<f32>()
 }
 
-/// The least and the greatest of a row, with 0 counted in.
+/// The bits of a magnitude: as integers they are in the order of what they stand for, infinity and NaN above all else.
 #[inline(always)]
-fn range_of(row: &[f32]) -> (f32, f32) {
+fn magnitude(x: f32) -> u32 {
+    x.to_bits() & 0x7fff_ffff
+}
+
+/// The least and the greatest of a row, with 0 counted in, and whether all of it are finite numbers.
+#[inline(always)]
+fn range_of(row: &[f32]) -> (f32, f32, bool) {
     // Plain comparisons: `f32::min` must mind NaN, which takes three instructions for one.
     let lesser = |a: f32, b: f32| if b < a { b } else { a };
     let greater = |a: f32, b: f32| if b > a { b } else { a };
-    let (mut low, mut high) = ([0f32; LANES], [0f32; LANES]);
+    let (mut low, mut high, mut top) = ([0f32; LANES], [0f32; LANES], [0u32; LANES]);
     let (chunks, rest) = row.as_chunks::<LANES>();
     for chunk in chunks {
         for i in 0..LANES {
             low[i] = lesser(low[i], chunk[i]);
             high[i] = greater(high[i], chunk[i]);
+            top[i] = top[i].max(magnitude(chunk[i]));
         }
     }
-    (low.iter().chain(rest).fold(0.0, |a, b| lesser(a, *b)), high.iter().chain(rest).fold(0.0, |a, b| greater(a, *b)))
+    let low = low.iter().chain(rest).fold(0.0, |a, b| lesser(a, *b));
+    let high = high.iter().chain(rest).fold(0.0, |a, b| greater(a, *b));
+    let top = rest.iter().map(|x| magnitude(*x)).chain(top).fold(0, u32::max);
+    (low, high, f32::from_bits(top).is_finite())
+}
+
+/// The greatest magnitude of a row; NaN where any of it is no finite number.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn greatest_of(row: &[f32]) -> f32 {
+    let mut top = [0u32; LANES];
+    let (chunks, rest) = row.as_chunks::<LANES>();
+    for chunk in chunks {
+        for (top, x) in top.iter_mut().zip(chunk) {
+            *top = (*top).max(magnitude(*x));
+        }
+    }
+    finite(f32::from_bits(rest.iter().map(|x| magnitude(*x)).chain(top).fold(0, u32::max)))
+}
+
+/// Infinity becomes NaN too, which nothing takes for a number later on.
+#[inline(always)]
+pub fn finite(x: f32) -> f32 {
+    if x.is_finite() { x } else { f32::NAN }
+}
+
+/// Steps are no finer: a row of zeros has one as well. NaN stays.
+#[inline(always)]
+pub fn at_least_tiny(step: f32) -> f32 {
+    let least = f32::MIN_POSITIVE * 1024.0;
+    if step < least { least } else { step }
 }
 
 #[inline(always)]
@@ -72,7 +113,8 @@ fn normalise<const FMA: bool>(row: &mut [f32], weight: &[f32], bias: &[f32], eps
     let n = row.len() as f32;
     let mean = sum_of(row, |x| x) / n;
     let variance = sum_of(row, |x| (x - mean) * (x - mean)) / n;
-    let scale = 1.0 / (variance + epsilon).sqrt();
+    // One that overflows would make 0 of every difference.
+    let scale = 1.0 / (finite(variance) + epsilon).sqrt();
     for ((x, w), b) in row.iter_mut().zip(weight).zip(bias) {
         *x = mul_add::<FMA>((*x - mean) * scale, *w, *b);
     }
@@ -130,9 +172,11 @@ pub fn softmax_body<const FMA: bool>(row: &mut [f32], scale: f32) -> f32 {
 
 #[inline(always)]
 fn quantise_body<const FMA: bool>(row: &[f32], out: &mut [u8]) -> (f32, i32) {
-    let (low, high) = range_of(row);
+    let (low, high, is_sound) = range_of(row);
     // 254, and the zero rounded up: whatever the range, its ends come to lie in 0..=255.
-    let step = ((high - low) / 254.0).max(f32::MIN_POSITIVE * 1024.0);
+    let step = at_least_tiny((high - low) / 254.0);
+    // Levels are always numbers, and so is the step that alone can say that the row is none.
+    let step = if is_sound { finite(step) } else { f32::NAN };
     let zero = (-low / step).ceil();
     let per_step = 1.0 / step;
     let shift = zero + ROUND;
@@ -154,8 +198,7 @@ fn quantise_body<const FMA: bool>(row: &[f32], out: &mut [u8]) -> (f32, i32) {
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 fn levels16_body<const FMA: bool>(row: &[f32], highest: f32, out: &mut [i16]) -> f32 {
-    let (low, high) = range_of(row);
-    let step = (high.max(-low) / highest).max(f32::MIN_POSITIVE * 1024.0);
+    let step = at_least_tiny(greatest_of(row) / highest);
     let per_step = 1.0 / step;
     // No clamp: the row's own range bounds every level.
     let level = |x: f32| mul_add::<FMA>(x, per_step, ROUND).to_bits() as i16;
@@ -205,12 +248,12 @@ dispatched! {
 }
 dispatched! {
     /// Rounds a row to 256 steps between its least and its greatest; 0 falls on a step exactly, because
-    /// `x = (q - zero) * step`. Returns `(step, zero)`.
+    /// `x = (q - zero) * step`. Returns `(step, zero)`; a row that is not all finite numbers has the step NaN.
     pub fn quantise(row: &[f32], out: &mut [u8]) -> (f32, i32) => quantise_body
 }
 dispatched! {
     /// Rounds a row to steps of 1/`highest` of its greatest magnitude: `x = level * step`. `highest` is at most 32767;
-    /// `out` may be longer than the row. Returns the step.
+    /// `out` may be longer than the row. Returns the step; NaN for a row that is not all finite numbers.
     #[cfg(target_arch = "x86_64")]
     pub fn levels16(row: &[f32], highest: f32, out: &mut [i16]) -> f32 => levels16_body
 }
@@ -229,10 +272,10 @@ pub fn tanh(values: &mut [f32]) {
     values.iter_mut().for_each(|x| *x = x.tanh());
 }
 
-/// Scales a vector to length 1; the zero vector stays.
+/// Scales a vector to length 1; the zero vector stays. One whose length overflows becomes NaN.
 pub fn unit_length(vector: &mut [f32]) {
-    let length = sum_of(vector, |x| x * x).sqrt();
-    if length > 0.0 {
+    let length = finite(sum_of(vector, |x| x * x).sqrt());
+    if length != 0.0 {
         vector.iter_mut().for_each(|x| *x /= length);
     }
 }
@@ -282,6 +325,33 @@ mod tests {
         let scale = softmax_body::<false>(&mut row, 0.5);
         let sum: f32 = row.iter().map(|x| x * scale).sum();
         assert!((sum - 1.0).abs() < 1e-5, "{sum}");
+    }
+
+    /// At every place of a row, in the lanes and behind them.
+    #[test]
+    fn what_is_no_number_stays_none() {
+        for n in [1, 7, 16, 37, 64] {
+            for (place, bad) in (0..n).flat_map(|place| [f32::NAN, -f32::NAN, f32::INFINITY].map(|bad| (place, bad))) {
+                let mut row: Vec<f32> = (0..n).map(|i| i as f32 * 0.3 - 2.0).collect();
+                row[place] = bad;
+                assert!(quantise(&row, &mut vec![0; n]).0.is_nan(), "{bad} at {place} of {n}");
+                #[cfg(target_arch = "x86_64")]
+                assert!(levels16(&row, 1000.0, &mut vec![0; n]).is_nan(), "{bad} at {place} of {n}");
+                assert!(softmax_body::<false>(&mut row.clone(), 0.5).is_nan(), "{bad} at {place} of {n}");
+                let normed = |mut row: Vec<f32>| {
+                    layer_norm(&mut row, &vec![1.0; n], &vec![0.5; n], 1e-5);
+                    row
+                };
+                assert!(normed(row.clone()).iter().all(|x| x.is_nan()), "{bad} at {place} of {n}");
+                row[place] = -1e30;
+                assert!(n == 1 || normed(row.clone()).iter().all(|x| x.is_nan()), "a variance beyond all numbers");
+                unit_length(&mut row);
+                assert!(row.iter().all(|x| x.is_nan()), "a length beyond all numbers");
+            }
+        }
+        let mut zero = [0.0; 5];
+        unit_length(&mut zero);
+        assert_eq!((zero, quantise(&[0.0; 5], &mut [0; 5])), ([0.0; 5], (f32::MIN_POSITIVE * 1024.0, 0)));
     }
 
     #[test]

@@ -261,6 +261,45 @@ mod tests {
         assert!(worst > 0.0 && worst < 0.15, "{worst}");
     }
 
+    /// In every arithmetic, through what follows the layer: a row with something in it that is no number gives none, and the
+    /// rows beside it what they give without it.
+    #[test]
+    fn what_is_no_number_stays_none() {
+        let all = [Precision::F32, Precision::Bf16, Precision::Int8];
+        for precision in all.into_iter().filter(|precision| is_there(*precision)) {
+            for (activation, inputs) in
+                [Activation::None, Activation::Gelu].into_iter().flat_map(|a| [(a, 33), (a, 128)])
+            {
+                let (rows, outputs) = (19, 50);
+                let (weights, bias, x) = (numbers(inputs * outputs, 1), numbers(outputs, 2), numbers(rows * inputs, 3));
+                let linear = Linear::new(weights, bias, activation, precision);
+                let apply = |x: &[f32]| {
+                    let mut out = Vec::new();
+                    linear.apply(x, &mut out, &mut Scratch::default()).expect("fits");
+                    out
+                };
+                let sound = apply(&x);
+                assert!(sound.iter().all(|y| y.is_finite()));
+                for (place, bad) in [0, 5, inputs - 1].into_iter().flat_map(|p| [(p, f32::NAN), (p, f32::INFINITY)]) {
+                    let mut x = x.clone();
+                    x[7 * inputs + place] = bad;
+                    let out = apply(&x);
+                    let (before, rest) = out.split_at(7 * outputs);
+                    let (spoilt, after) = rest.split_at(outputs);
+                    let says = format!("{precision:?}, {activation:?}, {bad} at {place} of {inputs}");
+                    // An infinite sum below 0 is 0 after GELU, as it should be.
+                    let is_none = if bad.is_nan() {
+                        spoilt.iter().all(|y| y.is_nan())
+                    } else {
+                        !spoilt.iter().all(|y| y.is_finite())
+                    };
+                    assert!(is_none, "{says}: {spoilt:?}");
+                    assert!(before == &sound[..7 * outputs] && after == &sound[8 * outputs..], "{says}");
+                }
+            }
+        }
+    }
+
     /// A weight of thirty times all others' root mean square costs them nothing: without it apart, their step would be that much coarser.
     #[test]
     fn outlying_weights_are_as_exact_as_the_activations() {

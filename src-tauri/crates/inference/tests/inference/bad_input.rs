@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use nuthatch_engine::{Embedder, ModelError};
 use nuthatch_inference::{BiEncoder, CrossEncoder, Kind, LoadError, Precision};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
@@ -157,6 +158,37 @@ fn weights_that_are_not_numbers() {
     let (error, message) = spoilt("model.safetensors", spoil);
     assert!(matches!(error, LoadError::NotFinite { .. }), "{error:?}");
     assert!(message.contains(TENSOR), "{message}");
+}
+
+/// Weights that are numbers, and compute none: no arithmetic makes a vector or a score of them.
+#[test]
+fn weights_that_overflow_are_an_error_in_every_arithmetic() {
+    let huge = |bytes: &mut Vec<u8>| {
+        for number in bytes.as_chunks_mut::<4>().0 {
+            *number = f32::from_le_bytes(*number).signum().mul_add(3e38, 0.0).to_le_bytes();
+        }
+    };
+    let layer = |name: &str| format!("encoder.layer.0.{name}.weight");
+    let tensors = [
+        "attention.self.query",
+        "attention.self.value",
+        "attention.output.dense",
+        "intermediate.dense",
+        "output.dense",
+    ];
+    for name in tensors.map(layer).into_iter().chain(["embeddings.word_embeddings.weight".to_owned()]) {
+        let folder = copy();
+        rewritten(&name, huge)(folder.path());
+        for precision in [Precision::F32, Precision::Bf16, Precision::Int8] {
+            let loaded = BiEncoder::load(folder.path(), &entry(Kind::BiEncoder, 64), &on_cpu(precision));
+            if matches!(loaded, Err(LoadError::Precision { .. })) {
+                continue;
+            }
+            let embedder = loaded.unwrap_or_else(|e| panic!("{name}, {precision:?}: {e}"));
+            let vector = embedder.embed_query("undo a commit");
+            assert!(matches!(vector, Err(ModelError::Failed { .. })), "{name}, {precision:?}: {vector:?}");
+        }
+    }
 }
 
 #[test]

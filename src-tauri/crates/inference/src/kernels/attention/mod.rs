@@ -185,6 +185,46 @@ mod tests {
         }
     }
 
+    /// What is no number, or makes none, in a query spoils that row; in a key or a value every row.
+    #[test]
+    fn what_is_no_number_stays_none() {
+        let (heads, count, width) = (Heads { count: 2, dim: 32 }, 37, 64);
+        let number = |i: usize| ((i * 7919 % 1009) as f32 - 500.0) * 0.004;
+        let sound: Vec<f32> = (0..count * 3 * width).map(number).collect();
+        let text = Rows { first: 0, count };
+        for precision in [Precision::F32, Precision::Bf16, Precision::Int8] {
+            for (part, bad) in (0..3).flat_map(|part| [(part, f32::NAN), (part, f32::INFINITY)]) {
+                for place in [0, 11, 36] {
+                    let mut rows = sound.clone();
+                    rows[place * 3 * width + part * width + 3] = bad;
+                    let one = |first| Projected { rows: &rows, stride: 3 * width, first };
+                    let mut out = vec![0.0; count * width];
+                    Attention::new(precision).attend(
+                        heads,
+                        (one(0), text),
+                        (one(width), one(2 * width), text),
+                        &mut out,
+                    );
+                    for (row, out) in out.chunks_exact(width).enumerate() {
+                        let is_none = !out[..heads.dim].iter().all(|x| x.is_finite());
+                        let says = format!("{precision:?}: {bad} in part {part} of row {place}: row {row}");
+                        // A key without end in the wrong direction is one that nobody looks at.
+                        assert!(
+                            is_none || part == 0 && row != place || part == 1 && bad.is_infinite(),
+                            "{says}: {out:?}"
+                        );
+                    }
+                }
+            }
+            // Scores that overflow.
+            let rows: Vec<f32> = sound.iter().map(|x| x * 1e30).collect();
+            let one = |first| Projected { rows: &rows, stride: 3 * width, first };
+            let mut out = vec![0.0; count * width];
+            Attention::new(precision).attend(heads, (one(0), text), (one(width), one(2 * width), text), &mut out);
+            assert!(out.chunks_exact(width).all(|row| !row.iter().all(|x| x.is_finite())), "{precision:?}");
+        }
+    }
+
     /// Against sums as they stand in the textbook, for numbers of rows and of heads' numbers that fill no panel and no
     /// block of rows.
     #[test]

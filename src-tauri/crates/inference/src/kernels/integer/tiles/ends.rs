@@ -3,34 +3,35 @@
 
 use std::arch::x86_64::{
     __m512, _mm512_abs_ps, _mm512_add_epi32, _mm512_and_si512, _mm512_castps_si512, _mm512_cvtepi32_ps,
-    _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_max_ps,
-    _mm512_mul_ps, _mm512_packs_epi16, _mm512_packs_epi32, _mm512_packus_epi16, _mm512_reduce_max_ps,
-    _mm512_set1_epi16, _mm512_set1_ps, _mm512_setzero_ps, _mm512_slli_epi32, _mm512_srai_epi16, _mm512_store_si512,
-    _mm512_sub_epi32,
+    _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps,
+    _mm512_max_epu32, _mm512_mul_ps, _mm512_packs_epi16, _mm512_packs_epi32, _mm512_packus_epi16,
+    _mm512_reduce_max_epu32, _mm512_set1_epi16, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512,
+    _mm512_slli_epi32, _mm512_srai_epi16, _mm512_store_si512, _mm512_sub_epi32,
 };
 use std::ops::Range;
 
 use super::{INPUTS, Line, PIECE, Scale, Sums};
 use crate::kernels::amx::ROWS;
-use crate::kernels::elementwise::ROUND;
+use crate::kernels::elementwise::{ROUND, at_least_tiny, finite};
 use crate::kernels::wide::{LANES, first, gelu};
 
 /// Rounds a row to steps of 1/`highest` of its greatest magnitude, as [`crate::kernels::elementwise::levels16`] does. `lines` begin
 /// with the line for the upper bytes of its first 64 levels; the one for their lower bytes is 16 on, that of the next 64
-/// levels 32. Returns the step.
+/// levels 32. Returns the step; NaN for a row that is not all finite numbers.
 #[target_feature(enable = "avx512f,avx512bw")]
 pub fn round(row: &[f32], highest: f32, lines: &mut [Line]) -> f32 {
     let (whole, rest) = row.as_chunks::<INPUTS>();
     let rest = if rest.is_empty() { None } else { Some(load_rest(rest)) };
-    let mut greatest = [_mm512_setzero_ps(); 4];
+    // As integers magnitudes are in the order of what they stand for, infinity and NaN above all else.
+    let mut greatest = [_mm512_setzero_si512(); 4];
     for numbers in whole.iter().map(|numbers| load(numbers)).chain(rest) {
         for (greatest, x) in greatest.iter_mut().zip(numbers) {
-            *greatest = _mm512_max_ps(_mm512_abs_ps(x), *greatest);
+            *greatest = _mm512_max_epu32(_mm512_castps_si512(_mm512_abs_ps(x)), *greatest);
         }
     }
     let [a, b, c, d] = greatest;
-    let greatest = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_max_ps(a, b), _mm512_max_ps(c, d)));
-    let step = (greatest / highest).max(f32::MIN_POSITIVE * 1024.0);
+    let greatest = _mm512_reduce_max_epu32(_mm512_max_epu32(_mm512_max_epu32(a, b), _mm512_max_epu32(c, d)));
+    let step = at_least_tiny(finite(f32::from_bits(greatest)) / highest);
     let (per_step, shift) = (_mm512_set1_ps(1.0 / step), _mm512_set1_ps(ROUND));
     let none = _mm512_castps_si512(shift);
     let low_byte = _mm512_set1_epi16(0xff);

@@ -123,11 +123,12 @@ pub async fn settings(shell: Shared<'_>) -> Result<Settings, AppError> {
     shell.on_engine(|engine| Ok::<_, AppError>(engine.settings().into())).await
 }
 
-/// How many candidates the reranker reads, from 1 to 1000; what lies outside is brought inside.
+/// How many candidates the reranker reads; what is not allowed is brought to the nearest that is.
 #[tauri::command]
 #[specta::specta]
 pub async fn set_candidates(shell: Shared<'_>, n: u32) -> Result<Settings, AppError> {
-    let candidates = n.clamp(1, 1000) as usize;
+    let (least, most) = nuthatch_engine::allowed::CANDIDATES.into_inner();
+    let candidates = (n as usize).clamp(least, most);
     shell.on_engine(move |engine| engine.update_settings(|to| to.candidates = candidates)).await.map(Settings::from)
 }
 

@@ -68,7 +68,7 @@ impl IndexingLimits {
 
 impl From<engine::Settings> for Settings {
     fn from(from: engine::Settings) -> Self {
-        let (least, most) = engine::Settings::MEMORY_MB.into_inner();
+        let (least, most) = engine::allowed::MEMORY_MB.into_inner();
         Self {
             indexing: IndexingLimits {
                 memory_mb: from.memory_mb,

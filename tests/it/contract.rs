@@ -47,7 +47,7 @@ fn a_search() {
     .candidates.asked: number
     .candidates.recalled: number
     .candidates.reranked: number
-    .degraded: null
+    .degraded: empty
     .hits[].highlights[][]: number
     .hits[].lexical_rank: number
     .hits[].path: string
@@ -83,8 +83,8 @@ fn a_search_by_words_alone() {
     .candidates.asked: number
     .candidates.recalled: number
     .candidates.reranked: number
-    .degraded.kind: string
-    .degraded.reason: string
+    .degraded[].kind: string
+    .degraded[].reason: string
     .hits[].highlights[][]: number
     .hits[].lexical_rank: number
     .hits[].path: string
@@ -155,6 +155,7 @@ fn a_why() {
     .advice: empty
     .candidates: number
     .candidates_needed: null
+    .degraded: empty
     .file.at: number
     .file.path: string
     .file.reason: null

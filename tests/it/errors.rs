@@ -109,7 +109,7 @@ fn a_model_that_cannot_be_loaded_leaves_the_words() {
 
         let answer = nuthatch.run(&["search", "醋", "--json"]);
         assert_eq!((answer.code, answer.files()[0].as_str()), (0, "腌萝卜.md"), "{name}: {answer:?}");
-        let degraded = &answer.json()["degraded"];
+        let degraded = &answer.json()["degraded"][0];
         assert_eq!(degraded["kind"], "no_embedder", "{name}: {degraded}");
         assert!(degraded["reason"].as_str().unwrap().contains(part), "{name}: {degraded}");
     }
@@ -121,7 +121,42 @@ fn a_question_longer_than_the_window_is_answered() {
     nuthatch.index(&notes());
     let long = "how do I grind coffee ".repeat(500);
     let answer = nuthatch.run(&["search", &long, "--json"]);
-    assert_eq!((answer.code, &answer.json()["degraded"]), (0, &json!(null)), "{answer:?}");
+    assert_eq!((answer.code, &answer.json()["degraded"]), (0, &json!([])), "{answer:?}");
+}
+
+/// What a person set counts for all that is asked, and another threshold for what asks for another.
+#[test]
+fn a_threshold_in_the_settings_counts_everywhere() {
+    let nuthatch = Nuthatch::without_models();
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &[("note.md", b"# Pelican\n\nOn a stick")]);
+    nuthatch.index(folder.path());
+    let settings = nuthatch.data_dir().join("settings.toml");
+    let written = fs::read_to_string(&settings).unwrap();
+    let note = folder.path().join("note.md");
+    let note = note.to_str().unwrap();
+    let ends = |threshold: &str, more: &[&str]| {
+        fs::write(&settings, format!("threshold = {threshold}\n{written}")).unwrap();
+        let why = nuthatch.run(&[&["why", "pelican", note, "--json"], more].concat());
+        let search = nuthatch.run(&[&["search", "pelican", "--json"], more].concat());
+        (search.code, search.files().len(), why.json()["outcome"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(ends("0.0", &[]), (0, 1, "shown".to_owned()));
+    assert_eq!(ends("1.0", &[]), (1, 0, "below_threshold".to_owned()));
+    assert_eq!(ends("1.0", &["--threshold", "0"]), (0, 1, "shown".to_owned()));
+    assert_eq!(ends("0.0", &["--threshold", "1"]), (1, 0, "below_threshold".to_owned()));
+}
+
+/// Tables as Excel names their delimiter, in any script.
+#[test]
+fn a_table_with_a_wide_delimiter_stops_nothing() {
+    let nuthatch = Nuthatch::without_models();
+    let folder = tempfile::tempdir().unwrap();
+    let table = "sep=；\n名称；数量\n茶；3\n".as_bytes();
+    write(folder.path(), &[("a.csv", table), ("b.md", b"# Pelican\n\nOn a stick")]);
+    nuthatch.index(folder.path());
+    assert_eq!(nuthatch.run(&["search", "--json", "pelican"]).files(), ["b.md"]);
+    assert_eq!(nuthatch.run(&["search", "--json", "数量"]).files(), ["a.csv"]);
 }
 
 #[test]

@@ -26,7 +26,7 @@ export interface Asked {
     hits: Hit[],
     options?: {
       done?: boolean;
-      degraded?: Degraded;
+      degraded?: Degraded[];
       rerankMs?: number;
       nothingAnswers?: boolean;
       /** Candidates read; all of them without. */
@@ -84,7 +84,7 @@ export class ScriptedBackend implements Backend {
       land: (
         stage,
         hits,
-        { done = stage === "rerank", degraded = null, rerankMs = 310, nothingAnswers = false, read } = {},
+        { done = stage === "rerank", degraded = [], rerankMs = 310, nothingAnswers = false, read } = {},
       ) => {
         const rerank = stage === "rerank" ? rerankMs : 0;
         const results = {
@@ -180,12 +180,14 @@ export class ScriptedBackend implements Backend {
 
   /** What the window asked indexing to keep to, newest last. */
   readonly limits: IndexingLimits[] = [];
+  /** Of the settings. */
+  threshold: number | null = null;
   settings = async (): Promise<Settings> => ({
     folders: ["/notes"],
     embedder: null,
     reranker: null,
     candidates: 100,
-    threshold: null,
+    threshold: this.threshold,
     indexing: this.limits.at(-1) ?? { memory_mb: 600, threads: 12, pause_on_battery: true },
     memory_mb_range: [100, 100_000],
     n_threads: 4,

@@ -267,7 +267,7 @@ test("an answer that nothing reranked measures nothing", () => {
   ask("bread");
   backend.last.land("lexical", hits("abc"), {
     done: true,
-    degraded: { kind: "no_embedder", reason: "gone" },
+    degraded: [{ kind: "no_embedder", reason: "gone" }],
   });
   expect([names(), search.pending, search.provisional, search.costs.size]).toEqual(["abc", false, true, 0]);
 });

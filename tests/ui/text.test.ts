@@ -236,6 +236,12 @@ test("what an answer had to do without is said", () => {
     "Found by words only: still loading",
   );
   expect(degradedText({ kind: "no_reranker", reason: "no such file" })).toBe("Not reranked: no such file");
+  expect(degradedText({ kind: "embedder_failed", reason: "it scored NaN" })).toBe(
+    "Found by words only: it scored NaN",
+  );
+  expect(degradedText({ kind: "reranker_failed", reason: "it scored NaN" })).toBe(
+    "Not all reranked: it scored NaN",
+  );
   expect(degradedText({ kind: "vectors_pending", embedded: 3, chunks: 8012 })).toContain(
     "3 of 8,012 passages",
   );

@@ -169,6 +169,20 @@ test("keys that an input method uses are left to it", async () => {
   expect(backend.last.query).toBe("bread 搜索");
 });
 
+test("the threshold of the settings is where the slider begins, and what a missed note is asked about", async () => {
+  const backend = new ScriptedBackend();
+  backend.threshold = 0.5;
+  backend.picked = "/notes/e.md";
+  await open(backend);
+  await ask("bread");
+  backend.last.land("rerank", hits("abcde", [0.9, 0.7, 0.4, 0.3, 0.1]));
+  await wait(0);
+  expect(titles()).toEqual(["a", "b"]);
+  await fireEvent.click(screen.getByTestId("miss"));
+  await wait(0);
+  expect(backend.asked.at(-1)?.[0].threshold).toBe(0.5);
+});
+
 test("the slider shrinks the list, says by how much, and shows the rest by wish", async () => {
   const backend = await open(new ScriptedBackend());
   await ask("bread");
@@ -229,6 +243,7 @@ test("without models the window says what is missing and still finds by words", 
   await wait(1000);
   expect(cards()[0]?.dataset["path"]).toContain("tomatoes");
   expect(screen.getByText(/^Found by words only: /)).toBeTruthy();
+  expect(screen.getByText(/^Not reranked: /)).toBeTruthy();
   expect(screen.getByTestId("status-line").textContent).toContain("No meaning model");
 });
 

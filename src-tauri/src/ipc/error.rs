@@ -51,7 +51,9 @@ impl From<EngineError> for AppError {
                 return Self::new(ErrorKind::NoIndex, "nothing is indexed yet: add a folder of notes");
             }
             EngineError::Locked { .. } => ErrorKind::Locked,
-            EngineError::Settings { .. } | EngineError::BadSetting(_) => ErrorKind::Settings,
+            EngineError::Settings { .. } | EngineError::BadSetting(_) | EngineError::BadRequest(_) => {
+                ErrorKind::Settings
+            }
             EngineError::Folder(_) => ErrorKind::Folder,
             EngineError::Model(_) => ErrorKind::Model,
             EngineError::Index { .. } => ErrorKind::Index,

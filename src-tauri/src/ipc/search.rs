@@ -42,7 +42,8 @@ pub struct SearchResults {
     pub model: Option<String>,
     pub took_ms: TookMs,
     pub candidates: Counts,
-    pub degraded: Option<Degraded>,
+    /// All that was missing.
+    pub degraded: Vec<Degraded>,
     pub nothing_answers: bool,
     pub hits: Vec<Hit>,
 }
@@ -71,7 +72,7 @@ pub struct Counts {
     pub reranked: usize,
 }
 
-/// What this answer had to do without.
+/// A thing that an answer had to do without.
 #[derive(Clone, Debug, PartialEq, Serialize, Type)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Degraded {
@@ -82,6 +83,9 @@ pub enum Degraded {
     NoEmbedder {
         reason: String,
     },
+    EmbedderFailed {
+        reason: String,
+    },
     NoReranker {
         reason: String,
     },
@@ -90,6 +94,9 @@ pub enum Degraded {
         embedded: u64,
         #[specta(type = Number)]
         chunks: u64,
+    },
+    RerankerFailed {
+        reason: String,
     },
 }
 
@@ -180,7 +187,7 @@ impl From<&engine::SearchResults> for SearchResults {
                 total: took.total,
             },
             candidates: Counts { asked: counts.asked, recalled: counts.recalled, reranked: counts.reranked },
-            degraded: from.degraded.clone().map(Degraded::from),
+            degraded: from.degraded.iter().cloned().map(Degraded::from).collect(),
             nothing_answers: from.nothing_answers,
             hits: from.hits.iter().map(Hit::from).collect(),
         }
@@ -192,6 +199,8 @@ impl From<engine::Degraded> for Degraded {
         match from {
             engine::Degraded::Damaged { file, reason } => Self::Damaged { file: file.display().to_string(), reason },
             engine::Degraded::NoEmbedder { reason } => Self::NoEmbedder { reason },
+            engine::Degraded::EmbedderFailed { reason } => Self::EmbedderFailed { reason },
+            engine::Degraded::RerankerFailed { reason } => Self::RerankerFailed { reason },
             engine::Degraded::NoReranker { reason } => Self::NoReranker { reason },
             engine::Degraded::VectorsPending { embedded, chunks } => Self::VectorsPending { embedded, chunks },
         }
@@ -230,7 +239,12 @@ mod tests {
             model: Some("m".to_owned()),
             took_ms: engine::TookMs { lexical: 1.0, vector: 2.0, fuse: 0.5, rerank: 3.0, total: 6.5 },
             candidates: engine::Counts { asked: 100, recalled: 7, reranked: 7 },
-            degraded: Some(engine::Degraded::VectorsPending { embedded: 1, chunks: 2 }),
+            degraded: vec![
+                engine::Degraded::Damaged { file: "/data/a.term".into(), reason: "r".to_owned() },
+                engine::Degraded::EmbedderFailed { reason: "r".to_owned() },
+                engine::Degraded::VectorsPending { embedded: 1, chunks: 2 },
+                engine::Degraded::RerankerFailed { reason: "r".to_owned() },
+            ],
             nothing_answers: true,
             hits: vec![engine::Hit {
                 rank: 1,

@@ -78,7 +78,7 @@ impl Reader {
             let request = SearchRequest { stage: Stage::Lexical, top: 50, ..SearchRequest::new("heron weir") };
             while !stopped.load(Ordering::Relaxed) {
                 match engine.search(&request, &Cancel::new(), &mut |_, _| {}) {
-                    Ok(results) => assert_eq!(results.degraded, None),
+                    Ok(results) => assert_eq!(results.degraded, []),
                     Err(EngineError::NoIndex { .. }) => {}
                     Err(error) => panic!("a search failed: {error}"),
                 }

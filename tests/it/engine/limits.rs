@@ -135,10 +135,16 @@ fn a_setting_out_of_range_is_named_and_changes_nothing() {
     let before = bench.engine.settings();
     let file = |data: &Path| fs::read_to_string(data.join("settings.toml")).unwrap();
     let text = file(bench.data.path());
-    let cases: [(Change, &str); 4] = [
+    let cases: [(Change, &str); 7] = [
         (|to| to.memory_mb = 99, "memory_mb = 99: give a number from 100 to 100000"),
         (|to| to.memory_mb = 100_001, "memory_mb = 100001: give a number from 100 to 100000"),
-        (|to| to.threads = Some(0), "threads = 0: give at least one"),
+        (|to| to.threads = Some(0), "threads = 0: give a number from 1 to 1024, or leave it out"),
+        (|to| to.rescan_minutes = u64::MAX, "rescan_minutes = 18446744073709551615: give a number from 1 to 10080"),
+        (
+            |to| to.rerank_budget_ms = u64::MAX,
+            "rerank_budget_ms = 18446744073709551615: give a number from 0 to 3600000",
+        ),
+        (|to| to.max_text_mb = 0, "max_text_mb = 0: give a number from 1 to 100000"),
         (|to| to.candidates = 0, "candidates = 0: give a number from 1 to 1000"),
     ];
     for (change, says) in cases {

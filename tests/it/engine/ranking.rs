@@ -199,13 +199,48 @@ fn each_stage_can_be_asked_for() {
     let bench = birds();
     let hit = |stage: Stage| {
         let results = bench.search(&SearchRequest { stage, ..SearchRequest::new(QUERY) });
-        assert_eq!((results.degraded, results.model.is_some()), (None, stage == Stage::Rerank), "{stage:?}");
+        assert_eq!((results.degraded, results.model.is_some()), (vec![], stage == Stage::Rerank), "{stage:?}");
         results.hits.into_iter().next().unwrap()
     };
     assert_eq!((hit(Stage::Lexical).lexical_rank, hit(Stage::Lexical).vector_rank), (Some(1), None));
     assert_eq!((hit(Stage::Vector).lexical_rank, hit(Stage::Vector).vector_rank), (None, Some(1)));
     assert_eq!(hit(Stage::Hybrid).recall_rank, 1);
     assert!(hit(Stage::Rerank).path.ends_with("all.md"));
+}
+
+/// A whole text, pasted: what it says most often counts.
+#[test]
+fn a_question_of_twelve_thousand_words_is_answered() {
+    let bench = birds();
+    let word = |i: usize| if i % 50 == 7 { "heron".to_owned() } else { format!("word{i}x \"") };
+    let long = (0..12_000).map(word).collect::<Vec<_>>().join(" ");
+    for stage in [Stage::Lexical, Stage::Vector, Stage::Hybrid, Stage::Rerank] {
+        let results = bench.search(&SearchRequest { stage, ..SearchRequest::new(&long) });
+        assert_eq!(results.degraded, [], "{stage:?}");
+        if stage == Stage::Lexical {
+            assert_eq!(names(&results), ["all.md"]);
+        }
+    }
+}
+
+#[test]
+fn a_number_that_is_not_allowed_is_refused() {
+    let bench = birds();
+    let sound = SearchRequest::new(QUERY);
+    let cases = [
+        (SearchRequest { top: 0, ..sound.clone() }, "top = 0: give a number from 1 to 1000"),
+        (SearchRequest { candidates: 0, ..sound.clone() }, "candidates = 0: give"),
+        (SearchRequest { candidates: usize::MAX, ..sound.clone() }, "candidates = "),
+        (SearchRequest { threshold: Some(f32::NAN), ..sound.clone() }, "threshold = NaN: give a number from 0 to 1"),
+        (SearchRequest { budget_ms: Some(u64::MAX), ..sound }, "budget_ms = "),
+    ];
+    for (request, says) in cases {
+        let searched = bench.engine.search(&request, &Cancel::new(), &mut |_, _| {}).map(drop);
+        let followed = bench.engine.why(&request, &bench.path("all.md"), &Cancel::new()).map(drop);
+        for error in [searched.unwrap_err(), followed.unwrap_err()] {
+            assert!(matches!(error, EngineError::BadRequest(_)) && error.to_string().starts_with(says), "{error}");
+        }
+    }
 }
 
 #[test]

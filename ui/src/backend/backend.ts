@@ -56,12 +56,16 @@ export interface Counts {
   reranked: number;
 }
 
-/** What an answer had to do without. */
+/** A thing that an answer had to do without. */
 export type Degraded =
   | { kind: "damaged"; file: string; reason: string }
   | { kind: "no_embedder"; reason: string }
+  /** It was asked, and gave no vector of the question. */
+  | { kind: "embedder_failed"; reason: string }
   | { kind: "no_reranker"; reason: string }
-  | { kind: "vectors_pending"; embedded: number; chunks: number };
+  | { kind: "vectors_pending"; embedded: number; chunks: number }
+  /** What it had read by then is in its order, the rest follows. */
+  | { kind: "reranker_failed"; reason: string };
 
 export interface SearchResults {
   query: string;
@@ -69,7 +73,8 @@ export interface SearchResults {
   model: string | null;
   took_ms: TookMs;
   candidates: Counts;
-  degraded: Degraded | null;
+  /** All that was missing. */
+  degraded: Degraded[];
   /** After reranking: even the best score is so low that probably no note answers. */
   nothing_answers: boolean;
   hits: Hit[];

@@ -30,7 +30,7 @@ export const commands = {
 	/**  Shows a note in the file manager. */
 	revealFile: (path: string) => __TAURI_INVOKE<null>("reveal_file", { path }),
 	settings: () => __TAURI_INVOKE<Settings>("settings"),
-	/**  How many candidates the reranker reads, from 1 to 1000; what lies outside is brought inside. */
+	/**  How many candidates the reranker reads; what is not allowed is brought to the nearest that is. */
 	setCandidates: (n: number) => __TAURI_INVOKE<Settings>("set_candidates", { n }),
 	/**  What lies outside a range is refused, with the setting's name. What is being indexed keeps to it at once. */
 	setIndexing: (limits: IndexingLimits) => __TAURI_INVOKE<Settings>("set_indexing", { limits }),
@@ -57,8 +57,8 @@ export type Counts = {
 	reranked: number,
 };
 
-/**  What this answer had to do without. */
-export type Degraded = { kind: "damaged"; file: string; reason: string } | { kind: "no_embedder"; reason: string } | { kind: "no_reranker"; reason: string } | { kind: "vectors_pending"; embedded: number; chunks: number };
+/**  A thing that an answer had to do without. */
+export type Degraded = { kind: "damaged"; file: string; reason: string } | { kind: "no_embedder"; reason: string } | { kind: "embedder_failed"; reason: string } | { kind: "no_reranker"; reason: string } | { kind: "vectors_pending"; embedded: number; chunks: number } | { kind: "reranker_failed"; reason: string };
 
 export type ErrorKind = 
 /**  A newer question took its place, or the window closed. */
@@ -209,7 +209,8 @@ export type SearchResults = {
 	model: string | null,
 	took_ms: TookMs,
 	candidates: Counts,
-	degraded: Degraded | null,
+	/**  All that was missing. */
+	degraded: Degraded[],
 	nothing_answers: boolean,
 	hits: Hit[],
 };

@@ -287,13 +287,11 @@ export class FakeBackend implements Backend {
   #answer(query: string, stage: Stage, asked: number) {
     const { models } = this.#scenario;
     const hits = bestHits(this.#scenario.notes, query, stage);
-    const degraded: Degraded | null = !models.embedder
-      ? { kind: "no_embedder", reason: NO_EMBEDDER }
-      : !models.reranker
-        ? { kind: "no_reranker", reason: NO_RERANKER }
-        : this.#scenario.progress
-          ? { kind: "vectors_pending", embedded: 3120, chunks: 8012 }
-          : null;
+    const degraded: Degraded[] = [];
+    if (!models.embedder) degraded.push({ kind: "no_embedder", reason: NO_EMBEDDER });
+    else if (this.#scenario.progress)
+      degraded.push({ kind: "vectors_pending", embedded: 3120, chunks: 8012 });
+    if (!models.reranker) degraded.push({ kind: "no_reranker", reason: NO_RERANKER });
     const rerank = stage === "rerank" ? (this.#scenario.delays.rerank * asked) / 100 : 0;
     const vector = stage === "lexical" ? 0 : 21.4;
     const fuse = stage === "lexical" ? 0 : 0.3;

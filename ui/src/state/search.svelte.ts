@@ -23,7 +23,7 @@ type Reason = "asked" | "refresh";
 export class Search {
   /** What stands in the box. */
   text = $state("");
-  /** Scores below are folded away. 0 is off. */
+  /** Scores below are folded away; to begin with as the settings say. 0 is off. */
   threshold = $state(0);
   /** Show what the threshold folds away. */
   showBelow = $state(false);

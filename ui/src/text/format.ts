@@ -92,6 +92,10 @@ export function degradedText(degraded: Degraded): string {
       return `Part of the index is damaged and is being made anew: ${degraded.reason}`;
     case "no_embedder":
       return `Found by words only: ${degraded.reason}`;
+    case "embedder_failed":
+      return `Found by words only: ${degraded.reason}`;
+    case "reranker_failed":
+      return `Not all reranked: ${degraded.reason}`;
     case "no_reranker":
       return `Not reranked: ${degraded.reason}`;
     case "vectors_pending":

@@ -1,9 +1,14 @@
 //! What can be asked for on the command line.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use nuthatch_engine::Stage;
+use nuthatch_engine::{Stage, allowed};
+
+/// Numbers of files and of candidates, as clap wants ranges.
+const TOP: RangeInclusive<i64> = *allowed::TOP.start() as i64..=*allowed::TOP.end() as i64;
+const CANDIDATES: RangeInclusive<i64> = *allowed::CANDIDATES.start() as i64..=*allowed::CANDIDATES.end() as i64;
 
 /// Finds the notes that answer you, on your own machine.
 #[derive(Debug, Parser)]
@@ -173,12 +178,12 @@ pub struct SearchArgs {
     #[arg(required = true, value_name = "QUERY")]
     pub query: Vec<String>,
     /// Files to show at most
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(TOP))]
     pub top: u16,
     /// Candidates to hand to the cross-encoder; the settings' number (100) without it
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(CANDIDATES))]
     pub candidates: Option<u16>,
-    /// Leave out what scores below X, from 0 to 1
+    /// Leave out what scores below X, from 0 to 1; that of the settings without it, 0 for none
     #[arg(long, value_name = "X", value_parser = probability)]
     pub threshold: Option<f32>,
     /// Milliseconds that reranking may take; what is not read in that time keeps the first stage's order, below. 0 is no
@@ -203,12 +208,12 @@ pub struct WhyArgs {
     #[arg(value_name = "PATH")]
     pub path: PathBuf,
     /// Files that would be shown at most
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(TOP))]
     pub top: u16,
     /// Candidates to hand to the cross-encoder; the settings' number (100) without it
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(CANDIDATES))]
     pub candidates: Option<u16>,
-    /// Leave out what scores below X, from 0 to 1; that of the settings without it
+    /// Leave out what scores below X, from 0 to 1; that of the settings without it, 0 for none
     #[arg(long, value_name = "X", value_parser = probability)]
     pub threshold: Option<f32>,
     #[command(flatten)]
@@ -226,7 +231,7 @@ pub struct EvalArgs {
     #[arg(long)]
     pub mine: bool,
     /// Candidates to hand to the cross-encoder
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(CANDIDATES))]
     pub candidates: u16,
     /// Ask the first N judged questions only; with --mine, N notes (200 without it)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -239,7 +244,7 @@ pub struct EvalArgs {
     pub depth_sweep: bool,
     /// Measure reranking at these numbers of candidates as well
     #[arg(long, value_name = "N,N,...", value_delimiter = ',', group = "sweep")]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(value_parser = clap::value_parser!(u16).range(CANDIDATES))]
     pub depths: Vec<u16>,
     /// Draw quality and time against the number of candidates; --depth-sweep unless --depths are given
     #[arg(long, value_name = "FILE.svg")]
@@ -365,5 +370,5 @@ pub enum ModelsCommand {
 
 fn probability(text: &str) -> Result<f32, String> {
     let value: f32 = text.parse().map_err(|_| "not a number".to_owned())?;
-    if (0.0..=1.0).contains(&value) { Ok(value) } else { Err("a threshold lies between 0 and 1".to_owned()) }
+    if allowed::THRESHOLD.contains(&value) { Ok(value) } else { Err("a threshold lies between 0 and 1".to_owned()) }
 }

@@ -118,6 +118,7 @@ impl From<EngineError> for Failure {
         let kind = match error {
             EngineError::Cancelled => return Self::Interrupted,
             EngineError::EmptyQuery => return Self::Usage { kind: "empty_query", message: error.to_string() },
+            EngineError::BadRequest(_) => return Self::usage(error.to_string()),
             EngineError::Folder(inner) => return inner.into(),
             EngineError::Model(inner) => return inner.into(),
             EngineError::Io { .. } => "io",

@@ -29,11 +29,11 @@ pub enum FolderError {
     Engine(#[from] Box<EngineError>),
 }
 
-/// A setting that was to become what it must not be.
+/// A number that is not [allowed](crate::allowed).
 #[derive(Debug, thiserror::Error)]
 #[error("{name} = {value}: give {wanted}")]
 pub struct BadSetting {
-    /// As in `settings.toml`.
+    /// As in `settings.toml` or [`SearchRequest`](crate::SearchRequest).
     pub name: &'static str,
     pub value: String,
     pub wanted: String,
@@ -52,6 +52,9 @@ pub enum EngineError {
     /// Nothing was changed.
     #[error(transparent)]
     BadSetting(#[from] BadSetting),
+    /// A question asks for a number of something that is not allowed.
+    #[error(transparent)]
+    BadRequest(BadSetting),
     /// The disk has no room left, or a limit on the size of files was reached.
     #[error(
         "the disk that holds {} is full ({source}): make room. Searches go on with what is indexed, and indexing goes on by itself",

@@ -11,7 +11,7 @@ use crate::neighbour::Limits;
 use crate::notes::IndexedNotes;
 use crate::pipeline::{self, Models, Question};
 use crate::search::{Stage, TookMs};
-use crate::{Cancel, Embedder, EngineError, IndexProgress, Phase, Reranker};
+use crate::{Cancel, Embedder, EngineError, IndexProgress, Phase, Reranker, model};
 
 /// Passages embedded and written at once.
 const DOCS_AT_ONCE: usize = 256;
@@ -130,6 +130,8 @@ impl Collection {
         let question = Question { text: query, candidates: candidates.max(depth), stage, budget: None };
         let question = if stage == Stage::Rerank { Question { candidates, ..question } } else { question };
         let answer = pipeline::run(&self.snapshot, &self.models, &question, cancel, &mut |_| {})?;
+        // What a model did not read must not count as its ranking.
+        answer.failures.clone().into_result()?;
         let mut ranked = Vec::with_capacity(answer.scored.len());
         for scored in answer.scored {
             let id = self.snapshot.passage(scored.candidate.address).map_err(|e| self.snapshot.failed(e))?.path;
@@ -188,7 +190,7 @@ fn vectors(
     }
     let unknown: Vec<&str> =
         texts.iter().zip(&vectors).filter(|(_, vector)| vector.is_none()).map(|(text, _)| text.as_str()).collect();
-    let made = if unknown.is_empty() { Vec::new() } else { embedder.embed_passages(&unknown, cancel)? };
+    let made = if unknown.is_empty() { Vec::new() } else { model::embed_passages(embedder, &unknown, cancel)? };
     for (slot, made) in vectors.iter_mut().filter(|vector| vector.is_none()).zip(&made) {
         *slot = Some(Quantized::from_f32(made));
     }

@@ -8,6 +8,7 @@
 //! The engine is synchronous and knows neither Tauri nor Candle: models come in as [`Embedder`] and
 //! [`Reranker`], results go out as plain values. All of it works without a model, by words alone, and says so.
 
+pub mod allowed;
 mod blend;
 mod bm25;
 pub mod calibrate;

@@ -1,5 +1,6 @@
 //! The seam between the engine and whatever computes: batches of text in, numbers out.
 
+use crate::guard::caught;
 use crate::{Calibration, Cancel, ModelError};
 
 /// A bi-encoder: a text becomes a unit vector, questions and passages apart.
@@ -29,4 +30,65 @@ pub trait Reranker: Send + Sync {
 
     /// How a raw score of this model becomes a probability.
     fn calibration(&self) -> Calibration;
+}
+
+/// A question's vector, if it is one: of the length that was promised, and all of it numbers. A panic is a failure like
+/// any other.
+pub(crate) fn embed_query(embedder: &dyn Embedder, query: &str) -> Result<Vec<f32>, ModelError> {
+    let vector = answer(embedder.id(), || embedder.embed_query(query))?;
+    check_vector(embedder, &vector)?;
+    Ok(vector)
+}
+
+/// As many vectors as passages, each checked as a question's.
+pub(crate) fn embed_passages(
+    embedder: &dyn Embedder,
+    passages: &[&str],
+    cancel: &Cancel,
+) -> Result<Vec<Vec<f32>>, ModelError> {
+    let vectors = answer(embedder.id(), || embedder.embed_passages(passages, cancel))?;
+    check_count(embedder.id(), vectors.len(), passages.len())?;
+    vectors.iter().try_for_each(|vector| check_vector(embedder, vector))?;
+    Ok(vectors)
+}
+
+/// As many scores as passages, all of them numbers, which the calibration turns into numbers.
+pub(crate) fn score(
+    reranker: &dyn Reranker,
+    query: &str,
+    passages: &[&str],
+    cancel: &Cancel,
+) -> Result<Vec<f32>, ModelError> {
+    let scores = answer(reranker.id(), || reranker.score(query, passages, cancel))?;
+    check_count(reranker.id(), scores.len(), passages.len())?;
+    let Calibration { slope, offset } = reranker.calibration();
+    match scores.iter().find(|score| !score.is_finite() || !(slope * **score + offset).is_finite()) {
+        Some(bad) => {
+            Err(failed(reranker.id(), &format!("it scored {bad}, and {slope} x + {offset} of that is no score")))
+        }
+        None => Ok(scores),
+    }
+}
+
+fn answer<T>(id: &str, ask: impl FnOnce() -> Result<T, ModelError>) -> Result<T, ModelError> {
+    caught(ask).unwrap_or_else(|message| Err(failed(id, &message)))
+}
+
+fn check_count(id: &str, found: usize, asked: usize) -> Result<(), ModelError> {
+    if found == asked { Ok(()) } else { Err(failed(id, &format!("{found} answers to {asked} questions"))) }
+}
+
+fn check_vector(embedder: &dyn Embedder, vector: &[f32]) -> Result<(), ModelError> {
+    if vector.len() != embedder.dimensions() {
+        let (found, promised) = (vector.len(), embedder.dimensions());
+        return Err(failed(embedder.id(), &format!("a vector of {found} numbers instead of {promised}")));
+    }
+    match vector.iter().find(|x| !x.is_finite()) {
+        Some(bad) => Err(failed(embedder.id(), &format!("a vector with {bad} in it"))),
+        None => Ok(()),
+    }
+}
+
+fn failed(id: &str, reason: &str) -> ModelError {
+    ModelError::Failed { message: format!("the model {id} failed ({reason}): choose another model") }
 }

@@ -1,11 +1,13 @@
 //! One question through all stages over one snapshot: recall by words and by meaning at once, fuse, rerank, score.
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::blend::{self, Known};
 use crate::bm25::Words;
-use crate::index::Snapshot;
+use crate::index::{Snapshot, guarded};
+use crate::model;
 use crate::names::{Named, named};
 use crate::recall::{self, Candidate, Ranked, ms};
 use crate::rerank::{Reading, Scores};
@@ -46,6 +48,22 @@ pub(crate) struct Answer {
     pub counts: Counts,
     /// Files that were asked for by name.
     pub named: Vec<Named>,
+    pub failures: Failures,
+}
+
+/// Why models that were asked gave no answer: it is found without them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Failures {
+    pub embedder: Option<String>,
+    pub reranker: Option<String>,
+}
+
+impl Failures {
+    /// The first of them, for whoever needs every model.
+    pub(crate) fn into_result(self) -> Result<(), ModelError> {
+        let message = self.embedder.or(self.reranker);
+        message.map_or(Ok(()), |message| Err(ModelError::Failed { message }))
+    }
 }
 
 pub(crate) struct Question<'a> {
@@ -56,7 +74,7 @@ pub(crate) struct Question<'a> {
     pub budget: Option<Duration>,
 }
 
-/// Runs every stage up to `question.stage` that the models allow. `landed` gets each list but the last;
+/// Runs every stage up to `question.stage` that the models allow; one that fails is done without. `landed` gets each list but the last;
 /// reranking lands one after each batch.
 pub(crate) fn run(
     snapshot: &Snapshot,
@@ -70,8 +88,9 @@ pub(crate) fn run(
     // The longest way first: the question is embedded while its words are looked up.
     let (text, depth) = (question.text, recall::depth(question.candidates));
     std::thread::scope(|scope| {
-        let by_meaning =
-            (question.stage != Stage::Lexical).then(|| scope.spawn(move || by_meaning(snapshot, models, text, depth)));
+        // A panic there is an error here.
+        let by_meaning = move || guarded(snapshot.folder(), || by_meaning(snapshot, models, text, depth));
+        let by_meaning = (question.stage != Stage::Lexical).then(|| scope.spawn(by_meaning));
         let words = Words::of(text, snapshot).map_err(|e| snapshot.failed(e))?;
         let named = named(text, snapshot).map_err(|e| snapshot.failed(e))?;
         let by_words = |depth: usize| {
@@ -108,13 +127,16 @@ pub(crate) fn run(
             landed(&first_stage(Stage::Lexical, best(ranked.candidates.clone()), took_ms));
             ranked
         };
-        let vector = by_meaning.join();
-        let vector =
-            vector.map_err(|_| ModelError::Failed { message: "the embedder stopped unexpectedly".into() })??;
-        let Some((meaning, mut by_meaning)) = vector else {
-            // The cross-encoder reads what the words found.
-            let answer = first_stage(Stage::Lexical, best(lexical.candidates), took_ms);
-            return rerank(answer, &mut |_| {});
+        let (meaning, mut by_meaning) = match by_meaning.join().unwrap_or_else(|panic| resume_unwind(panic))? {
+            Meaning::Found(vector, ranked) => (vector, ranked),
+            silent => {
+                // The cross-encoder reads what the words found.
+                let mut answer = first_stage(Stage::Lexical, best(lexical.candidates), took_ms);
+                if let Meaning::Failed(reason) = silent {
+                    answer.failures.embedder = Some(reason);
+                }
+                return rerank(answer, &mut |_| {});
+            }
         };
         took_ms.vector = by_meaning.took_ms;
         go_on()?;
@@ -139,21 +161,29 @@ pub(crate) fn run(
     })
 }
 
-/// The question's vector and its nearest passages; `None` without an embedder or without vectors.
-fn by_meaning(
-    snapshot: &Snapshot,
-    models: &Models,
-    question: &str,
-    depth: usize,
-) -> Result<Option<(Vec<f32>, Ranked)>, EngineError> {
+/// What was found by meaning.
+enum Meaning {
+    /// The question's vector and its nearest passages.
+    Found(Vec<f32>, Ranked),
+    /// There is no embedder, or there are no vectors.
+    Absent,
+    /// The embedder failed, and why.
+    Failed(String),
+}
+
+fn by_meaning(snapshot: &Snapshot, models: &Models, question: &str, depth: usize) -> Result<Meaning, EngineError> {
     let Some(embedder) = models.embedder.as_ref().filter(|_| snapshot.vectors().n_vectors() > 0) else {
-        return Ok(None);
+        return Ok(Meaning::Absent);
     };
     let start = Instant::now();
-    let vector = embedder.embed_query(question)?;
+    let vector = match model::embed_query(embedder.as_ref(), question) {
+        Ok(vector) => vector,
+        Err(ModelError::Cancelled) => return Err(ModelError::Cancelled.into()),
+        Err(error) => return Ok(Meaning::Failed(error.to_string())),
+    };
     let mut ranked = recall::vector(snapshot, &vector, depth).map_err(|e| snapshot.failed(e))?;
     ranked.took_ms = ms(start);
-    Ok(Some((vector, ranked)))
+    Ok(Meaning::Found(vector, ranked))
 }
 
 fn first_stage(
@@ -198,5 +228,5 @@ fn first_stage(
         })
         .collect();
     took_ms.total = ms(start);
-    Answer { stage, scored, took_ms, counts, named: Vec::new() }
+    Answer { stage, scored, took_ms, counts, named: Vec::new(), failures: Failures::default() }
 }

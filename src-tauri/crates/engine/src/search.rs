@@ -23,7 +23,7 @@ pub enum Stage {
 #[derive(Clone, Debug, PartialEq)]
 pub struct SearchRequest {
     pub query: String,
-    /// How many files to return at most (5 by default).
+    /// How many files to return at most (5 by default). What this and the other numbers may be stands in [`crate::allowed`].
     pub top: usize,
     /// How many candidates the first stage hands to the cross-encoder (100 by default).
     pub candidates: usize,
@@ -49,7 +49,8 @@ pub struct SearchResults {
     pub model: Option<String>,
     pub took_ms: TookMs,
     pub candidates: Counts,
-    pub degraded: Option<Degraded>,
+    /// All that this answer had to do without; empty where nothing was missing.
+    pub degraded: Vec<Degraded>,
     /// Probably no note answers this: after reranking the best score is below [`NOTHING_ANSWERS_BELOW`]. The hits are
     /// what came nearest.
     ///
@@ -75,18 +76,23 @@ pub struct Counts {
     pub reranked: usize,
 }
 
-/// What this answer had to do without. Nothing falls back silently.
+/// A thing that an answer had to do without. Nothing falls back silently.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Degraded {
-    /// Part of the index is damaged: answers come from what is left. `file` is the first, `reason` says the rest.
+    /// A file of the index is damaged: answers come from what is left.
     Damaged { file: PathBuf, reason: String },
     /// No bi-encoder: found by words alone.
     NoEmbedder { reason: String },
+    /// The bi-encoder failed on this question: found by words alone.
+    EmbedderFailed { reason: String },
     /// No cross-encoder: in the first stage's order.
     NoReranker { reason: String },
     /// Some passages have no vector yet: those are found by words alone.
     VectorsPending { embedded: u64, chunks: u64 },
+    /// The cross-encoder failed on this question: what it had read by then is in its order, the rest follows in the first
+    /// stage's.
+    RerankerFailed { reason: String },
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]

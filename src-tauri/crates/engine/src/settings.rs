@@ -1,14 +1,13 @@
 //! What the user chose, in `settings.toml` in the data folder: readable, editable, kept across versions.
 
 use std::fs;
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use toml_edit::DocumentMut;
 
 use crate::index::Damage;
-use crate::{BadSetting, EngineError, kept};
+use crate::{EngineError, kept};
 
 const FILE: &str = "settings.toml";
 
@@ -24,9 +23,9 @@ pub struct Settings {
     pub embedder: Option<String>,
     /// Name of the cross-encoder; `None` is the built-in one.
     pub reranker: Option<String>,
-    /// 20, 50, 100 or 200 in the window; any number from 1 to 1000 here.
+    /// 20, 50, 100 or 200 in the window; any number that is [allowed](crate::allowed) here.
     pub candidates: usize,
-    /// Hits below are left out; in `0..=1`.
+    /// Hits below are left out of every search that names no other threshold, in the window folded away; in `0..=1`.
     pub threshold: Option<f32>,
     /// How long reranking may take; how many candidates are read in that time depends on the machine. 0 is no limit.
     pub rerank_budget_ms: u64,
@@ -46,7 +45,7 @@ pub struct Settings {
     pub rescan_minutes: u64,
     /// Look for changes every few seconds instead of asking the system to tell: for drives that send no events.
     pub poll: bool,
-    /// Memory that indexing keeps to, models not counted; in [`Settings::MEMORY_MB`].
+    /// Memory that indexing keeps to, models not counted; see [`crate::allowed`] for its range and those of the others.
     pub memory_mb: usize,
     /// Threads that indexing uses; `None` is all, at background priority.
     pub threads: Option<usize>,
@@ -79,9 +78,6 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// What `memory_mb` may be.
-    pub const MEMORY_MB: RangeInclusive<usize> = 100..=100_000;
-
     /// For [`SearchRequest::budget_ms`](crate::SearchRequest::budget_ms).
     pub fn budget_ms(&self) -> Option<u64> {
         (self.rerank_budget_ms > 0).then_some(self.rerank_budget_ms)
@@ -168,31 +164,6 @@ impl Settings {
             document[name.as_str()] = new;
         }
         Ok(document.to_string())
-    }
-
-    fn check(&self) -> Result<(), BadSetting> {
-        let bad = |name, value: String, wanted: &str| Err(BadSetting { name, value, wanted: wanted.to_owned() });
-        if !(1..=1000).contains(&self.candidates) {
-            return bad("candidates", self.candidates.to_string(), "a number from 1 to 1000");
-        }
-        if !Self::MEMORY_MB.contains(&self.memory_mb) {
-            let (least, most) = Self::MEMORY_MB.into_inner();
-            return bad("memory_mb", self.memory_mb.to_string(), &format!("a number from {least} to {most}"));
-        }
-        if self.threads == Some(0) {
-            return bad("threads", "0".to_owned(), "at least one, or leave it out for all");
-        }
-        if !(20..=60_000).contains(&self.settle_ms) {
-            // Below, two writes can fall into one tick of the file system's clock.
-            return bad("settle_ms", self.settle_ms.to_string(), "a number from 20 to 60000");
-        }
-        if self.rescan_minutes == 0 {
-            return bad("rescan_minutes", "0".to_owned(), "a number from 1");
-        }
-        match self.threshold {
-            Some(t) if !(0.0..=1.0).contains(&t) => bad("threshold", t.to_string(), "a number from 0 to 1"),
-            _ => Ok(()),
-        }
     }
 }
 

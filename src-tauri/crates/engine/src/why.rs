@@ -10,6 +10,7 @@ use serde::Serialize;
 
 pub(crate) use follow::{Place as Asking, follow};
 
+use crate::Degraded;
 use crate::catalog::FileRow;
 use crate::extract::Place;
 
@@ -93,6 +94,8 @@ pub struct WhyReport {
     /// How many candidates a search would read within `SearchRequest::budget_ms`, at the speed of just now; `None` without
     /// such a limit or without a cross-encoder. All are read here, whatever the time.
     pub read_in_time: Option<usize>,
+    /// What this was found out without.
+    pub degraded: Vec<Degraded>,
     pub threshold: Option<f32>,
     pub top: usize,
     /// 1-based rank among the files found, whether shown or not.

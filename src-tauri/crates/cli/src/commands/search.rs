@@ -17,8 +17,7 @@ pub(crate) fn run(args: &SearchArgs, session: &mut Session<'_, '_>) -> Result<()
         query: args.query.join(" "),
         top: usize::from(args.top),
         candidates: args.candidates.map_or(engine.settings().candidates, usize::from),
-        // The window's slider does not reach here: a script gets what it asks for.
-        threshold: args.threshold,
+        threshold: args.threshold.or(engine.settings().threshold),
         stage: args.stage.map_or(Stage::Rerank, Stage::from),
         budget_ms: args.budget_ms.map_or(engine.settings().budget_ms(), |ms| (ms > 0).then_some(ms)),
     };
@@ -62,10 +61,7 @@ fn write_results(out: &mut dyn Write, results: &SearchResults, style: Style) -> 
         counts.recalled, counts.reranked, took.lexical, took.vector, took.fuse, took.rerank, took.total
     );
     writeln!(out, "{}", style.dim(&timing))?;
-    match &results.degraded {
-        Some(degraded) => writeln!(out, "{}", style.warning(&printable(&without(degraded)))),
-        None => Ok(()),
-    }
+    results.degraded.iter().try_for_each(|missing| writeln!(out, "{}", style.warning(&printable(&without(missing)))))
 }
 
 fn write_hit(out: &mut dyn Write, hit: &Hit, style: Style) -> std::io::Result<()> {
@@ -90,6 +86,8 @@ fn without(degraded: &Degraded) -> String {
             format!("part of the index is damaged, `nuthatch index` mends it: {reason}")
         }
         Degraded::NoEmbedder { reason } => format!("found by words alone, no vectors: {reason}"),
+        Degraded::EmbedderFailed { reason } => format!("found by words alone: {reason}"),
+        Degraded::RerankerFailed { reason } => format!("not all reranked: {reason}"),
         Degraded::NoReranker { reason } => format!("in the first stage's order, not reranked: {reason}"),
         Degraded::VectorsPending { embedded, chunks } => {
             format!("{embedded} of {chunks} passages have vectors; the others are found by words alone")

@@ -9,8 +9,9 @@ use crate::hits::{self, Wall};
 use crate::index::Snapshot;
 use crate::pipeline::{self, Answer, Models, Question};
 use crate::scan::{Places, Rules};
+use crate::snippet::Finder;
 use crate::why::{self, Asking, WhyReport};
-use crate::{Cancel, Degraded, EngineError, SearchRequest, SearchResults, Stage, watched};
+use crate::{Cancel, Damage, Degraded, EngineError, SearchRequest, SearchResults, Stage, watched};
 
 /// One state of the index, and the models that go with it.
 pub(crate) struct Asked {
@@ -26,6 +27,41 @@ pub(crate) struct Asked {
     pub no_reranker: String,
 }
 
+impl Asked {
+    /// All that `answer` had to do without, of what a question up to `stage` asks for.
+    pub(crate) fn without(
+        &self,
+        stage: Stage,
+        answer: &Answer,
+        damage: &[Damage],
+    ) -> Result<Vec<Degraded>, EngineError> {
+        let of = |damage: &Damage| Degraded::Damaged { file: damage.file.clone(), reason: damage.message.clone() };
+        let mut without: Vec<Degraded> = damage.iter().map(of).collect();
+        if stage >= Stage::Vector {
+            if !self.has_embedder {
+                without.push(Degraded::NoEmbedder { reason: self.no_embedder.clone() });
+            } else if let Some(reason) = answer.failures.embedder.clone() {
+                without.push(Degraded::EmbedderFailed { reason });
+            } else {
+                let snapshot = &self.snapshot;
+                let chunks = snapshot.n_passages().map_err(|e| snapshot.failed(e))?;
+                let embedded = if self.embedder_fits { snapshot.vectors().n_vectors() as u64 } else { 0 };
+                if embedded < chunks {
+                    without.push(Degraded::VectorsPending { embedded, chunks });
+                }
+            }
+        }
+        if stage >= Stage::Rerank {
+            if self.models.reranker.is_none() {
+                without.push(Degraded::NoReranker { reason: self.no_reranker.clone() });
+            } else if let Some(reason) = answer.failures.reranker.clone() {
+                without.push(Degraded::RerankerFailed { reason });
+            }
+        }
+        Ok(without)
+    }
+}
+
 impl Engine {
     /// Answers a question. `stages` is called with each earlier list as it lands (by words, fused, then one after each
     /// batch that the cross-encoder has read); the last list is returned. A raised flag ends it with
@@ -39,6 +75,7 @@ impl Engine {
         if request.query.trim().is_empty() {
             return Err(EngineError::EmptyQuery);
         }
+        request.check().map_err(EngineError::BadRequest)?;
         let _searching = self.inner.neighbour.search();
         let serving = self.serving()?.ok_or_else(|| EngineError::NoIndex { path: self.inner.data_dir.clone() })?;
         let n_known = serving.spoilt().len();
@@ -58,32 +95,14 @@ impl Engine {
     ) -> Result<SearchResults, EngineError> {
         let asked = self.asked()?.ok_or_else(|| EngineError::NoIndex { path: self.inner.data_dir.clone() })?;
         let damage = self.serving()?.map(|serving| serving.spoilt()).unwrap_or_default();
-        let Asked { snapshot, models, embedder_fits: fits, .. } = &asked;
+        let Asked { snapshot, models, .. } = &asked;
         let model = models.reranker.as_ref().map(|r| r.id().to_owned());
 
         let folders = self.settings().folders;
         let wall = Wall { folders: &folders, is_away: &|path| self.is_away(path, &folders) };
-        let degraded = |stage: Stage| -> Result<Option<Degraded>, EngineError> {
-            if let Some(first) = damage.first() {
-                return Ok(Some(Degraded::Damaged { file: first.file.clone(), reason: first.message.clone() }));
-            }
-            let asks = |needed: Stage| request.stage >= needed && stage >= Stage::Lexical;
-            if !asks(Stage::Vector) {
-                return Ok(None);
-            }
-            if !asked.has_embedder {
-                return Ok(Some(Degraded::NoEmbedder { reason: asked.no_embedder.clone() }));
-            }
-            let chunks = snapshot.n_passages().map_err(|e| snapshot.failed(e))?;
-            let embedded = if *fits { snapshot.vectors().n_vectors() as u64 } else { 0 };
-            if embedded < chunks {
-                return Ok(Some(Degraded::VectorsPending { embedded, chunks }));
-            }
-            Ok((asks(Stage::Rerank) && models.reranker.is_none())
-                .then(|| Degraded::NoReranker { reason: asked.no_reranker.clone() }))
-        };
+        let finder = Finder::new(&request.query);
         let results = |answer: &Answer| -> Result<SearchResults, EngineError> {
-            let shown = hits::hits(answer, snapshot, request, &wall)?;
+            let shown = hits::hits(answer, snapshot, request, &finder, &wall)?;
             if !shown.outdated.is_empty() {
                 // A search sees what no event told.
                 self.wake(Wake::Paths(shown.outdated));
@@ -93,7 +112,7 @@ impl Engine {
                 model: model.clone().filter(|_| answer.stage == Stage::Rerank),
                 took_ms: answer.took_ms,
                 candidates: answer.counts,
-                degraded: degraded(answer.stage)?,
+                degraded: asked.without(request.stage, answer, &damage)?,
                 nothing_answers: blend::nothing_answers(answer),
                 hits: shown.hits,
             })
@@ -139,6 +158,7 @@ impl Engine {
         if request.query.trim().is_empty() {
             return Err(EngineError::EmptyQuery);
         }
+        request.check().map_err(EngineError::BadRequest)?;
         // A link's own name, not what it leads to.
         let path = std::path::absolute(path).map_err(|source| EngineError::Io {
             action: "find",

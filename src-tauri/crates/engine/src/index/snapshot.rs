@@ -38,6 +38,11 @@ impl Snapshot {
         crate::EngineError::Index { path: self.folder.to_path_buf(), source }
     }
 
+    /// Where it lies.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     pub fn searcher(&self) -> &Searcher {
         &self.searcher
     }

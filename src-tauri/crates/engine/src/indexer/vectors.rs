@@ -13,7 +13,7 @@ use crate::engine::Phase;
 use crate::index::vectors::Quantized;
 use crate::index::{Row, RowState};
 use crate::neighbour::HOLD_VECTORS;
-use crate::{Embedder, EngineError};
+use crate::{Embedder, EngineError, model};
 
 /// Passages of the files that are read and written together.
 const PASSAGES_AT_ONCE: usize = 192;
@@ -81,7 +81,7 @@ impl Indexer<'_> {
         }
         let texts: Vec<&str> = slice.iter().map(|(_, text)| text.as_str()).collect();
         let (threads, cancel) = (self.limits.threads(), self.cancel);
-        let vectors = self.neighbour.threads.run(threads, || embedder.embed_passages(&texts, cancel))?;
+        let vectors = self.neighbour.threads.run(threads, || model::embed_passages(embedder, &texts, cancel))?;
         batch.known.extend(slice.iter().map(|(hash, _)| *hash).zip(vectors.iter().map(|v| Quantized::from_f32(v))));
         self.session.report.chunks_embedded += slice.len();
         batch.n_done = end;

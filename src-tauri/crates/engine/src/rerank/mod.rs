@@ -21,7 +21,7 @@ use crate::index::{Passage, Snapshot};
 use crate::pipeline::{Answer, Scored};
 use crate::recall::ms;
 use crate::search::Stage;
-use crate::{Cancel, EngineError, Reranker};
+use crate::{Cancel, EngineError, ModelError, Reranker, model};
 
 /// What a reading needs to know besides the candidates.
 pub(crate) struct Reading<'a> {
@@ -39,8 +39,9 @@ pub(crate) struct Reading<'a> {
 impl Reading<'_> {
     /// Puts the candidates of `answer` in their final order. `landed` gets the list after each batch but the last.
     ///
-    /// Candidates that the time did not suffice for follow those that were read, in the first stage's order, with no
-    /// higher score than any of them.
+    /// Candidates that the time did not suffice for, or that the cross-encoder failed before (which
+    /// [`Answer::failures`] then says), follow those that were read, in the first stage's order, with no
+    /// higher score than any of them. Where none was read, `answer` comes back.
     pub(crate) fn rerank(
         &self,
         answer: Answer,
@@ -56,8 +57,8 @@ impl Reading<'_> {
             .map_err(|e| self.snapshot.failed(e))?;
         let texts: Vec<String> = passages.iter().map(Passage::model_text).collect();
         let id = self.reranker.id();
-        let key = |text: &String| scores::key(id, self.query, text);
-        let keys: Vec<Key> = self.scores.map_or_else(Vec::new, |_| texts.iter().map(key).collect());
+        let key = scores::keys(id, self.query);
+        let keys: Vec<Key> = self.scores.map_or_else(Vec::new, |_| texts.iter().map(|text| key(text)).collect());
         let known = |i: usize| self.scores.and_then(|scores| scores.get(keys[i]));
         let mut raw: Vec<Option<f32>> = (0..texts.len()).map(known).collect();
         let unread: Vec<usize> = (0..texts.len()).filter(|&i| raw[i].is_none()).collect();
@@ -65,6 +66,7 @@ impl Reading<'_> {
 
         let mut pace = Pace::new(self.budget, self.scores.and_then(|scores| scores.speed(id)));
         let mut rest = &unread[..];
+        let mut answer = answer;
         while !rest.is_empty() {
             let n = pace.take(rest.iter().map(|&i| cost(i)), begun.elapsed());
             let (batch, later) = rest.split_at(n);
@@ -73,7 +75,14 @@ impl Reading<'_> {
             }
             let reading = Instant::now();
             let batch_texts: Vec<&str> = batch.iter().map(|&i| texts[i].as_str()).collect();
-            let scores = self.reranker.score(self.query, &batch_texts, cancel)?;
+            let scores = match model::score(self.reranker, self.query, &batch_texts, cancel) {
+                Ok(scores) => scores,
+                Err(ModelError::Cancelled) => return Err(ModelError::Cancelled.into()),
+                Err(error) => {
+                    answer.failures.reranker = Some(error.to_string());
+                    break;
+                }
+            };
             pace.has_read(batch.iter().map(|&i| cost(i)).sum(), reading.elapsed());
             for (&i, score) in batch.iter().zip(scores) {
                 raw[i] = Some(score);
@@ -88,6 +97,9 @@ impl Reading<'_> {
         }
         if let (Some(scores), Some(speed)) = (self.scores, pace.speed()) {
             scores.set_speed(id, speed);
+        }
+        if answer.failures.reranker.is_some() && raw.iter().all(Option::is_none) {
+            return Ok(answer);
         }
         Ok(self.list(&answer, &passages, &raw, begun))
     }

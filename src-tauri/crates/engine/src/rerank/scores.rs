@@ -23,7 +23,7 @@ struct Inner {
     speeds: HashMap<String, f64>,
 }
 
-/// See [`key`].
+/// See [`keys`].
 pub(super) type Key = [u8; 16];
 
 impl Scores {
@@ -65,22 +65,32 @@ impl Inner {
     }
 }
 
-/// What a score is kept under.
-pub(super) fn key(model: &str, query: &str, text: &str) -> Key {
-    let mut hasher = blake3::Hasher::new();
-    for part in [model, query, text] {
-        // Lengths keep "ab", "c" and "a", "bc" apart.
+/// What the scores of a model's pairs are kept under, by the text of the passage.
+pub(super) fn keys(model: &str, query: &str) -> impl Fn(&str) -> Key {
+    // Lengths keep "ab", "c" and "a", "bc" apart.
+    fn add(hasher: &mut blake3::Hasher, part: &str) {
         hasher.update(&(part.len() as u64).to_le_bytes());
         hasher.update(part.as_bytes());
     }
-    let mut key = [0; 16];
-    key.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
-    key
+    let mut begun = blake3::Hasher::new();
+    add(&mut begun, model);
+    add(&mut begun, query);
+    move |text| {
+        let mut hasher = begun.clone();
+        add(&mut hasher, text);
+        let mut key = [0; 16];
+        key.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+        key
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn key(model: &str, query: &str, text: &str) -> Key {
+        keys(model, query)(text)
+    }
 
     #[test]
     fn what_was_asked_for_lately_is_kept() {

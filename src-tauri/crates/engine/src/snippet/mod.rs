@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use crate::chunk::sentence::sentences;
+use crate::guard::caught;
 use crate::text::{each_pair, each_word, query_terms};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,8 +18,21 @@ pub struct Snippet {
 /// At most `max_chars` code points of `text`, cut at sentences or words, with as many of the question's words as
 /// possible.
 pub fn snippet(text: &str, query: &str, max_chars: usize) -> Snippet {
+    snippet_for(&Finder::new(query), text, max_chars)
+}
+
+/// The same for a question that is read once for many passages. Never panics: where words cannot be found in a text, its
+/// beginning is shown.
+pub(crate) fn snippet_for(finder: &Finder, text: &str, max_chars: usize) -> Snippet {
+    caught(|| cut(finder, text, max_chars)).unwrap_or_else(|_| Snippet {
+        text: text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(max_chars).collect(),
+        highlights: Vec::new(),
+    })
+}
+
+fn cut(finder: &Finder, text: &str, max_chars: usize) -> Snippet {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let found = Finder::new(query).find(&text);
+    let found = finder.find(&text);
     let window = best_window(&text, &found, max_chars);
     let mut shown = String::new();
     if window.start > 0 {
@@ -49,13 +63,14 @@ struct Found {
     weight: f32,
 }
 
-struct Finder {
+/// Finds a question's words in texts.
+pub(crate) struct Finder {
     words: HashMap<String, usize>,
     pairs: HashMap<String, usize>,
 }
 
 impl Finder {
-    fn new(query: &str) -> Self {
+    pub(crate) fn new(query: &str) -> Self {
         let terms = query_terms(query);
         let n_words = terms.words.len();
         let words = terms.words.into_iter().enumerate().map(|(at, term)| (term, at)).collect();

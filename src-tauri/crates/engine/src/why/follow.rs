@@ -17,7 +17,8 @@ use crate::recall::{self, Candidate};
 use crate::rerank;
 use crate::scan::{self, Places, Rules};
 use crate::search::Stage;
-use crate::{Cancel, EngineError, SearchRequest};
+use crate::snippet::Finder;
+use crate::{Cancel, EngineError, ModelError, SearchRequest, model};
 
 /// How deep a rank is looked up. Deeper ones say nothing but "far away".
 const RANKS: usize = 10_000;
@@ -71,6 +72,7 @@ pub(crate) fn follow(
         looked_at: 0,
         candidates_needed: None,
         read_in_time: None,
+        degraded: Vec::new(),
         threshold: request.threshold,
         top: request.top,
         rank: None,
@@ -124,6 +126,7 @@ impl Following<'_> {
         // A small collection has fewer than were asked for.
         report.candidates = answer.counts.recalled;
         report.read_in_time = self.read_in_time(&answer);
+        report.degraded = self.asked.without(self.request.stage, &answer, &[])?;
         report.passages = self.passages(&addresses, &answer, report)?;
         let mine: HashSet<DocAddress> = addresses.into_iter().collect();
         let Some(best) = answer.scored.iter().find(|scored| mine.contains(&scored.candidate.address)) else {
@@ -136,9 +139,10 @@ impl Following<'_> {
         }
         // All files found, in order, the threshold aside.
         let all = SearchRequest { top: usize::MAX, threshold: None, ..self.request.clone() };
-        let found = hits(&answer, snapshot, &all, self.wall)?.hits;
+        let finder = Finder::new(&self.request.query);
+        let found = hits(&answer, snapshot, &all, &finder, self.wall)?.hits;
         report.rank = found.iter().position(|hit| hit.path == path).map(|at| at + 1);
-        let shown = hits(&answer, snapshot, self.request, self.wall)?.hits;
+        let shown = hits(&answer, snapshot, self.request, &finder, self.wall)?.hits;
         report.last_shown = shown.last().map(|hit| hit.score);
         Ok(if shown.iter().any(|hit| hit.path == path) {
             WhyOutcome::Shown
@@ -175,7 +179,13 @@ impl Following<'_> {
         let question = Words::of(&self.request.query, snapshot).map_err(failed)?;
         let by_words = by_address(recall::lexical(snapshot, &question, report.looked_at).map_err(failed)?.candidates);
         let vector = match &self.asked.models.embedder {
-            Some(embedder) if report.n_vectors > 0 => Some(embedder.embed_query(&self.request.query)?),
+            Some(embedder) if report.n_vectors > 0 => {
+                match model::embed_query(embedder.as_ref(), &self.request.query) {
+                    Err(ModelError::Cancelled) => return Err(ModelError::Cancelled.into()),
+                    // The report says so.
+                    vector => vector.ok(),
+                }
+            }
             _ => None,
         };
         let by_meaning = match &vector {

@@ -1,6 +1,7 @@
 //! A report in plain words.
 
 use super::{WhyOutcome, WhyReport};
+use crate::Degraded;
 use crate::catalog::FileState;
 use crate::engine::Asked;
 
@@ -10,7 +11,7 @@ pub(super) fn tell(report: &mut WhyReport, asked: Option<&Asked>) {
     told.catalog();
     if told.report.n_passages > 0 {
         told.recall(asked);
-        told.score(asked);
+        told.score();
     }
     let Told { steps, advice, .. } = told;
     report.steps = steps;
@@ -100,12 +101,19 @@ impl Told<'_> {
             Some(rank) => self.step(format!("By words its best passage is number {rank}.")),
             None => self.step(format!("By words it is not among the first {}.", report.looked_at)),
         }
+        let failed = report.degraded.iter().find_map(|without| match without {
+            Degraded::EmbedderFailed { reason } => Some(reason),
+            _ => None,
+        });
         match (best(|passage| passage.vector_rank), asked.and_then(|asked| asked.models.embedder.as_ref())) {
             (Some(rank), _) => self.step(format!("By meaning (vectors) its best passage is number {rank}.")),
             (None, None) => {
                 let reason = asked.map_or("", |asked| &asked.no_embedder);
                 self.step(format!("By meaning it was not looked for: {reason}."));
                 self.advise("Without a bi-encoder only words find a note: `nuthatch models list` shows what is there.");
+            }
+            (None, Some(_)) if failed.is_some() => {
+                self.step(format!("By meaning it was not looked for: {}.", failed.map_or("", String::as_str)));
             }
             (None, Some(_)) if report.n_vectors == 0 => {
                 self.step("By meaning it cannot be found yet: it has no vectors.");
@@ -126,7 +134,7 @@ impl Told<'_> {
     }
 
     /// Cross-encoder, threshold, better passages and better files.
-    fn score(&mut self, asked: Option<&Asked>) {
+    fn score(&mut self) {
         let report = self.report;
         let Some((best, score)) = report.passages.first().and_then(|passage| Some((passage, passage.score?))) else {
             return;
@@ -135,7 +143,10 @@ impl Told<'_> {
             Some(cross) => self
                 .step(format!("The cross-encoder gave it {cross:.2}; with all that is known its score is {score:.2}.")),
             None => {
-                let reason = asked.filter(|asked| asked.models.reranker.is_none()).map(|asked| &asked.no_reranker);
+                let reason = report.degraded.iter().find_map(|without| match without {
+                    Degraded::NoReranker { reason } | Degraded::RerankerFailed { reason } => Some(reason),
+                    _ => None,
+                });
                 let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
                 self.step(format!("No cross-encoder read it{reason}; its score is {score:.2}."));
             }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::index::Snapshot;
 use crate::pipeline::{Answer, Scored};
 use crate::scan::Stamp;
-use crate::snippet::snippet;
+use crate::snippet::Finder;
 use crate::{EngineError, Hit, SearchRequest};
 
 /// About three lines of a card.
@@ -48,6 +48,7 @@ pub(crate) fn hits(
 ) -> Result<Shown, EngineError> {
     let Shown { mut hits, mut outdated } = Shown::default();
     let mut files = HashSet::new();
+    let finder = Finder::of(&answer.terms);
     for scored in by_name_first(answer, snapshot)? {
         if hits.len() == request.top {
             break;
@@ -66,7 +67,7 @@ pub(crate) fn hits(
         if matches!(standing, Standing::Gone | Standing::NotWatched) {
             continue;
         }
-        let snippet = snippet(&passage.chunk.text, &request.query, SNIPPET_CHARS);
+        let snippet = finder.snippet(&passage.chunk.text, SNIPPET_CHARS);
         hits.push(Hit {
             rank: hits.len() + 1,
             score: scored.score,

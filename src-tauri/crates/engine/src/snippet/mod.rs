@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use crate::chunk::sentence::sentences;
-use crate::text::{each_pair, each_word, query_terms};
+use crate::text::{QueryTerms, Typed, each_pair, each_word, query_terms};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snippet {
@@ -14,31 +14,28 @@ pub struct Snippet {
     pub highlights: Vec<[usize; 2]>,
 }
 
-/// At most `max_chars` code points of `text`, cut at sentences or words, with as many of the question's words as
-/// possible.
+/// See [`Finder::snippet`].
 pub fn snippet(text: &str, query: &str, max_chars: usize) -> Snippet {
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let found = Finder::new(query).find(&text);
-    let window = best_window(&text, &found, max_chars);
-    let mut shown = String::new();
-    if window.start > 0 {
-        shown.push('…');
-    }
-    let shift = shown.len();
-    shown.push_str(&text[window.clone()]);
-    if window.end < text.len() {
-        shown.push('…');
-    }
-    let inside = found.iter().filter(|hit| window.start <= hit.range.start && hit.range.end <= window.end);
-    let ranges =
-        inside.map(|hit| hit.range.start - window.start + shift..hit.range.end - window.start + shift).collect();
-    let highlights = code_points(&shown, ranges);
-    Snippet { text: shown, highlights }
+    Finder::of(&query_terms(query)).snippet(text, max_chars)
 }
 
-/// Where the question's words stand in `text`: code points, end exclusive, in order, apart.
+/// Where the question's words stand in `text`: code points, end exclusive, in order, apart. Of a word that the text
+/// does not hold, what it may be the beginning or a slip of.
 pub(crate) fn highlights(text: &str, query: &str) -> Vec<[usize; 2]> {
-    code_points(text, Finder::new(query).find(text).into_iter().map(|hit| hit.range).collect())
+    let terms = query_terms(query);
+    let finder = Finder::of(&terms);
+    let mut found = finder.find(text);
+    let is_missing = |typed: &&Typed| !found.iter().any(|hit| hit.term == typed.word);
+    let missing: Vec<&Typed> = terms.typed.iter().filter(is_missing).collect();
+    if !missing.is_empty() {
+        each_word(text, |term| {
+            let range = term.start..term.end;
+            if let Some(typed) = missing.iter().find(|typed| typed.may_mean(&text[range.clone()])) {
+                found.push(Found { range, term: typed.word, weight: 0.0 });
+            }
+        });
+    }
+    code_points(text, found.into_iter().map(|hit| hit.range).collect())
 }
 
 /// One of the question's words in a text.
@@ -49,18 +46,40 @@ struct Found {
     weight: f32,
 }
 
-struct Finder {
+/// Finds a question's words in texts.
+pub(crate) struct Finder {
     words: HashMap<String, usize>,
     pairs: HashMap<String, usize>,
 }
 
 impl Finder {
-    fn new(query: &str) -> Self {
-        let terms = query_terms(query);
-        let n_words = terms.words.len();
-        let words = terms.words.into_iter().enumerate().map(|(at, term)| (term, at)).collect();
-        let pairs = terms.cjk.into_iter().enumerate().map(|(at, term)| (term, n_words + at)).collect();
+    pub(crate) fn of(terms: &QueryTerms) -> Self {
+        let first = terms.words.len() + terms.joined.len();
+        let words = terms.words.iter().chain(&terms.joined).enumerate().map(|(at, term)| (term.clone(), at)).collect();
+        let pairs = terms.cjk.iter().enumerate().map(|(at, term)| (term.clone(), first + at)).collect();
         Self { words, pairs }
+    }
+
+    /// At most `max_chars` code points of `text`, cut at sentences or words, with as many of the question's words as
+    /// possible.
+    pub(crate) fn snippet(&self, text: &str, max_chars: usize) -> Snippet {
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let found = self.find(&text);
+        let window = best_window(&text, &found, max_chars);
+        let mut shown = String::new();
+        if window.start > 0 {
+            shown.push('…');
+        }
+        let shift = shown.len();
+        shown.push_str(&text[window.clone()]);
+        if window.end < text.len() {
+            shown.push('…');
+        }
+        let inside = found.iter().filter(|hit| window.start <= hit.range.start && hit.range.end <= window.end);
+        let ranges =
+            inside.map(|hit| hit.range.start - window.start + shift..hit.range.end - window.start + shift).collect();
+        let highlights = code_points(&shown, ranges);
+        Snippet { text: shown, highlights }
     }
 
     /// Words as the index has them; where they leave Chinese characters of the question unmarked, pairs of those.

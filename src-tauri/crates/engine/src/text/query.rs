@@ -1,51 +1,260 @@
 //! What to look up for a question.
 
 use std::collections::HashSet;
+use std::ops::{Range, RangeInclusive};
 
+use super::clean::clean;
+use super::exclude::excluded;
+use super::script::is_cjk;
+use super::words::fold_word;
 use super::{each_pair, each_word, is_stop_word};
 
 /// The distinct index terms of a question, in its order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct QueryTerms {
+    /// The question as models read it: clean, and without what it leaves out.
+    pub asked: String,
     /// For fields read by [`super::WORDS`]. Without stop words, unless there is nothing else.
     pub words: Vec<String>,
     /// How often the question says each of `words`: what it comes back to matters more to it.
     pub counts: Vec<usize>,
+    /// Of each of `words` that is only said as a part of others, one of those (`wifi` of `wi`) and how many parts it has.
+    pub part_of: Vec<Option<(usize, usize)>>,
     /// For the field read by [`super::CJK`]: pairs of characters, and single ones that stand alone. Without those that
     /// only stop words have, unless there is nothing else.
     pub cjk: Vec<String>,
     /// What stands in "quotes", word by word, as (position, term) for a phrase query over [`super::WORDS`] fields.
     pub phrases: Vec<Vec<(usize, String)>>,
+    /// What stands in "quotes": a note has each of these.
+    pub required: Vec<Exact>,
+    /// A note that has one of these is left out.
+    pub excluded: Vec<Exact>,
+    /// Words in letters as they were typed, for what may be meant by them.
+    pub typed: Vec<Typed>,
+    /// Neighbours written together: `openai` for "open ai".
+    pub joined: Vec<String>,
+}
+
+/// Something that stands in a text as it stands here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exact {
+    /// Any of these phrases over [`super::WORDS`] fields: of the parts of joined words, and of the whole ones.
+    pub phrases: Vec<Vec<(usize, String)>>,
+    /// Where there is Chinese, Japanese or Korean in it: all of these words and all of these pairs instead, because where
+    /// a word ends there depends on its neighbours.
+    pub words: Vec<String>,
+    pub cjk: Vec<String>,
+}
+
+/// A word of letters and digits, outside quotes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Typed {
+    /// Which of [`QueryTerms::words`] it is.
+    pub word: usize,
+    /// Folded, not stemmed.
+    pub text: String,
+    /// It ends the question: there may be more of it to come.
+    pub is_last: bool,
+}
+
+/// Stop words that verbs make nouns with: "set up", "log in".
+const PARTICLES: [&str; 8] = ["down", "in", "off", "on", "out", "over", "through", "up"];
+
+impl Typed {
+    /// Shorter beginnings are those of too many words.
+    pub(crate) const LEAST_OF_BEGINNING: usize = 3;
+
+    /// Letters of a word that may hold a slip: one of fewer letters is one letter away from many others.
+    pub(crate) const SLIP_LETTERS: RangeInclusive<usize> = 5..=24;
+
+    /// Whether it may be the beginning of a word of a text, or that word with one letter more, less, other, or two that
+    /// changed places.
+    pub(crate) fn may_mean(&self, word: &str) -> bool {
+        let mut folded = String::new();
+        fold_word(word, &mut folded);
+        let is_begun =
+            self.is_last && folded.starts_with(&self.text) && self.text.chars().count() >= Self::LEAST_OF_BEGINNING;
+        is_begun
+            || Self::SLIP_LETTERS.contains(&self.text.len()) && is_one_slip(self.text.as_bytes(), folded.as_bytes())
+    }
+}
+
+fn is_one_slip(one: &[u8], other: &[u8]) -> bool {
+    if one.len().abs_diff(other.len()) > 1 || !one.is_ascii() {
+        return false;
+    }
+    let n_alike = one.iter().zip(other).take_while(|(a, b)| a == b).count();
+    let (one, other) = (&one[n_alike..], &other[n_alike..]);
+    match (one, other) {
+        ([a, b, one @ ..], [c, d, other @ ..]) if a == d && b == c && one == other => true,
+        ([_, one @ ..], [_, other @ ..]) if one == other => true,
+        ([_, one @ ..], other) | (other, [_, one @ ..]) if one == other => true,
+        _ => false,
+    }
+}
+
+/// A term and where it stands in the question.
+struct Said {
+    text: String,
+    source: Range<usize>,
+    position: usize,
+    length: usize,
 }
 
 /// Reads a question as the index reads text.
 pub fn query_terms(query: &str) -> QueryTerms {
-    let mut words = Vec::new();
+    let query = clean(query).text;
+    let left_out = excluded(&query);
+    let mut asked = query.clone().into_owned();
+    for (all, _) in left_out.iter().rev() {
+        asked.replace_range(all.clone(), "");
+    }
+    let mut is_anything_asked = false;
+    each_word(&asked, |_| is_anything_asked = true);
+    if left_out.is_empty() || !is_anything_asked {
+        return terms(&query);
+    }
+    let excluded = left_out.iter().map(|(_, word)| exact(&query[word.clone()])).filter(|exact| !exact.is_empty());
+    QueryTerms { excluded: excluded.collect(), ..terms(asked.trim()) }
+}
+
+fn terms(query: &str) -> QueryTerms {
+    let mut said: Vec<Said> = Vec::new();
+    each_word(query, |term| {
+        let (source, text) = (term.start..term.end, term.text.to_owned());
+        said.push(Said { text, source, position: term.position, length: term.length });
+    });
     // The question with its stop words blotted out, so that pairs do not reach into them.
     let mut topic = query.to_owned();
-    each_word(query, |term| words.push((term.text.to_owned(), term.start..term.end)));
     // A stop word inside a longer word is part of it.
-    let covered = |at: usize| {
-        let (_, inner) = &words[at];
-        words.iter().any(|(text, outer)| {
-            outer.start <= inner.start && inner.end <= outer.end && outer.len() > inner.len() && !is_stop_word(text)
-        })
+    let covered = |inner: &Said| {
+        said.iter().any(|outer| outer.holds(inner) && outer.source != inner.source && !is_stop_word(&outer.text))
     };
-    for (at, (text, range)) in words.iter().enumerate() {
-        if is_stop_word(text) && !covered(at) {
-            topic.replace_range(range.clone(), &" ".repeat(range.len()));
-        }
+    for stop in said.iter().filter(|said| is_stop_word(&said.text) && !covered(said)) {
+        topic.replace_range(stop.source.clone(), &" ".repeat(stop.source.len()));
     }
-    let said: Vec<String> = words.into_iter().map(|(text, _)| text).collect();
-    let words = distinct(said.iter().cloned());
+    let words = distinct(said.iter().map(|said| said.text.clone()));
     let topical: Vec<String> = words.iter().filter(|word| !is_stop_word(word)).cloned().collect();
     let words = if topical.is_empty() { words } else { topical };
     let mut cjk = pairs(&topic);
     if cjk.is_empty() && topic.trim().is_empty() {
         cjk = pairs(query);
     }
-    let counts = words.iter().map(|word| said.iter().filter(|said| *said == word).count()).collect();
-    QueryTerms { words, counts, cjk, phrases: phrases(query) }
+    let counts = words.iter().map(|word| said.iter().filter(|said| said.text == *word).count()).collect();
+    let quoted = quoted(query);
+    let phrases = quoted.iter().map(|quote| phrase(&query[quote.clone()], true)).filter(|phrase| !phrase.is_empty());
+    let phrases = phrases.collect();
+    let required = quoted.iter().map(|quote| exact(&query[quote.clone()])).filter(|exact| !exact.is_empty()).collect();
+    let free: Vec<&Said> = said
+        .iter()
+        .filter(|said| !said.is_cjk(query) && !quoted.iter().any(|quote| quote.contains(&said.source.start)))
+        .collect();
+    let typed = typed(query, &free, &words);
+    let joined = joined(query, &free, &words);
+    let part_of = part_of(query, &said, &words);
+    QueryTerms {
+        asked: query.to_owned(),
+        words,
+        counts,
+        part_of,
+        cjk,
+        phrases,
+        required,
+        excluded: Vec::new(),
+        typed,
+        joined,
+    }
+}
+
+impl Said {
+    fn holds(&self, inner: &Said) -> bool {
+        self.source.start <= inner.source.start && inner.source.end <= self.source.end
+    }
+
+    fn is_cjk(&self, query: &str) -> bool {
+        query[self.source.clone()].starts_with(is_cjk)
+    }
+}
+
+impl QueryTerms {
+    /// Whether some notes are no answers, whatever else they say.
+    pub fn narrows(&self) -> bool {
+        !self.required.is_empty() || !self.excluded.is_empty()
+    }
+}
+
+impl Exact {
+    fn is_empty(&self) -> bool {
+        self.phrases.is_empty() && self.words.is_empty() && self.cjk.is_empty()
+    }
+}
+
+/// Words in letters: the whole of each, not its parts.
+fn typed(query: &str, free: &[&Said], words: &[String]) -> Vec<Typed> {
+    let mut typed: Vec<Typed> = Vec::new();
+    let end = query.trim_end_matches(|c: char| c != ' ' && c.is_ascii_punctuation()).len();
+    let mut folded = String::new();
+    for (at, said) in free.iter().enumerate() {
+        let is_whole = !free.iter().enumerate().any(|(other, outer)| other != at && outer.holds(said));
+        let Some(word) = words.iter().position(|word| *word == said.text).filter(|_| is_whole) else { continue };
+        let is_last = said.source.end >= end;
+        match typed.iter_mut().find(|typed| typed.word == word) {
+            Some(typed) => typed.is_last |= is_last,
+            None => {
+                let source: String = query[said.source.clone()].chars().filter(|c| *c != '-' && *c != '_').collect();
+                fold_word(&source, &mut folded);
+                typed.push(Typed { word, text: folded.clone(), is_last });
+            }
+        }
+    }
+    typed
+}
+
+/// Of every two neighbours the word that they make together.
+fn joined(query: &str, free: &[&Said], words: &[String]) -> Vec<String> {
+    let mut joined = Vec::new();
+    let wholes: Vec<&&Said> =
+        free.iter().filter(|said| !free.iter().any(|outer| outer.length > said.length && outer.holds(said))).collect();
+    for pair in wholes.windows(2) {
+        let [first, second] = [pair[0], pair[1]];
+        let is_number = |said: &Said| said.text.bytes().all(|byte| byte.is_ascii_digit());
+        if first.source.end >= second.source.start
+            || &query[first.source.end..second.source.start] != " "
+            // "a way" is not away, but "log in" is a login.
+            || is_stop_word(&first.text)
+            || is_stop_word(&second.text) && !PARTICLES.contains(&second.text.as_str())
+            || is_number(first)
+        {
+            continue;
+        }
+        let together = format!("{}{}", &query[first.source.clone()], &query[second.source.clone()]).to_lowercase();
+        let mut longest: Option<(usize, String)> = None;
+        each_word(&together, |term| {
+            if longest.as_ref().is_none_or(|(length, _)| term.length > *length) {
+                longest = Some((term.length, term.text.to_owned()));
+            }
+        });
+        joined.extend(longest.map(|(_, text)| text).filter(|text| !words.contains(text) && !is_stop_word(text)));
+    }
+    distinct(joined.into_iter())
+}
+
+/// See [`QueryTerms::part_of`]. What Chinese words are made of counts as they do.
+fn part_of(query: &str, said: &[Said], words: &[String]) -> Vec<Option<(usize, usize)>> {
+    let whole_of = |word: &String| {
+        let mut whole = None;
+        for said_so in said.iter().filter(|said| said.text == *word) {
+            let outer = said.iter().find(|outer| {
+                let around = outer.position <= said_so.position
+                    && said_so.position + said_so.length <= outer.position + outer.length;
+                around && outer.length > said_so.length && !outer.is_cjk(query)
+            });
+            whole =
+                Some(outer.and_then(|outer| Some((words.iter().position(|word| *word == outer.text)?, outer.length)))?);
+        }
+        whole
+    };
+    words.iter().map(whole_of).collect()
 }
 
 /// Pairs, and the characters that belong to none.
@@ -58,28 +267,51 @@ fn pairs(text: &str) -> Vec<String> {
     distinct(kept.map(|(text, ..)| text))
 }
 
-fn phrases(query: &str) -> Vec<Vec<(usize, String)>> {
+/// What stands between quotes, as bytes of the question. One right after a letter or digit opens nothing: 27" is a size.
+fn quoted(query: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
-    let mut rest = query;
-    while let Some(open) = rest.find(['"', '“', '「']) {
-        let close = match rest[open..].chars().next() {
-            Some('“') => '”',
-            Some('「') => '」',
-            _ => '"',
+    let mut at = 0;
+    while let Some(open) = query[at..].find(['"', '“', '「']).map(|open| at + open) {
+        let (sign, close) = match query[open..].chars().next() {
+            Some('“') => ('“', '”'),
+            Some('「') => ('「', '」'),
+            _ => ('"', '"'),
         };
-        let inner = &rest[open + rest[open..].chars().next().map_or(1, char::len_utf8)..];
-        let Some(end) = inner.find(close) else { break };
-        let phrase = phrase(&inner[..end]);
-        if !phrase.is_empty() {
-            found.push(phrase);
+        let start = open + sign.len_utf8();
+        at = start;
+        if query[..open].ends_with(|c: char| c.is_ascii_alphanumeric()) {
+            continue;
         }
-        rest = &inner[end + close.len_utf8()..];
+        let Some(length) = query[start..].find(close) else { break };
+        found.push(start..start + length);
+        at = start + length + close.len_utf8();
     }
     found
 }
 
-/// The most terms that make up the text end to end: the text searched may write "搜索 引擎" apart.
-fn phrase(text: &str) -> Vec<(usize, String)> {
+fn exact(text: &str) -> Exact {
+    if !text.contains(is_cjk) {
+        let phrases = [phrase(text, true), phrase(text, false)].into_iter().filter(|phrase| !phrase.is_empty());
+        let mut phrases: Vec<_> = phrases.collect();
+        phrases.dedup();
+        return Exact { phrases, ..Exact::default() };
+    }
+    let mut words = Vec::new();
+    each_word(text, |term| {
+        if !term.text.starts_with(is_cjk) {
+            words.push((term.position, term.length, term.text.to_owned()));
+        }
+    });
+    let is_part = |(at, length, _): &(usize, usize, String)| {
+        words.iter().any(|(start, outer, _)| start <= at && at + length <= start + outer && outer > length)
+    };
+    let words = words.iter().filter(|word| !is_part(word)).map(|(_, _, text)| text.clone()).collect();
+    Exact { phrases: Vec::new(), words, cjk: pairs(text) }
+}
+
+/// The most terms that make up the text end to end: the text searched may write "搜索 引擎" apart. Or the fewest, one
+/// after another, because it may write `wifi` in one.
+fn phrase(text: &str, by_parts: bool) -> Vec<(usize, String)> {
     let mut terms: Vec<(usize, usize, String)> = Vec::new();
     each_word(text, |term| terms.push((term.position, term.length, term.text.to_owned())));
     let n_positions = terms.iter().map(|(at, length, _)| at + length).max().unwrap_or(0);
@@ -88,8 +320,10 @@ fn phrase(text: &str) -> Vec<(usize, String)> {
     for at in (0..n_positions).rev() {
         best[at] = (best[at + 1].0, None);
         for (nth, (start, length, _)) in terms.iter().enumerate() {
-            if *start == at && (best[at].1.is_none() || best[at + length].0 + 1 > best[at].0) {
-                best[at] = (best[at + length].0 + 1, Some(nth));
+            let n = best[(at + length).min(n_positions)].0 + 1;
+            let is_better = if by_parts { n > best[at].0 } else { n < best[at].0 };
+            if *start == at && (best[at].1.is_none() || is_better) {
+                best[at] = (n, Some(nth));
             }
         }
     }
@@ -99,7 +333,7 @@ fn phrase(text: &str) -> Vec<(usize, String)> {
         match best[at].1 {
             Some(nth) => {
                 let (start, length, text) = &terms[nth];
-                phrase.push((*start, text.clone()));
+                phrase.push((if by_parts { *start } else { phrase.len() }, text.clone()));
                 at += length;
             }
             None => at += 1,

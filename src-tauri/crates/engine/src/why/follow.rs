@@ -118,13 +118,14 @@ impl Following<'_> {
         let addresses = snapshot.passages_of(&path).map_err(failed)?;
         report.n_passages = addresses.len();
         report.n_vectors = addresses.iter().filter(|a| snapshot.vectors().payload(**a).is_some()).count();
-        report.words = words(&self.request.query, &path, snapshot).map_err(failed)?;
+        let question = Words::of(&self.request.query, snapshot).map_err(failed)?;
+        report.words = words(&question, &path, snapshot).map_err(failed)?;
 
         let answer = self.run(self.request.candidates, self.request.stage)?;
         // A small collection has fewer than were asked for.
         report.candidates = answer.counts.recalled;
         report.read_in_time = self.read_in_time(&answer);
-        report.passages = self.passages(&addresses, &answer, report)?;
+        report.passages = self.passages(&question, &addresses, &answer, report)?;
         let mine: HashSet<DocAddress> = addresses.into_iter().collect();
         let Some(best) = answer.scored.iter().find(|scored| mine.contains(&scored.candidate.address)) else {
             report.candidates_needed = self.candidates_needed(&mine)?;
@@ -164,6 +165,7 @@ impl Following<'_> {
     /// Every passage of the file with its ranks, best first.
     fn passages(
         &self,
+        question: &Words,
         addresses: &[DocAddress],
         answer: &Answer,
         report: &mut WhyReport,
@@ -172,10 +174,9 @@ impl Following<'_> {
         let failed = |e| snapshot.failed(e);
         let n = snapshot.n_passages().map_err(failed)? as usize;
         report.looked_at = n.min(RANKS);
-        let question = Words::of(&self.request.query, snapshot).map_err(failed)?;
-        let by_words = by_address(recall::lexical(snapshot, &question, report.looked_at).map_err(failed)?.candidates);
+        let by_words = by_address(recall::lexical(snapshot, question, report.looked_at).map_err(failed)?.candidates);
         let vector = match &self.asked.models.embedder {
-            Some(embedder) if report.n_vectors > 0 => Some(embedder.embed_query(&self.request.query)?),
+            Some(embedder) if report.n_vectors > 0 => Some(embedder.embed_query(&question.terms().asked)?),
             _ => None,
         };
         let by_meaning = match &vector {

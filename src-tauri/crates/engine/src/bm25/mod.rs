@@ -80,7 +80,7 @@ impl Words {
 
     pub(crate) fn of_terms(mut terms: QueryTerms, snapshot: &Snapshot) -> tantivy::Result<Self> {
         let (searcher, fields) = (snapshot.searcher().clone(), snapshot.fields());
-        let narrow = Narrow::of(&terms, &searcher, fields)?;
+        let narrow = Narrow::of(&terms, snapshot)?;
         let mut gathered = Gathered { searcher: &searcher, clauses: Vec::new(), ideal: 0.0 };
         let meant = gathered.add(&terms, fields)?;
         let Gathered { clauses, ideal, .. } = gathered;

@@ -6,10 +6,13 @@ use tantivy::collector::DocSetCollector;
 use tantivy::columnar::Column;
 use tantivy::query::{BooleanQuery, PhraseQuery, Query, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption};
-use tantivy::{DocAddress, Searcher, Term};
+use tantivy::{DocAddress, Term};
 
-use crate::index::{Fields, file_of};
-use crate::text::{Exact, QueryTerms};
+use crate::index::{Snapshot, file_of};
+use crate::text::{Exact, QueryTerms, plain};
+
+/// So many passages are read for whether characters stand together in them that are there apart.
+const MAX_READ: usize = 300;
 
 /// Which notes may answer. A note holds what any of its passages or its file name holds.
 pub(super) struct Narrow {
@@ -21,19 +24,19 @@ pub(super) struct Narrow {
 
 impl Narrow {
     /// `None` where every note may.
-    pub(super) fn of(terms: &QueryTerms, searcher: &Searcher, f: &Fields) -> tantivy::Result<Option<Self>> {
+    pub(super) fn of(terms: &QueryTerms, snapshot: &Snapshot) -> tantivy::Result<Option<Self>> {
         if !terms.narrows() {
             return Ok(None);
         }
-        let orders = searcher.segment_readers().iter().map(|segment| segment.fast_fields().u64("order"));
+        let orders = snapshot.searcher().segment_readers().iter().map(|segment| segment.fast_fields().u64("order"));
         let orders = orders.collect::<tantivy::Result<Vec<Column<u64>>>>()?;
         let mut narrow = Self { required: Vec::new(), excluded: HashSet::new(), orders };
         for exact in &terms.required {
-            let files = narrow.files(exact, searcher, f)?;
+            let files = narrow.files(exact, snapshot)?;
             narrow.required.push(files);
         }
         for exact in &terms.excluded {
-            let files = narrow.files(exact, searcher, f)?;
+            let files = narrow.files(exact, snapshot)?;
             narrow.excluded.extend(files);
         }
         Ok(Some(narrow))
@@ -50,7 +53,8 @@ impl Narrow {
     }
 
     /// The files that hold `exact`.
-    fn files(&self, exact: &Exact, searcher: &Searcher, f: &Fields) -> tantivy::Result<HashSet<u64>> {
+    fn files(&self, exact: &Exact, snapshot: &Snapshot) -> tantivy::Result<HashSet<u64>> {
+        let (searcher, f) = (snapshot.searcher(), snapshot.fields());
         let has = |field: Field, text: &String| -> Box<dyn Query> {
             Box::new(TermQuery::new(Term::from_field_text(field, text), IndexRecordOption::Basic))
         };
@@ -64,12 +68,28 @@ impl Narrow {
             // Names hold no places: all words of the phrase will do.
             any.push(Box::new(BooleanQuery::intersection(phrase.iter().map(|(_, word)| has(f.name, word)).collect())));
         }
-        let characters = exact.words.iter().map(|word| has(f.text, word));
-        let all: Vec<Box<dyn Query>> = characters.chain(exact.cjk.iter().map(|pair| has(f.cjk, pair))).collect();
-        if !all.is_empty() {
-            any.push(Box::new(BooleanQuery::intersection(all)));
+        for field in [f.name, f.tags].into_iter().filter(|_| !exact.terms.is_empty()) {
+            any.push(Box::new(BooleanQuery::intersection(exact.terms.iter().map(|term| has(field, term)).collect())));
         }
-        let found = searcher.search(&BooleanQuery::union(any), &DocSetCollector)?;
+        let mut found = searcher.search(&BooleanQuery::union(any), &DocSetCollector)?;
+        let words = exact.words.iter().map(|word| has(f.text, word));
+        let all: Vec<Box<dyn Query>> = words.chain(exact.cjk.iter().map(|pair| has(f.cjk, pair))).collect();
+        if !all.is_empty() {
+            let is_sure = all.len() == 1;
+            let apart = searcher.search(&BooleanQuery::intersection(all), &DocSetCollector)?;
+            let is_too_much = apart.len() > MAX_READ;
+            for address in apart {
+                if is_sure || is_too_much || holds(snapshot, address, &exact.plain)? {
+                    found.insert(address);
+                }
+            }
+        }
         Ok(found.into_iter().filter_map(|address| self.file(address)).collect())
     }
+}
+
+fn holds(snapshot: &Snapshot, address: DocAddress, wanted: &str) -> tantivy::Result<bool> {
+    let passage = snapshot.passage(address)?;
+    let mut texts = [&passage.title, &passage.chunk.text].into_iter().chain(passage.chunk.heading_path.iter());
+    Ok(texts.any(|text| plain(text).contains(wanted)))
 }

@@ -21,6 +21,7 @@ use tantivy::tokenizer::{Tokenizer, TokenizerManager};
 
 pub(crate) use batch::Term;
 pub use clean::{Clean, clean};
+pub(crate) use query::plain;
 pub use query::{Exact, QueryTerms, Typed, query_terms};
 pub use stop::is_stop_word;
 pub(crate) use words::stem;

@@ -79,7 +79,13 @@ pub(super) fn number(text: &str, at: usize) -> Option<Number> {
             return Some(Number { groups, wholes: vec![0..n + 1, whole], has_fraction: true });
         }
     }
-    let is_telephone = is_alike && matches!(kind, Between::Blank | Between::Hyphen) && of_a_telephone(&groups);
+    let is_sure = match kind {
+        Between::Blank | Between::Hyphen => true,
+        // Versions and addresses have small numbers.
+        Between::Stop => n == 3 && groups.iter().all(|group| group.len() >= 3),
+        _ => false,
+    };
+    let is_telephone = is_alike && is_sure && of_a_telephone(&groups);
     (is_thousands || is_telephone).then(|| Number { groups, wholes: vec![whole], has_fraction: false })
 }
 

@@ -5,6 +5,7 @@ use std::ops::{Range, RangeInclusive};
 
 use super::clean::clean;
 use super::exclude::excluded;
+use super::fold::fold_into;
 use super::script::is_cjk;
 use super::words::fold_word;
 use super::{each_pair, each_word, is_stop_word};
@@ -41,9 +42,13 @@ pub struct Exact {
     /// Any of these phrases over [`super::WORDS`] fields: of the parts of joined words, and of the whole ones.
     pub phrases: Vec<Vec<(usize, String)>>,
     /// Where there is Chinese, Japanese or Korean in it: all of these words and all of these pairs instead, because where
-    /// a word ends there depends on its neighbours.
+    /// a word ends there depends on its neighbours; and the text is to hold [`Exact::plain`].
     pub words: Vec<String>,
     pub cjk: Vec<String>,
+    /// Every term of it, for fields that are short.
+    pub terms: Vec<String>,
+    /// As [`plain`] writes it.
+    pub plain: String,
 }
 
 /// A word of letters and digits, outside quotes.
@@ -289,6 +294,13 @@ fn quoted(query: &str) -> Vec<Range<usize>> {
     found
 }
 
+/// The letters and digits of a text, those that count as the same alike.
+pub(crate) fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    clean(text).text.chars().filter(|c| c.is_alphanumeric()).for_each(|c| fold_into(c, &mut plain));
+    plain
+}
+
 fn exact(text: &str) -> Exact {
     if !text.contains(is_cjk) {
         let phrases = [phrase(text, true), phrase(text, false)].into_iter().filter(|phrase| !phrase.is_empty());
@@ -296,8 +308,9 @@ fn exact(text: &str) -> Exact {
         phrases.dedup();
         return Exact { phrases, ..Exact::default() };
     }
-    let mut words = Vec::new();
+    let (mut words, mut terms) = (Vec::new(), Vec::new());
     each_word(text, |term| {
+        terms.push(term.text.to_owned());
         if !term.text.starts_with(is_cjk) {
             words.push((term.position, term.length, term.text.to_owned()));
         }
@@ -306,7 +319,7 @@ fn exact(text: &str) -> Exact {
         words.iter().any(|(start, outer, _)| start <= at && at + length <= start + outer && outer > length)
     };
     let words = words.iter().filter(|word| !is_part(word)).map(|(_, _, text)| text.clone()).collect();
-    Exact { phrases: Vec::new(), words, cjk: pairs(text) }
+    Exact { phrases: Vec::new(), words, cjk: pairs(text), terms, plain: plain(text) }
 }
 
 /// The most terms that make up the text end to end: the text searched may write "搜索 引擎" apart. Or the fewest, one

@@ -8,6 +8,7 @@ mod limits;
 mod model;
 mod peers;
 mod ranking;
+mod spellings;
 mod watching;
 mod why;
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::index::Snapshot;
 use crate::pipeline::{Answer, Scored};
 use crate::scan::Stamp;
-use crate::snippet::{Finder, snippet_for};
+use crate::snippet::Finder;
 use crate::{EngineError, Hit, SearchRequest};
 
 /// About three lines of a card.
@@ -37,18 +37,18 @@ pub(crate) enum Standing {
     NotWatched,
 }
 
-/// `finder` is of `request.query`. At most `request.top` hits at or above the threshold, one a file. A file that is no longer there, or no longer
+/// At most `request.top` hits at or above the threshold, one a file. A file that is no longer there, or no longer
 /// watched, is passed over; one that has changed since is marked as stale, because what it says now is not known until
 /// it is read again.
 pub(crate) fn hits(
     answer: &Answer,
     snapshot: &Snapshot,
     request: &SearchRequest,
-    finder: &Finder,
     wall: &Wall<'_>,
 ) -> Result<Shown, EngineError> {
     let Shown { mut hits, mut outdated } = Shown::default();
     let mut files = HashSet::new();
+    let finder = Finder::of(&answer.terms);
     for scored in by_name_first(answer, snapshot)? {
         if hits.len() == request.top {
             break;
@@ -67,7 +67,7 @@ pub(crate) fn hits(
         if matches!(standing, Standing::Gone | Standing::NotWatched) {
             continue;
         }
-        let snippet = snippet_for(finder, &passage.chunk.text, SNIPPET_CHARS);
+        let snippet = finder.snippet(&passage.chunk.text, SNIPPET_CHARS);
         hits.push(Hit {
             rank: hits.len() + 1,
             score: scored.score,

@@ -31,14 +31,24 @@ pub(crate) fn named(question: &str, snapshot: &Snapshot) -> tantivy::Result<Vec<
         Some(_) => Path::new(asked).file_stem().and_then(|stem| stem.to_str()).unwrap_or(asked),
         None => asked,
     };
-    let (words, wanted) = (query_terms(stem).words, plain(stem));
-    if words.is_empty() {
+    let (terms, wanted) = (query_terms(stem), plain(stem));
+    if terms.words.is_empty() {
         return Ok(Vec::new());
     }
     let name = snapshot.fields().name;
     let mut all: Vec<Box<dyn Query>> = vec![Box::new(snapshot.first_passages())];
-    for word in &words {
-        all.push(Box::new(TermQuery::new(Term::from_field_text(name, word), IndexRecordOption::Basic)));
+    // A name may have a word whole or in parts.
+    for (at, word) in terms.words.iter().enumerate().filter(|(at, _)| terms.part_of[*at].is_none()) {
+        let has = |word: &String| -> Box<dyn Query> {
+            Box::new(TermQuery::new(Term::from_field_text(name, word), IndexRecordOption::Basic))
+        };
+        let is_part = |(_, of): &(_, &Option<(usize, usize)>)| of.is_some_and(|(whole, _)| whole == at);
+        let parts: Vec<Box<dyn Query>> =
+            terms.words.iter().zip(&terms.part_of).filter(is_part).map(|(part, _)| has(part)).collect();
+        all.push(match parts.is_empty() {
+            true => has(word),
+            false => Box::new(BooleanQuery::union(vec![has(word), Box::new(BooleanQuery::intersection(parts))])),
+        });
     }
     let best = TopDocs::with_limit(LOOKED_THROUGH).order_by_score();
     let mut found = Vec::new();

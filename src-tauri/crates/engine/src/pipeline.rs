@@ -12,6 +12,7 @@ use crate::names::{Named, named};
 use crate::recall::{self, Candidate, Ranked, ms};
 use crate::rerank::{Reading, Scores};
 use crate::search::{Counts, Stage, TookMs};
+use crate::text::{QueryTerms, query_terms};
 use crate::{Cancel, Embedder, EngineError, ModelError, Reranker};
 
 /// The models a question may use; what is absent, it does without.
@@ -48,6 +49,8 @@ pub(crate) struct Answer {
     pub counts: Counts,
     /// Files that were asked for by name.
     pub named: Vec<Named>,
+    /// The words that were looked for.
+    pub terms: Arc<QueryTerms>,
     pub failures: Failures,
 }
 
@@ -74,8 +77,11 @@ pub(crate) struct Question<'a> {
     pub budget: Option<Duration>,
 }
 
-/// Runs every stage up to `question.stage` that the models allow; one that fails is done without. `landed` gets each list but the last;
-/// reranking lands one after each batch.
+/// Where some notes are no answers, so many times as many vectors are looked at.
+const NARROWED_DEPTH: usize = 5;
+
+/// Runs every stage up to `question.stage` that the models allow; one that fails is done without. `landed` gets each
+/// list but the last; reranking lands one after each batch.
 pub(crate) fn run(
     snapshot: &Snapshot,
     models: &Models,
@@ -86,13 +92,19 @@ pub(crate) fn run(
     let start = Instant::now();
     let go_on = || if cancel.is_cancelled() { Err(EngineError::Cancelled) } else { Ok(()) };
     // The longest way first: the question is embedded while its words are looked up.
-    let (text, depth) = (question.text, recall::depth(question.candidates));
+    let terms = query_terms(question.text);
+    let asked = terms.asked.clone();
+    let narrowing = if terms.narrows() { NARROWED_DEPTH } else { 1 };
+    let (text, depth) = (asked.as_str(), recall::depth(question.candidates));
+    let reach = depth * narrowing;
     std::thread::scope(|scope| {
         // A panic there is an error here.
-        let by_meaning = move || guarded(snapshot.folder(), || by_meaning(snapshot, models, text, depth));
+        let by_meaning = move || guarded(snapshot.folder(), || by_meaning(snapshot, models, text, reach));
         let by_meaning = (question.stage != Stage::Lexical).then(|| scope.spawn(by_meaning));
-        let words = Words::of(text, snapshot).map_err(|e| snapshot.failed(e))?;
-        let named = named(text, snapshot).map_err(|e| snapshot.failed(e))?;
+        let words = Words::of_terms(terms, snapshot).map_err(|e| snapshot.failed(e))?;
+        let mut named = named(text, snapshot).map_err(|e| snapshot.failed(e))?;
+        named.retain(|named| words.allows(named.address));
+        let terms = Arc::new(words.terms().clone());
         let by_words = |depth: usize| {
             let mut ranked = recall::lexical(snapshot, &words, depth)?;
             recall::add_named(&words, &named, &mut ranked.candidates)?;
@@ -100,7 +112,7 @@ pub(crate) fn run(
         };
         let first_stage = |stage, candidates, took_ms| {
             let answer = first_stage(stage, candidates, &words, question, took_ms, start);
-            Answer { named: named.clone(), ..answer }
+            Answer { named: named.clone(), terms: terms.clone(), ..answer }
         };
         // Without a cross-encoder, or for an earlier stage, the first stage's answer is final.
         let rerank = |answer: Answer, landed: &mut dyn FnMut(&Answer)| {
@@ -108,7 +120,7 @@ pub(crate) fn run(
                 return Ok(answer);
             };
             landed(&answer);
-            let (query, scores, budget) = (question.text, models.scores.as_deref(), question.budget);
+            let (query, scores, budget) = (text, models.scores.as_deref(), question.budget);
             Reading { snapshot, query, reranker, scores, budget, start }.rerank(answer, cancel, landed)
         };
         let best = |candidates| recall::best(question.candidates, &named, candidates);
@@ -139,6 +151,8 @@ pub(crate) fn run(
             }
         };
         took_ms.vector = by_meaning.took_ms;
+        by_meaning.candidates.retain(|candidate| words.allows(candidate.address));
+        by_meaning.candidates.truncate(depth);
         go_on()?;
         if question.stage == Stage::Vector {
             by_meaning.candidates.truncate(question.candidates);
@@ -228,5 +242,6 @@ fn first_stage(
         })
         .collect();
     took_ms.total = ms(start);
-    Answer { stage, scored, took_ms, counts, named: Vec::new(), failures: Failures::default() }
+    let (named, terms, failures) = (Vec::new(), Arc::default(), Failures::default());
+    Answer { stage, scored, took_ms, counts, named, terms, failures }
 }

@@ -165,7 +165,8 @@ impl Search<'_> {
                     continue;
                 }
                 for (document, sum) in (first..).zip(stripe).filter(|(_, sum)| **sum >= least) {
-                    let is_alive = || alive.is_none_or(|alive| alive.is_alive(document));
+                    let may_answer = || self.words.allows(DocAddress::new(stretch.segment, document));
+                    let is_alive = || alive.is_none_or(|alive| alive.is_alive(document)) && may_answer();
                     let floor = self.floor();
                     if let Some(score) = complete(*sum, document, optional, &together, floor).filter(|_| is_alive()) {
                         self.top.push(Scored { score, segment: stretch.segment, row: document });

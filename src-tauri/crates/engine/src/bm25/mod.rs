@@ -8,9 +8,13 @@
 
 mod best;
 mod list;
+mod meant;
+mod narrow;
 mod phrase;
 #[cfg(test)]
 mod tests;
+
+use std::collections::HashMap;
 
 use tantivy::postings::TermInfo;
 use tantivy::query::{Bm25StatisticsProvider, Bm25Weight};
@@ -20,6 +24,8 @@ use tantivy::{DocAddress, Searcher, SegmentReader, Term};
 use crate::index::{Fields, Snapshot};
 use crate::text::{QueryTerms, query_terms};
 use list::{List, Scoring};
+use meant::Known;
+use narrow::Narrow;
 use phrase::{Phrase, PhraseWord};
 
 /// What a word adds by standing in a special place, besides its BM25 score in the whole text. Larger title weights
@@ -31,6 +37,9 @@ const NAME_BOOST: f32 = 0.15;
 const FOLDER_BOOST: f32 = 0.05;
 const CJK_BOOST: f32 = 0.3;
 
+/// What "open ai" counts where `openai` is asked for and other notes have that.
+const PAIR_BESIDE_WORD: f32 = 0.5;
+
 /// Grains of the highest score a question can give. An f32 adds whole numbers without rounding up to twice that.
 const GRAINS: f32 = 8_388_608.0;
 
@@ -38,6 +47,10 @@ const GRAINS: f32 = 8_388_608.0;
 pub(crate) struct Words {
     searcher: Searcher,
     clauses: Vec<Clause>,
+    /// What was asked, and what may be meant by it.
+    terms: QueryTerms,
+    /// Which passages may answer at all.
+    narrow: Option<Narrow>,
     /// Score of a grain.
     grain: f32,
     /// Upper end of what BM25 gives a passage that holds every word: see [`Words::share`].
@@ -62,13 +75,29 @@ enum Kind {
 
 impl Words {
     pub(crate) fn of(question: &str, snapshot: &Snapshot) -> tantivy::Result<Self> {
-        let terms = query_terms(question);
-        let searcher = snapshot.searcher().clone();
+        Self::of_terms(query_terms(question), snapshot)
+    }
+
+    pub(crate) fn of_terms(mut terms: QueryTerms, snapshot: &Snapshot) -> tantivy::Result<Self> {
+        let (searcher, fields) = (snapshot.searcher().clone(), snapshot.fields());
+        let narrow = Narrow::of(&terms, snapshot)?;
         let mut gathered = Gathered { searcher: &searcher, clauses: Vec::new(), ideal: 0.0 };
-        gathered.add(&terms, snapshot.fields())?;
+        let meant = gathered.add(&terms, fields)?;
         let Gathered { clauses, ideal, .. } = gathered;
         let most: f32 = clauses.iter().map(|clause| clause.most).sum();
-        Ok(Self { clauses, grain: most / GRAINS, ideal, searcher })
+        let news: Vec<String> = meant.into_iter().filter(|word| !terms.words.contains(word)).collect();
+        terms.words.extend(news);
+        Ok(Self { clauses, terms, narrow, grain: most / GRAINS, ideal, searcher })
+    }
+
+    /// The words that were looked for, those that may be meant by unknown ones among them.
+    pub(crate) fn terms(&self) -> &QueryTerms {
+        &self.terms
+    }
+
+    /// Whether a passage may answer: its note has every quoted phrase and nothing that is left out.
+    pub(crate) fn allows(&self, address: DocAddress) -> bool {
+        self.narrow.as_ref().is_none_or(|narrow| narrow.allows(address))
     }
 
     /// How much of the question's weight in words a passage carries, about `0..=1`, comparable between questions.
@@ -81,7 +110,8 @@ impl Words {
         best::best(self, n, &best::USUAL)
     }
 
-    /// Scores of given passages, by seeking in the lists; those without a matching word are left out.
+    /// Scores of given passages, by seeking in the lists; those without a matching word, and those that may not
+    /// answer, are left out.
     pub(crate) fn scores(&self, mut addresses: Vec<DocAddress>) -> tantivy::Result<Vec<(DocAddress, f32)>> {
         addresses.sort_unstable();
         let mut scored = Vec::with_capacity(addresses.len());
@@ -89,7 +119,7 @@ impl Words {
             let mut lists = self.lists(segment[0].segment_ord)?;
             for address in segment {
                 let grains: f32 = lists.iter_mut().map(|list| list.grains_at(address.doc_id, 0.0)).sum();
-                if grains > 0.0 {
+                if grains > 0.0 && self.allows(*address) {
                     scored.push((*address, grains * self.grain));
                 }
             }
@@ -145,6 +175,14 @@ impl Clause {
     }
 }
 
+/// A word that is looked for.
+struct Asked<'a> {
+    word: &'a str,
+    weight: f32,
+    /// Whether a passage that holds everything holds it.
+    is_needed: bool,
+}
+
 /// Clauses as they are made from a question's terms.
 struct Gathered<'a> {
     searcher: &'a Searcher,
@@ -153,11 +191,52 @@ struct Gathered<'a> {
 }
 
 impl Gathered<'_> {
-    fn add(&mut self, terms: &QueryTerms, f: &Fields) -> tantivy::Result<()> {
-        let counted = || terms.words.iter().zip(&terms.counts);
+    /// Returns the words that may be meant besides those of the question.
+    fn add(&mut self, terms: &QueryTerms, f: &Fields) -> tantivy::Result<Vec<String>> {
+        let fields = [f.text, f.name, f.folder];
+        let known = Known { searcher: self.searcher, fields: &fields };
+        let meant = known.meant(&terms.typed, &terms.words)?;
+        let mut asked: Vec<Asked> = Vec::with_capacity(terms.words.len());
+        for (at, (word, count)) in terms.words.iter().zip(&terms.counts).enumerate() {
+            let instead = meant.iter().any(|(typed, meant)| typed.word == at && meant.is_instead());
+            // Parts and whole together say one thing: where no note has the whole, the parts say it alone.
+            let weight = match terms.part_of[at] {
+                Some((whole, n_parts)) if known.has(&terms.words[whole])? => *count as f32 / n_parts as f32,
+                _ => *count as f32,
+            };
+            let has_parts = || terms.part_of.iter().flatten().any(|(whole, _)| *whole == at);
+            let is_needed = !instead && (!has_parts() || known.has(word)?);
+            asked.push(Asked { word, weight, is_needed });
+        }
+        let others = meant.iter().flat_map(|(typed, meant)| {
+            let count = terms.counts[typed.word] as f32;
+            meant.words.iter().map(move |(word, weight)| Asked { word, weight: weight * count, is_needed: false })
+        });
+        asked.extend(others);
+        for word in &terms.joined {
+            if known.has(word)? {
+                asked.push(Asked { word, weight: 1.0, is_needed: false });
+            }
+        }
+
         let mut text = Statistics::of(self.searcher, f.text)?;
-        for (word, count) in counted() {
-            self.ideal += *count as f32 * self.term(&mut text, word, *count as f32)?;
+        let mut instead: HashMap<&str, f32> = HashMap::new();
+        for Asked { word, weight, is_needed } in &asked {
+            let most = weight * self.term(&mut text, word, *weight)?;
+            instead.insert(word, most);
+            if *is_needed {
+                self.ideal += most;
+            }
+        }
+        for (_, meant) in &meant {
+            self.ideal += meant.words.iter().map(|(word, _)| instead[word.as_str()]).fold(0.0, f32::max);
+            for (at, [first, second]) in meant.pairs.iter().enumerate() {
+                let words = [(0, first.clone()), (1, second.clone())];
+                let most = self.phrase(f.text, &words, if meant.is_known { PAIR_BESIDE_WORD } else { 1.0 })?;
+                if at == 0 && !meant.is_known && meant.words.is_empty() {
+                    self.ideal += most;
+                }
+            }
         }
         let places = [
             (f.title, TITLE_BOOST),
@@ -168,8 +247,8 @@ impl Gathered<'_> {
         ];
         for (field, boost) in places {
             let mut place = Statistics::of(self.searcher, field)?;
-            for word in &terms.words {
-                self.term(&mut place, word, boost)?;
+            for Asked { word, weight, .. } in &asked {
+                self.term(&mut place, word, boost * weight.min(1.0))?;
             }
         }
         let mut cjk = Statistics::of(self.searcher, f.cjk)?;
@@ -177,9 +256,11 @@ impl Gathered<'_> {
             self.ideal += CJK_BOOST * self.term(&mut cjk, characters, CJK_BOOST)?;
         }
         for phrase in terms.phrases.iter().filter(|phrase| phrase.len() > 1) {
-            self.phrase(f.text, phrase)?;
+            self.phrase(f.text, phrase, 1.0)?;
         }
-        Ok(())
+        let mut news: Vec<String> = asked.iter().skip(terms.words.len()).map(|asked| asked.word.to_owned()).collect();
+        news.extend(meant.into_iter().flat_map(|(_, meant)| meant.pairs).flatten());
+        Ok(news)
     }
 
     /// Returns the most that BM25 gives a passage for the term, without the boost, whether or not any holds it.
@@ -198,9 +279,10 @@ impl Gathered<'_> {
         Ok(2.2 * (1.0 + (n - found + 0.5).max(0.0) / (found + 0.5)).ln())
     }
 
-    fn phrase(&mut self, field: Field, words: &[(usize, String)]) -> tantivy::Result<()> {
+    /// Returns the most that a passage gets for the phrase.
+    fn phrase(&mut self, field: Field, words: &[(usize, String)], boost: f32) -> tantivy::Result<f32> {
         let terms: Vec<Term> = words.iter().map(|(_, word)| Term::from_field_text(field, word)).collect();
-        let weight = Bm25Weight::for_terms(self.searcher, &terms)?;
+        let weight = Bm25Weight::for_terms(self.searcher, &terms)?.boost_by(boost);
         let most = weight.max_score();
         let mut lists = vec![Some(Vec::with_capacity(words.len())); self.searcher.segment_readers().len()];
         for ((at, _), term) in words.iter().zip(&terms) {
@@ -212,7 +294,7 @@ impl Gathered<'_> {
             }
         }
         self.clauses.push(Clause { field, weight, most, kind: Kind::Phrase(lists) });
-        Ok(())
+        Ok(most)
     }
 
     /// Where a term's list lies in each segment.

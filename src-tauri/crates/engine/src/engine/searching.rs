@@ -9,7 +9,6 @@ use crate::hits::{self, Wall};
 use crate::index::Snapshot;
 use crate::pipeline::{self, Answer, Models, Question};
 use crate::scan::{Places, Rules};
-use crate::snippet::Finder;
 use crate::why::{self, Asking, WhyReport};
 use crate::{Cancel, Damage, Degraded, EngineError, SearchRequest, SearchResults, Stage, watched};
 
@@ -100,9 +99,8 @@ impl Engine {
 
         let folders = self.settings().folders;
         let wall = Wall { folders: &folders, is_away: &|path| self.is_away(path, &folders) };
-        let finder = Finder::new(&request.query);
         let results = |answer: &Answer| -> Result<SearchResults, EngineError> {
-            let shown = hits::hits(answer, snapshot, request, &finder, &wall)?;
+            let shown = hits::hits(answer, snapshot, request, &wall)?;
             if !shown.outdated.is_empty() {
                 // A search sees what no event told.
                 self.wake(Wake::Paths(shown.outdated));

@@ -8,8 +8,9 @@ use crate::chunk::ChunkRules;
 /// be read, or would not find what it holds.
 pub const FORMAT: u32 = 4;
 
-/// Version of how files become passages, beside the sizes in [`ChunkRules`]. Raise it when the same file would be read
-/// or cut otherwise than before: the old index serves until a new one is made beside it.
+/// Version of how files become passages and passages terms, beside the sizes in [`ChunkRules`]. Raise it when the same
+/// file would be read or cut otherwise than before, or its words told apart otherwise: the old index serves until a new
+/// one is made beside it.
 const CUTTING: u32 = 2;
 
 /// Vectors of a generation made while there is no embedder: none will be added, but the schema needs a length.

@@ -31,6 +31,7 @@ pub use generations::Generations;
 pub use hold::Hold;
 pub use label::FORMAT;
 pub(crate) use pages::give_back;
+pub(crate) use passage::file_of;
 #[cfg(test)]
 pub(crate) use passage::passage_document;
 pub use passage::{PROGRAM, Passage, Row, RowState, text_hash};

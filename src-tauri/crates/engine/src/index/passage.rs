@@ -1,5 +1,6 @@
 //! Passages and catalog rows, to and from Tantivy documents.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use super::schema::Fields;
 use super::vectors::Quantized;
 use crate::chunk::{Chunk, embedding_text};
 use crate::extract::Place;
+use crate::text::clean;
 
 /// One passage of a file, as it is indexed and as it comes back.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,9 +25,13 @@ pub struct Passage {
 }
 
 impl Passage {
-    /// What the models read: see [`embedding_text`].
+    /// What the models read: [`embedding_text`], [`clean`].
     pub fn model_text(&self) -> String {
-        embedding_text(&self.title, &self.chunk)
+        let text = embedding_text(&self.title, &self.chunk);
+        match clean(&text).text {
+            Cow::Borrowed(_) => text,
+            Cow::Owned(clean) => clean,
+        }
     }
 }
 
@@ -226,6 +232,11 @@ fn order(passage: &Passage) -> u64 {
     let mut first = [0; 8];
     first[..5].copy_from_slice(&blake3::hash(passage.path.as_bytes()).as_bytes()[..5]);
     u64::from_be_bytes(first) | (passage.chunk.ordinal as u64).min(0xff_ffff)
+}
+
+/// What is alike in the [`order`] of all passages of a file, and of no others.
+pub(crate) fn file_of(order: u64) -> u64 {
+    order >> 24
 }
 
 /// A place in a few bytes: a letter for its kind, then its values.

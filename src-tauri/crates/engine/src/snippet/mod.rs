@@ -5,7 +5,10 @@ use std::ops::Range;
 
 use crate::chunk::sentence::sentences;
 use crate::guard::caught;
-use crate::text::{each_pair, each_word, query_terms};
+use crate::text::{QueryTerms, Typed, each_pair, each_word, query_terms};
+
+/// Words that a text does not hold and that each of its words is held against.
+const MOST_MISSING: usize = 32;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snippet {
@@ -15,44 +18,29 @@ pub struct Snippet {
     pub highlights: Vec<[usize; 2]>,
 }
 
-/// At most `max_chars` code points of `text`, cut at sentences or words, with as many of the question's words as
-/// possible.
+/// See [`Finder::snippet`].
 pub fn snippet(text: &str, query: &str, max_chars: usize) -> Snippet {
-    snippet_for(&Finder::new(query), text, max_chars)
+    Finder::of(&query_terms(query)).snippet(text, max_chars)
 }
 
-/// The same for a question that is read once for many passages. Never panics: where words cannot be found in a text, its
-/// beginning is shown.
-pub(crate) fn snippet_for(finder: &Finder, text: &str, max_chars: usize) -> Snippet {
-    caught(|| cut(finder, text, max_chars)).unwrap_or_else(|_| Snippet {
-        text: text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(max_chars).collect(),
-        highlights: Vec::new(),
-    })
-}
-
-fn cut(finder: &Finder, text: &str, max_chars: usize) -> Snippet {
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let found = finder.find(&text);
-    let window = best_window(&text, &found, max_chars);
-    let mut shown = String::new();
-    if window.start > 0 {
-        shown.push('…');
-    }
-    let shift = shown.len();
-    shown.push_str(&text[window.clone()]);
-    if window.end < text.len() {
-        shown.push('…');
-    }
-    let inside = found.iter().filter(|hit| window.start <= hit.range.start && hit.range.end <= window.end);
-    let ranges =
-        inside.map(|hit| hit.range.start - window.start + shift..hit.range.end - window.start + shift).collect();
-    let highlights = code_points(&shown, ranges);
-    Snippet { text: shown, highlights }
-}
-
-/// Where the question's words stand in `text`: code points, end exclusive, in order, apart.
+/// Where the question's words stand in `text`: code points, end exclusive, in order, apart. Of a word that the text
+/// does not hold, what it may be the beginning or a slip of.
 pub(crate) fn highlights(text: &str, query: &str) -> Vec<[usize; 2]> {
-    code_points(text, Finder::new(query).find(text).into_iter().map(|hit| hit.range).collect())
+    let terms = query_terms(query);
+    let finder = Finder::of(&terms);
+    let mut found = finder.find(text);
+    let held: HashSet<usize> = found.iter().map(|hit| hit.term).collect();
+    let missing = terms.typed.iter().filter(|typed| !held.contains(&typed.word));
+    let missing: Vec<&Typed> = missing.take(MOST_MISSING).collect();
+    if !missing.is_empty() {
+        each_word(text, |term| {
+            let range = term.start..term.end;
+            if let Some(typed) = missing.iter().find(|typed| typed.may_mean(&text[range.clone()])) {
+                found.push(Found { range, term: typed.word, weight: 0.0 });
+            }
+        });
+    }
+    code_points(text, found.into_iter().map(|hit| hit.range).collect())
 }
 
 /// One of the question's words in a text.
@@ -70,12 +58,40 @@ pub(crate) struct Finder {
 }
 
 impl Finder {
-    pub(crate) fn new(query: &str) -> Self {
-        let terms = query_terms(query);
-        let n_words = terms.words.len();
-        let words = terms.words.into_iter().enumerate().map(|(at, term)| (term, at)).collect();
-        let pairs = terms.cjk.into_iter().enumerate().map(|(at, term)| (term, n_words + at)).collect();
+    pub(crate) fn of(terms: &QueryTerms) -> Self {
+        let first = terms.words.len() + terms.joined.len();
+        let words = terms.words.iter().chain(&terms.joined).enumerate().map(|(at, term)| (term.clone(), at)).collect();
+        let pairs = terms.cjk.iter().enumerate().map(|(at, term)| (term.clone(), first + at)).collect();
         Self { words, pairs }
+    }
+
+    /// At most `max_chars` code points of `text`, cut at sentences or words, with as many of the question's words as
+    /// possible. Never panics: where words cannot be found in a text, its beginning is shown.
+    pub(crate) fn snippet(&self, text: &str, max_chars: usize) -> Snippet {
+        caught(|| self.cut(text, max_chars)).unwrap_or_else(|_| Snippet {
+            text: text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(max_chars).collect(),
+            highlights: Vec::new(),
+        })
+    }
+
+    fn cut(&self, text: &str, max_chars: usize) -> Snippet {
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let found = self.find(&text);
+        let window = best_window(&text, &found, max_chars);
+        let mut shown = String::new();
+        if window.start > 0 {
+            shown.push('…');
+        }
+        let shift = shown.len();
+        shown.push_str(&text[window.clone()]);
+        if window.end < text.len() {
+            shown.push('…');
+        }
+        let inside = found.iter().filter(|hit| window.start <= hit.range.start && hit.range.end <= window.end);
+        let ranges =
+            inside.map(|hit| hit.range.start - window.start + shift..hit.range.end - window.start + shift).collect();
+        let highlights = code_points(&shown, ranges);
+        Snippet { text: shown, highlights }
     }
 
     /// Words as the index has them; where they leave Chinese characters of the question unmarked, pairs of those.

@@ -30,6 +30,23 @@ fn highlights() {
     check("", "x", "");
 }
 
+/// Without an index: of words that the text does not hold.
+#[test]
+fn what_may_be_meant() {
+    let check = |text: &str, query: &str, expected: &[&str]| {
+        let marked = |[start, end]: [usize; 2]| text.chars().skip(start).take(end - start).collect::<String>();
+        let marked: Vec<String> = super::highlights(text, query).into_iter().map(marked).collect();
+        assert_eq!(marked, expected, "{query}");
+    };
+    check("Kubernetes here", "kubern", &["Kubernetes"]);
+    check("Kubernetes here", "kubern now", &[]);
+    check("Kubernetes here", "kubrenetes now", &["Kubernetes"]);
+    check("Kubernets, Kubernete", "kubernetes", &["Kubernets", "Kubernete"]);
+    check("Tea for the team", "tea", &["Tea"]);
+    check("A house", "mouse", &["house"]);
+    check("kalei\u{AD}doscope", "kaleidoscope", &["kalei\u{AD}doscope"]);
+}
+
 #[test]
 fn windows() {
     let filler = "Lorem ipsum dolor sit amet. ".repeat(20);

@@ -1,8 +1,11 @@
 //! Terms as they are found, a word or a run of characters at a time, and the Tantivy stream that hands them on.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use tantivy::tokenizer::{Token, TokenStream};
+
+use super::clean::{Clean, Source, clean};
 
 /// One index term and where it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,10 +55,10 @@ impl Batch {
         self.entries.sort_by_key(|entry| (entry.position, std::cmp::Reverse(entry.length)));
     }
 
-    fn pop(&mut self) -> Option<Term<'_>> {
+    fn pop(&mut self, source: &Source) -> Option<Term<'_>> {
         let entry = self.entries.get(self.next)?;
         self.next += 1;
-        let Range { start, end } = entry.source.clone();
+        let (start, end) = (source.at(entry.source.start), source.at(entry.source.end));
         let text = &self.buffer[entry.text.clone()];
         Some(Term { text, start, end, position: entry.position, length: entry.length })
     }
@@ -69,13 +72,16 @@ pub trait Scan {
 
 pub struct Terms<S> {
     scan: S,
+    source: Source,
     batch: Batch,
     token: Token,
 }
 
 impl<S: Scan> Terms<S> {
-    pub(super) fn new(scan: S) -> Self {
-        Self { scan, batch: Batch::default(), token: Token::default() }
+    /// The terms that `scan` finds in the clean text.
+    pub(super) fn of<'a>(text: &'a str, scan: impl FnOnce(Cow<'a, str>) -> S) -> Self {
+        let Clean { text, source } = clean(text);
+        Self { scan: scan(text), source, batch: Batch::default(), token: Token::default() }
     }
 
     pub(super) fn next_term(&mut self) -> Option<Term<'_>> {
@@ -85,7 +91,7 @@ impl<S: Scan> Terms<S> {
                 return None;
             }
         }
-        self.batch.pop()
+        self.batch.pop(&self.source)
     }
 }
 

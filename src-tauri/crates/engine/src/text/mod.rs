@@ -1,11 +1,17 @@
 //! Words: how text and questions become index terms, the same way on both sides.
 
 mod batch;
+mod clean;
 mod dictionary;
+mod exclude;
 mod fold;
+mod numbers;
 mod pairs;
+mod parts;
 mod query;
+mod radicals;
 pub(crate) mod script;
+mod signs;
 mod stop;
 #[cfg(test)]
 mod tests;
@@ -14,8 +20,11 @@ mod words;
 use tantivy::tokenizer::{Tokenizer, TokenizerManager};
 
 pub(crate) use batch::Term;
-pub use query::{QueryTerms, query_terms};
+pub use clean::{Clean, clean};
+pub(crate) use query::plain;
+pub use query::{Exact, QueryTerms, Typed, query_terms};
 pub use stop::is_stop_word;
+pub(crate) use words::stem;
 
 /// Tokenizer of every text field: folded, stemmed words; identifiers whole and in parts; Chinese by dictionary.
 pub const WORDS: &str = "nuthatch";
@@ -36,7 +45,7 @@ impl Tokenizer for NuthatchTokenizer {
     type TokenStream<'a> = batch::Terms<words::Words<'a>>;
 
     fn token_stream<'a>(&'a mut self, text: &'a str) -> Self::TokenStream<'a> {
-        batch::Terms::new(words::Words::new(text))
+        batch::Terms::of(text, words::Words::new)
     }
 }
 
@@ -44,7 +53,7 @@ impl Tokenizer for CjkTokenizer {
     type TokenStream<'a> = batch::Terms<pairs::Pairs<'a>>;
 
     fn token_stream<'a>(&'a mut self, text: &'a str) -> Self::TokenStream<'a> {
-        batch::Terms::new(pairs::Pairs::new(text))
+        batch::Terms::of(text, pairs::Pairs::new)
     }
 }
 
@@ -62,7 +71,7 @@ pub fn warm_up() {
 
 /// Calls `sink` with every term [`WORDS`] makes of a text, in order of position.
 pub(crate) fn each_word(text: &str, mut sink: impl FnMut(Term<'_>)) {
-    let mut terms = batch::Terms::new(words::Words::new(text));
+    let mut terms = batch::Terms::of(text, words::Words::new);
     while let Some(term) = terms.next_term() {
         sink(term);
     }
@@ -70,7 +79,7 @@ pub(crate) fn each_word(text: &str, mut sink: impl FnMut(Term<'_>)) {
 
 /// Calls `sink` with every term [`CJK`] makes of a text, in order of position.
 pub(crate) fn each_pair(text: &str, mut sink: impl FnMut(Term<'_>)) {
-    let mut terms = batch::Terms::new(pairs::Pairs::new(text));
+    let mut terms = batch::Terms::of(text, pairs::Pairs::new);
     while let Some(term) = terms.next_term() {
         sink(term);
     }

@@ -1,17 +1,19 @@
 //! Every Chinese, Japanese and Korean character, and every two that touch.
 
+use std::borrow::Cow;
+
 use super::batch::{Batch, Scan};
 use super::fold::fold_cjk;
 use super::script::is_cjk;
 
 pub struct Pairs<'a> {
-    text: &'a str,
+    text: Cow<'a, str>,
     at: usize,
     position: usize,
 }
 
 impl<'a> Pairs<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
+    pub(super) fn new(text: Cow<'a, str>) -> Self {
         Self { text, at: 0, position: 0 }
     }
 }

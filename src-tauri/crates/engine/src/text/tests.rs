@@ -24,8 +24,27 @@ fn words() {
     check("json.load()", "0:json.load+2 0:json 1:load");
     check("snake_case camelCase", "0:snakecas+2 0:snake 1:case 2:camelcas+2 2:camel 3:case");
     check("XMLHttpRequest JavaScript", "0:xmlhttprequest+3 0:xml 1:http 2:request 3:javascript");
-    check("utf-8 UTF8", "0:utf8+2 0:utf 1:8 2:utf8");
+    check("utf-8 UTF8", "0:utf8+2 0:utf 1:8 2:utf8+2 2:utf 3:8");
     check("v1.2 C++ C# x", "0:v1.2+2 0:v1 1:2 2:c 2:c++ 3:c 3:c# 4:x");
+    check(
+        "iPhone15 redis7 5km mp3player",
+        "0:iphone15+2 0:iphon 1:15 2:redis7+2 2:redi 3:7 4:5km+2 4:5 5:km 6:mp3player+3 6:mp 7:3 8:player",
+    );
+    check(
+        "ChatGPT's OpenAI GitHub getURL",
+        "0:chatgpt+2 0:chat 1:gpt 2:openai+2 2:open 3:ai 4:github 5:geturl+2 5:get 6:url",
+    );
+    check("1st x86 H₂O m² 0x80070005 saffron⁴", "0:1st 1:x86 2:h2o 3:m2 4:0x80070005 5:saffron4+2 5:saffron 6:4");
+    check("e\u{2011}mail Hawai\u{2BB}i Wi–Fi", "0:email+2 0:e 1:mail 2:hawaii 3:wifi+2 3:wi 4:fi");
+    check("1,249.50 or 12,49,500", "0:1249.50+3 0:1249+2 0:1 1:249 2:50 3:or 4:1249500+3 4:12 5:49 6:500");
+    check(
+        "138 0013 8000, 2024-03-15 10:30",
+        "0:13800138000+3 0:138 1:0013 2:8000 3:20240315+3 3:2024 4:03 5:15 6:10 7:30",
+    );
+    check("+1 (415) 555-0132", "0:14155550132+4 0:1 1:4155550132+3 1:415 2:555 3:0132");
+    check("3 4 5 6 7 10 20 1,2 3.5", "0:3 1:4 2:5 3:6 4:7 5:10 6:20 7:1 8:2 9:3.5+2 9:3 10:5");
+    check("🏔️ trip 🇨🇭👍🏽", "0:🏔 1:trip 2:🇨🇭 3:👍");
+    check("kalei\u{AD}do\u{AD}\n  scope 玳\u{200B}瑁 \u{2F42}件 \u{2EDA}", "0:kaleidoscop 1:玳瑁+2 3:文件+2 5:页");
     check("don't user's l’été", "0:dont 1:user 2:lete");
     check("ＦＵＬＬ ｗｉｄｔｈ Ångström e\u{301} Straße ﬁx", "0:full 1:width 2:angstrom 3:e 4:strass 5:fix");
     check("用Python写代码", "0:用 1:python 2:写 3:代码+2");
@@ -74,6 +93,65 @@ fn questions() {
     check("用 rust 写", "rust 写", "写");
     check("", "", "");
     check("  ?? ", "", "");
+    check("python -snake NOT cobra", "python", "");
+    check("-snake", "snake", "");
+    check("git commit -m --amend -5", "git commit m amend 5", "");
+    check("苹果 -水果", "苹果", "苹果");
+}
+
+#[test]
+fn what_may_be_meant() {
+    let check = |query: &str, typed: &str, joined: &str| {
+        let terms = query_terms(query);
+        let shown = |typed: &Typed| format!("{}{}", typed.text, if typed.is_last { "…" } else { "" });
+        let shown: Vec<String> = terms.typed.iter().map(shown).collect();
+        assert_eq!((shown.join(" ").as_str(), terms.joined.join(" ").as_str()), (typed, joined), "{query}");
+    };
+    check("How do I upgrade kubern?", "upgrade kubern…", "upgradekubern");
+    check("open AI is ", "open ai", "openai");
+    check("is there a way to log in", "log", "login");
+    check("\"as quoted\" wi-fi", "wifi…", "");
+    check("iphone 15 pro", "iphone 15 pro…", "iphone15");
+    check("138 0013 8000", "13800138000…", "");
+}
+
+#[test]
+fn what_is_left_out_or_stands_so() {
+    let check = |query: &str, asked: &str, n_required: usize, n_excluded: usize| {
+        let terms = query_terms(query);
+        let found = (terms.asked.as_str(), terms.required.len(), terms.excluded.len());
+        assert_eq!(found, (asked, n_required, n_excluded), "{query}");
+    };
+    check("python -snake", "python", 0, 1);
+    check("-snake python", "python", 0, 1);
+    check("python NOT snake -\"a b\" now", "python   now", 0, 2);
+    check("\"a python\" now", "\"a python\" now", 1, 0);
+    check("well-known - things -5 -m --x", "well-known - things -5 -m --x", 0, 0);
+    check("DO NOT PANIC", "DO NOT PANIC", 0, 0);
+    check("27\" or 24\" screens", "27\" or 24\" screens", 0, 0);
+    check("-snake", "-snake", 0, 0);
+}
+
+#[test]
+fn clean_text() {
+    for (text, expected) in [
+        ("plain, 文字。", "plain, 文字。"),
+        ("\u{FEFF}so\u{AD}ft", "soft"),
+        ("so\u{AD}\n  ft, so\u{AD}\n\nft", "soft, so\n\nft"),
+        ("กา\u{200B}แฟ a\u{200B}b", "กา\u{200B}แฟ ab"),
+        ("e\u{301}\u{323} \u{1112}\u{1161}\u{11AB}", "é\u{323} 한"),
+        ("Ａ１－ｚ", "A1-z"),
+    ] {
+        let Clean { text: clean, source } = clean(text);
+        assert_eq!(clean, expected);
+        assert_eq!(source.at(clean.len()), text.len());
+        // Each sign of the clean text comes from where the source has it or what it was made of.
+        for (at, c) in clean.char_indices() {
+            let from = source.at(at);
+            assert!(text.is_char_boundary(from), "{text:?} {c}");
+            assert!(!text[from..].starts_with(['\u{AD}', '\u{FEFF}']), "{text:?} {c}");
+        }
+    }
 }
 
 #[test]

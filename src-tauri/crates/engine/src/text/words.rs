@@ -1,5 +1,6 @@
 //! Words: folded and stemmed, identifiers whole and in parts, Chinese by dictionary.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::ops::Range;
 
@@ -8,7 +9,10 @@ use frostem::{Algorithm, Stemmer};
 use super::batch::{Batch, Scan};
 use super::dictionary;
 use super::fold::{fold_cjk, fold_into, is_accent};
+use super::numbers::number;
+use super::parts::Parts;
 use super::script::{is_cjk, is_han};
+use super::signs::{is_apostrophe, is_emoji, is_flag, is_joint};
 
 /// Longer "words" are keys, hashes and encoded pictures.
 const MAX_TERM_BYTES: usize = 64;
@@ -24,7 +28,7 @@ thread_local! {
 }
 
 /// The stem of a folded English word; other words come back as they are.
-pub(super) fn stem(word: &str) -> std::borrow::Cow<'_, str> {
+pub(crate) fn stem(word: &str) -> Cow<'_, str> {
     if word.len() < 3 || !word.bytes().all(|b| b.is_ascii_lowercase()) {
         return word.into();
     }
@@ -32,17 +36,18 @@ pub(super) fn stem(word: &str) -> std::borrow::Cow<'_, str> {
 }
 
 pub struct Words<'a> {
-    text: &'a str,
+    text: Cow<'a, str>,
     at: usize,
     position: usize,
     /// Kept between words to save allocations.
-    parts: Vec<Range<usize>>,
+    parts: Parts,
     folded: String,
+    whole: String,
 }
 
 impl<'a> Words<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
-        Self { text, at: 0, position: 0, parts: Vec::new(), folded: String::new() }
+    pub(super) fn new(text: Cow<'a, str>) -> Self {
+        Self { text, at: 0, position: 0, parts: Parts::default(), folded: String::new(), whole: String::new() }
     }
 
     /// The run of `what` from `self.at` on, which it moves past.
@@ -81,7 +86,41 @@ impl<'a> Words<'a> {
         self.position += 1;
     }
 
-    /// A word or an identifier: parts joined by single `_`, `-` or `.`, or by a capital.
+    /// One picture, or the two letters of a flag.
+    fn emoji(&mut self, batch: &mut Batch) {
+        let rest = &self.text[self.at..];
+        let n = if rest.starts_with(is_flag) { 2 } else { 1 };
+        let length = rest.chars().take(n).take_while(|c| n == 1 || is_flag(*c)).map(char::len_utf8).sum::<usize>();
+        let range = self.at..self.at + length;
+        batch.push(&self.text[range.clone()], range.clone(), self.position, 1);
+        self.at = range.end;
+        self.position += 1;
+    }
+
+    /// A number in groups: each, and all together.
+    fn number(&mut self, batch: &mut Batch) -> bool {
+        let Some(number) = number(&self.text, self.at) else { return false };
+        for (at, group) in number.groups.iter().enumerate().filter(|(_, group)| group.len() <= MAX_TERM_BYTES) {
+            batch.push(&self.text[group.clone()], group.clone(), self.position + at, 1);
+        }
+        for whole in number.wholes {
+            self.whole.clear();
+            for at in whole.clone() {
+                if number.has_fraction && at + 1 == number.groups.len() {
+                    self.whole.push('.');
+                }
+                self.whole.push_str(&self.text[number.groups[at].clone()]);
+            }
+            let source = number.groups[whole.start].start..number.groups[whole.end - 1].end;
+            batch.push(&self.whole, source, self.position + whole.start, whole.len());
+        }
+        batch.sort();
+        self.at = number.groups.last().map_or(self.at, |last| last.end);
+        self.position += number.groups.len();
+        true
+    }
+
+    /// A word or an identifier: parts joined by single `_`, `-` or `.`, by a capital, or of letters and digits.
     fn word(&mut self, batch: &mut Batch) {
         let start = self.at;
         self.parts.clear();
@@ -97,8 +136,8 @@ impl<'a> Words<'a> {
                 self.at += joint.len_utf8();
                 continue;
             }
-            self.split_capitals(segment..self.at);
-            if !(is_joined && matches!(joint, '_' | '-' | '.')) {
+            self.parts.add(&self.text, segment..self.at);
+            if !(is_joined && is_joint(joint)) {
                 break;
             }
             self.at += joint.len_utf8();
@@ -107,49 +146,29 @@ impl<'a> Words<'a> {
         self.emit(start..self.at, batch);
     }
 
-    /// `camelCase` has parts, and so has `XMLHttpRequest`; `JavaScript` is a name and not about Java.
-    fn split_capitals(&mut self, segment: Range<usize>) {
-        let bytes = &self.text.as_bytes()[segment.clone()];
-        let n_before = self.parts.len();
-        let mut start = 0;
-        for at in 1..bytes.len() {
-            let after_small = bytes[at - 1].is_ascii_lowercase();
-            let before_small =
-                bytes[at - 1].is_ascii_uppercase() && bytes.get(at + 1).is_some_and(u8::is_ascii_lowercase);
-            if bytes[at].is_ascii_uppercase() && (after_small || before_small) {
-                self.parts.push(segment.start + start..segment.start + at);
-                start = at;
-            }
-        }
-        self.parts.push(segment.start + start..segment.end);
-        if bytes.first().is_some_and(u8::is_ascii_uppercase) && self.parts.len() - n_before == 2 {
-            self.parts.truncate(n_before);
-            self.parts.push(segment);
-        }
-    }
-
     fn emit(&mut self, range: Range<usize>, batch: &mut Batch) {
-        let n_parts = self.parts.len();
-        let mut whole = String::new();
-        for (at, part) in self.parts.iter().enumerate() {
+        let n_parts = self.parts.ranges.len();
+        self.whole.clear();
+        for (at, part) in self.parts.ranges.iter().enumerate() {
             fold_word(&self.text[part.clone()], &mut self.folded);
             if at > 0 && self.text[..part.start].ends_with('.') {
-                whole.push('.');
+                self.whole.push('.');
             }
-            whole.push_str(&self.folded);
+            self.whole.push_str(&self.folded);
             if !self.folded.is_empty() && self.folded.len() <= MAX_TERM_BYTES {
                 batch.push(&stem(&self.folded), part.clone(), self.position + at, 1);
             }
         }
+        let whole = &mut self.whole;
         if (2..=MAX_PARTS).contains(&n_parts) && whole.len() <= MAX_TERM_BYTES {
-            batch.push(&stem(&whole), range, self.position, n_parts);
+            batch.push(&stem(whole), range, self.position, n_parts);
             batch.sort();
         } else if whole.len() == 1
             && let Some(sign) = ["++", "#"].into_iter().find(|sign| self.text[range.end..].starts_with(sign))
         {
             // C++, C#, F#.
             whole.push_str(sign);
-            batch.push(&whole, range.start..range.end + sign.len(), self.position, 1);
+            batch.push(whole, range.start..range.end + sign.len(), self.position, 1);
         }
         self.position += n_parts;
     }
@@ -157,27 +176,26 @@ impl<'a> Words<'a> {
 
 impl Scan for Words<'_> {
     fn scan(&mut self, batch: &mut Batch) -> bool {
-        self.run(|c| !is_letter(c) && !is_cjk(c));
+        self.run(|c| !is_letter(c) && (c.is_ascii() || !is_cjk(c) && !is_emoji(c)));
         match self.text[self.at..].chars().next() {
             None => return false,
+            Some(c) if c.is_ascii_digit() && self.number(batch) => {}
+            Some(c) if is_letter(c) => self.word(batch),
             Some(c) if is_han(c) => self.han(batch),
             Some(c) if is_cjk(c) => self.syllables(batch),
-            Some(_) => self.word(batch),
+            Some(_) => self.emoji(batch),
         }
         true
     }
 }
 
 fn is_letter(c: char) -> bool {
-    c.is_ascii_alphanumeric() || !c.is_ascii() && !is_cjk(c) && (c.is_alphanumeric() || is_accent(c))
-}
-
-fn is_apostrophe(c: char) -> bool {
-    matches!(c, '\'' | '’')
+    c.is_ascii_alphanumeric()
+        || !c.is_ascii() && !is_cjk(c) && (c.is_alphanumeric() || is_accent(c)) && !is_apostrophe(c) && !is_emoji(c)
 }
 
 /// The folded word without apostrophes and without `'s`.
-fn fold_word(word: &str, folded: &mut String) {
+pub(super) fn fold_word(word: &str, folded: &mut String) {
     folded.clear();
     let owner = word.strip_suffix(['s', 'S']).and_then(|word| word.strip_suffix(is_apostrophe));
     owner.unwrap_or(word).chars().filter(|c| !is_apostrophe(*c)).for_each(|c| fold_into(c, folded));

@@ -17,7 +17,6 @@ use crate::recall::{self, Candidate};
 use crate::rerank;
 use crate::scan::{self, Places, Rules};
 use crate::search::Stage;
-use crate::snippet::Finder;
 use crate::{Cancel, EngineError, ModelError, SearchRequest, model};
 
 /// How deep a rank is looked up. Deeper ones say nothing but "far away".
@@ -120,14 +119,15 @@ impl Following<'_> {
         let addresses = snapshot.passages_of(&path).map_err(failed)?;
         report.n_passages = addresses.len();
         report.n_vectors = addresses.iter().filter(|a| snapshot.vectors().payload(**a).is_some()).count();
-        report.words = words(&self.request.query, &path, snapshot).map_err(failed)?;
+        let question = Words::of(&self.request.query, snapshot).map_err(failed)?;
+        report.words = words(&question, &path, snapshot).map_err(failed)?;
 
         let answer = self.run(self.request.candidates, self.request.stage)?;
         // A small collection has fewer than were asked for.
         report.candidates = answer.counts.recalled;
         report.read_in_time = self.read_in_time(&answer);
         report.degraded = self.asked.without(self.request.stage, &answer, &[])?;
-        report.passages = self.passages(&addresses, &answer, report)?;
+        report.passages = self.passages(&question, &addresses, &answer, report)?;
         let mine: HashSet<DocAddress> = addresses.into_iter().collect();
         let Some(best) = answer.scored.iter().find(|scored| mine.contains(&scored.candidate.address)) else {
             report.candidates_needed = self.candidates_needed(&mine)?;
@@ -139,10 +139,9 @@ impl Following<'_> {
         }
         // All files found, in order, the threshold aside.
         let all = SearchRequest { top: usize::MAX, threshold: None, ..self.request.clone() };
-        let finder = Finder::new(&self.request.query);
-        let found = hits(&answer, snapshot, &all, &finder, self.wall)?.hits;
+        let found = hits(&answer, snapshot, &all, self.wall)?.hits;
         report.rank = found.iter().position(|hit| hit.path == path).map(|at| at + 1);
-        let shown = hits(&answer, snapshot, self.request, &finder, self.wall)?.hits;
+        let shown = hits(&answer, snapshot, self.request, self.wall)?.hits;
         report.last_shown = shown.last().map(|hit| hit.score);
         Ok(if shown.iter().any(|hit| hit.path == path) {
             WhyOutcome::Shown
@@ -168,6 +167,7 @@ impl Following<'_> {
     /// Every passage of the file with its ranks, best first.
     fn passages(
         &self,
+        question: &Words,
         addresses: &[DocAddress],
         answer: &Answer,
         report: &mut WhyReport,
@@ -176,11 +176,10 @@ impl Following<'_> {
         let failed = |e| snapshot.failed(e);
         let n = snapshot.n_passages().map_err(failed)? as usize;
         report.looked_at = n.min(RANKS);
-        let question = Words::of(&self.request.query, snapshot).map_err(failed)?;
-        let by_words = by_address(recall::lexical(snapshot, &question, report.looked_at).map_err(failed)?.candidates);
+        let by_words = by_address(recall::lexical(snapshot, question, report.looked_at).map_err(failed)?.candidates);
         let vector = match &self.asked.models.embedder {
             Some(embedder) if report.n_vectors > 0 => {
-                match model::embed_query(embedder.as_ref(), &self.request.query) {
+                match model::embed_query(embedder.as_ref(), &question.terms().asked) {
                     Err(ModelError::Cancelled) => return Err(ModelError::Cancelled.into()),
                     // The report says so.
                     vector => vector.ok(),

@@ -8,11 +8,11 @@ use tantivy::query::{BooleanQuery, Query, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption};
 
 use super::WhyWord;
+use crate::bm25::Words;
 use crate::index::Snapshot;
-use crate::text::query_terms;
 
-pub(super) fn words(question: &str, path: &Path, snapshot: &Snapshot) -> tantivy::Result<Vec<WhyWord>> {
-    let (terms, fields) = (query_terms(question), snapshot.fields());
+pub(super) fn words(question: &Words, path: &Path, snapshot: &Snapshot) -> tantivy::Result<Vec<WhyWord>> {
+    let (terms, fields) = (question.terms(), snapshot.fields());
     let of_file = Term::from_field_text(fields.path, &path.to_string_lossy());
     let words = terms.words.iter().map(|word| (fields.text, word));
     let pairs = terms.cjk.iter().filter(|pair| !terms.words.contains(pair)).map(|pair| (fields.cjk, pair));

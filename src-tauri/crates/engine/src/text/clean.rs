@@ -1,0 +1,117 @@
+//! Text without what cannot be seen in it: the first step of every reading, for words and for models alike.
+//!
+//! Soft hyphens, zero-width signs, marks of direction and variants of signs say where a line may break and how a sign is
+//! drawn; they are left out. Radicals become the characters they look like, wide letters and digits plain ones, hyphens
+//! that do not break a plain one, and letters set together of several signs (macOS writes file names so) one sign.
+
+use std::borrow::Cow;
+
+use unicode_normalization::char::{compose, decompose_compatible};
+
+use super::radicals;
+
+/// A text as it is read, and where each part of it came from.
+#[derive(Clone, Debug)]
+pub struct Clean<'a> {
+    pub text: Cow<'a, str>,
+    pub(super) source: Source,
+}
+
+/// From places in a clean text to those in the text it was made of.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Source {
+    /// From a byte of the clean text on, how far behind the source is. In order; of equal ones the last counts.
+    shifts: Vec<(usize, isize)>,
+}
+
+impl Source {
+    /// Where in the source the sign begins that begins at byte `at` of the clean text.
+    pub(super) fn at(&self, at: usize) -> usize {
+        match self.shifts.partition_point(|(from, _)| *from <= at).checked_sub(1) {
+            Some(last) => at.saturating_add_signed(self.shifts[last].1),
+            None => at,
+        }
+    }
+}
+
+/// Reads a text; most are clean already and are lent as they are.
+pub fn clean(text: &str) -> Clean<'_> {
+    let first = if text.is_ascii() { None } else { text.char_indices().find(|(_, c)| is_odd(*c)) };
+    let Some((first, _)) = first else { return Clean { text: Cow::Borrowed(text), source: Source::default() } };
+    let mut out = String::with_capacity(text.len());
+    out.push_str(&text[..first]);
+    let mut shifts: Vec<(usize, isize)> = Vec::new();
+    let mut chars = text[first..].char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        if !is_odd(c) {
+            out.push(c);
+            continue;
+        }
+        let mut end = first + at + c.len_utf8();
+        match c {
+            '\u{AD}' => {
+                // At the end of a line the word goes on with the next.
+                let skipped = blank_inside_word(&text[end..]);
+                while chars.next_if(|(at, _)| first + at < end + skipped).is_some() {}
+                end += skipped;
+            }
+            '\u{200B}' if out.chars().next_back().is_some_and(is_without_spaces) => out.push(c),
+            '\u{300}'..='\u{36F}' | '\u{1161}'..='\u{11C2}' | '\u{3099}' | '\u{309A}' | '\u{FF9E}' | '\u{FF9F}'
+                if c != '\u{34F}' =>
+            {
+                match out.chars().next_back().and_then(|last| Some((last, joined(last, c)?))) {
+                    Some((last, joined)) => {
+                        out.truncate(out.len() - last.len_utf8());
+                        out.push(joined);
+                    }
+                    None => out.push(c),
+                }
+            }
+            '\u{2010}' | '\u{2011}' | '\u{FF0D}' => out.push('-'),
+            '\u{2BB}' | '\u{2BC}' => out.push('\''),
+            '\u{2E80}'..='\u{2FDF}' => out.push(radicals::character(c)),
+            '\u{FF10}'..='\u{FF5A}' => out.extend(char::from_u32(u32::from(c) - 0xFEE0)),
+            _ => {}
+        }
+        while shifts.pop_if(|(from, _)| *from > out.len()).is_some() {}
+        shifts.push((out.len(), end as isize - out.len() as isize));
+    }
+    Clean { text: Cow::Owned(out), source: Source { shifts } }
+}
+
+/// What [`clean`] does anything about.
+fn is_odd(c: char) -> bool {
+    c >= '\u{AD}'
+        && matches!(c,
+            '\u{AD}' | '\u{2BB}' | '\u{2BC}' | '\u{300}'..='\u{36F}' | '\u{61C}' | '\u{1161}'..='\u{11C2}'
+            | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{2010}' | '\u{2011}' | '\u{202A}'..='\u{202E}'
+            | '\u{2060}'..='\u{206F}' | '\u{2E80}'..='\u{2FDF}' | '\u{3099}' | '\u{309A}' | '\u{FE00}'..='\u{FE0F}'
+            | '\u{FEFF}' | '\u{FF0D}' | '\u{FF10}'..='\u{FF19}' | '\u{FF21}'..='\u{FF3A}' | '\u{FF41}'..='\u{FF5A}'
+            | '\u{FF9E}' | '\u{FF9F}' | '\u{1F3FB}'..='\u{1F3FF}' | '\u{E0000}'..='\u{E0FFF}')
+}
+
+/// One sign for a letter and the mark after it.
+fn joined(letter: char, mark: char) -> Option<char> {
+    let wide = |c: char| {
+        let mut wide = c;
+        decompose_compatible(c, |part| wide = part);
+        wide
+    };
+    match mark {
+        '\u{FF9E}' | '\u{FF9F}' => compose(wide(letter), wide(mark)),
+        _ => compose(letter, mark),
+    }
+}
+
+/// Thai, Lao, Burmese and Khmer: their words are kept apart by zero-width spaces, if by anything.
+fn is_without_spaces(c: char) -> bool {
+    matches!(c, '\u{E00}'..='\u{EFF}' | '\u{1000}'..='\u{109F}' | '\u{1780}'..='\u{17FF}')
+}
+
+/// How many bytes of white space, with one line break at most, `rest` begins with before a letter.
+fn blank_inside_word(rest: &str) -> usize {
+    let word = rest.trim_start();
+    let blank = &rest[..rest.len() - word.len()];
+    let goes_on = word.starts_with(char::is_alphabetic) && blank.matches('\n').count() <= 1;
+    if goes_on { blank.len() } else { 0 }
+}

@@ -44,7 +44,7 @@ pub(super) struct Meant {
 impl Meant {
     /// Whether what may be meant is looked for in place of the word.
     pub(super) fn is_instead(&self) -> bool {
-        !self.is_known && !(self.words.is_empty() && self.pairs.is_empty())
+        !(self.is_known || self.words.is_empty() && self.pairs.is_empty())
     }
 }
 

@@ -36,8 +36,9 @@ impl Source {
 
 /// Reads a text; most are clean already and are lent as they are.
 pub fn clean(text: &str) -> Clean<'_> {
-    let first = if text.is_ascii() { None } else { text.char_indices().find(|(_, c)| is_odd(*c)) };
-    let Some((first, _)) = first else { return Clean { text: Cow::Borrowed(text), source: Source::default() } };
+    let Some(first) = first_odd(text) else {
+        return Clean { text: Cow::Borrowed(text), source: Source::default() };
+    };
     let mut out = String::with_capacity(text.len());
     out.push_str(&text[..first]);
     let mut shifts: Vec<(usize, isize)> = Vec::new();
@@ -79,8 +80,33 @@ pub fn clean(text: &str) -> Clean<'_> {
     Clean { text: Cow::Owned(out), source: Source { shifts } }
 }
 
-/// What [`clean`] does anything about.
-fn is_odd(c: char) -> bool {
+/// The first sign that [`clean`] does anything about. By bytes, because every text is looked through and hardly any has
+/// one: only signs whose first byte is the first of an odd one's are looked at.
+fn first_odd(text: &str) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        at += text.as_bytes()[at..].iter().position(|byte| BEGINS_ODD[usize::from(*byte)])?;
+        let c = text[at..].chars().next()?;
+        if is_odd(c) {
+            return Some(at);
+        }
+        at += c.len_utf8();
+    }
+}
+
+const BEGINS_ODD: [bool; 256] = {
+    let first_bytes = [0xC2, 0xCA, 0xCC, 0xCD, 0xD8, 0xE1, 0xE2, 0xE3, 0xEF, 0xF0, 0xF3];
+    let mut begins = [false; 256];
+    let mut i = 0;
+    while i < first_bytes.len() {
+        begins[first_bytes[i]] = true;
+        i += 1;
+    }
+    begins
+};
+
+/// What [`clean`] does anything about. [`BEGINS_ODD`] knows the first bytes of all of these.
+pub(super) fn is_odd(c: char) -> bool {
     c >= '\u{AD}'
         && matches!(c,
             '\u{AD}' | '\u{2BB}' | '\u{2BC}' | '\u{300}'..='\u{36F}' | '\u{61C}' | '\u{1161}'..='\u{11C2}'

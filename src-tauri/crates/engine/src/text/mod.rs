@@ -3,6 +3,7 @@
 mod batch;
 mod clean;
 mod dictionary;
+mod exact;
 mod exclude;
 mod fold;
 mod numbers;
@@ -15,15 +16,18 @@ mod signs;
 mod stop;
 #[cfg(test)]
 mod tests;
+mod typed;
 mod words;
 
 use tantivy::tokenizer::{Tokenizer, TokenizerManager};
 
 pub(crate) use batch::Term;
 pub use clean::{Clean, clean};
-pub(crate) use query::plain;
-pub use query::{Exact, QueryTerms, Typed, query_terms};
+pub use exact::Exact;
+pub(crate) use exact::plain;
+pub use query::{QueryTerms, query_terms};
 pub use stop::is_stop_word;
+pub use typed::Typed;
 pub(crate) use words::stem;
 
 /// Tokenizer of every text field: folded, stemmed words; identifiers whole and in parts; Chinese by dictionary.

@@ -25,6 +25,12 @@ impl Parts {
     /// Adds the parts of a stretch of letters and digits of `text`.
     pub(super) fn add(&mut self, text: &str, segment: Range<usize>) {
         let word = &text[segment.clone()];
+        if word.as_bytes().get(1..).is_some_and(|rest| rest.iter().all(u8::is_ascii_lowercase))
+            && word.starts_with(|c: char| c.is_ascii_alphabetic())
+        {
+            self.ranges.push(segment);
+            return;
+        }
         self.cuts.clear();
         self.cut_at_capitals(word.as_bytes());
         self.cut_at_digits(word.as_bytes());
@@ -87,9 +93,12 @@ impl Parts {
     }
 
     fn cut_at_footnote(&mut self, word: &str) {
+        if !word.ends_with(is_raised_digit) {
+            return;
+        }
         let noted = word.trim_end_matches(is_raised_digit);
         let is_word = noted.chars().all(char::is_alphabetic) && noted.chars().count() >= LEAST_LETTERS_OF_A_WORD;
-        if noted.len() < word.len() && is_word {
+        if is_word {
             self.cuts.push(noted.len());
         }
     }

@@ -1,12 +1,13 @@
 //! What to look up for a question.
 
 use std::collections::{HashMap, HashSet};
-use std::ops::{Range, RangeInclusive};
+use std::ops::Range;
 
 use super::clean::clean;
+use super::exact::{Exact, exact, phrase, quoted};
 use super::exclude::excluded;
-use super::fold::fold_into;
 use super::script::is_cjk;
+use super::typed::Typed;
 use super::words::fold_word;
 use super::{each_pair, each_word, is_stop_word};
 
@@ -36,67 +37,8 @@ pub struct QueryTerms {
     pub joined: Vec<String>,
 }
 
-/// Something that stands in a text as it stands here.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Exact {
-    /// Any of these phrases over [`super::WORDS`] fields: of the parts of joined words, and of the whole ones.
-    pub phrases: Vec<Vec<(usize, String)>>,
-    /// Where there is Chinese, Japanese or Korean in it: all of these words and all of these pairs instead, because where
-    /// a word ends there depends on its neighbours; and the text is to hold [`Exact::plain`].
-    pub words: Vec<String>,
-    pub cjk: Vec<String>,
-    /// Every term of it, for fields that are short.
-    pub terms: Vec<String>,
-    /// As [`plain`] writes it.
-    pub plain: String,
-}
-
-/// A word of letters and digits, outside quotes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Typed {
-    /// Which of [`QueryTerms::words`] it is.
-    pub word: usize,
-    /// Folded, not stemmed.
-    pub text: String,
-    /// It ends the question: there may be more of it to come.
-    pub is_last: bool,
-}
-
 /// Stop words that verbs make nouns with: "set up", "log in".
 const PARTICLES: [&str; 8] = ["down", "in", "off", "on", "out", "over", "through", "up"];
-
-impl Typed {
-    /// Shorter beginnings are those of too many words.
-    pub(crate) const LEAST_OF_BEGINNING: usize = 3;
-
-    /// Letters of a word that may hold a slip: one of fewer letters is one letter away from many others.
-    pub(crate) const SLIP_LETTERS: RangeInclusive<usize> = 5..=24;
-
-    /// Whether it may be the beginning of a word of a text, or that word with one letter more, less, other, or two that
-    /// changed places.
-    pub(crate) fn may_mean(&self, word: &str) -> bool {
-        let mut folded = String::new();
-        fold_word(word, &mut folded);
-        let is_begun =
-            self.is_last && folded.starts_with(&self.text) && self.text.chars().count() >= Self::LEAST_OF_BEGINNING;
-        is_begun
-            || Self::SLIP_LETTERS.contains(&self.text.len()) && is_one_slip(self.text.as_bytes(), folded.as_bytes())
-    }
-}
-
-fn is_one_slip(one: &[u8], other: &[u8]) -> bool {
-    if one.len().abs_diff(other.len()) > 1 || !one.is_ascii() {
-        return false;
-    }
-    let n_alike = one.iter().zip(other).take_while(|(a, b)| a == b).count();
-    let (one, other) = (&one[n_alike..], &other[n_alike..]);
-    match (one, other) {
-        ([a, b, one @ ..], [c, d, other @ ..]) if a == d && b == c && one == other => true,
-        ([_, one @ ..], [_, other @ ..]) if one == other => true,
-        ([_, one @ ..], other) | (other, [_, one @ ..]) if one == other => true,
-        _ => false,
-    }
-}
 
 /// Of a question so many bytes are read: some five thousand English words, or ten thousand Chinese characters. A text that
 /// was pasted whole says what it is about long before.
@@ -106,13 +48,6 @@ const MOST_BYTES: usize = 32 << 10;
 /// equals the first. A list is gone through for each, and questions of this length still take milliseconds over a million
 /// passages.
 const MOST_TERMS: usize = 256;
-
-/// Quoted phrases that are looked up, and words of each.
-const MOST_PHRASES: usize = 16;
-const MOST_PHRASE_WORDS: usize = 32;
-
-/// A longer quote that holds Chinese, Japanese or Korean is known by its beginning.
-const MOST_EXACT_CHARS: usize = 256;
 
 /// Words that are left out, and neighbours that are looked up as one word: the first ones.
 const MOST_EXCLUDED: usize = 32;
@@ -219,12 +154,6 @@ impl QueryTerms {
     /// Whether some notes are no answers, whatever else they say.
     pub fn narrows(&self) -> bool {
         !self.required.is_empty() || !self.excluded.is_empty()
-    }
-}
-
-impl Exact {
-    fn is_empty(&self) -> bool {
-        self.phrases.is_empty() && self.words.is_empty() && self.cjk.is_empty()
     }
 }
 
@@ -367,7 +296,7 @@ fn most_said(terms: impl Iterator<Item = String>) -> Vec<(String, usize)> {
 }
 
 /// Pairs, and the characters that belong to none.
-fn pairs(text: &str) -> Vec<String> {
+pub(super) fn pairs(text: &str) -> Vec<String> {
     let mut terms: Vec<(String, usize, usize)> = Vec::new();
     each_pair(text, |term| terms.push((term.text.to_owned(), term.position, term.length)));
     let paired: HashSet<usize> =
@@ -376,107 +305,23 @@ fn pairs(text: &str) -> Vec<String> {
     most_said(kept.map(|(text, ..)| text)).into_iter().map(|(text, _)| text).collect()
 }
 
-/// What stands between quotes, as bytes of the question. One right after a letter or digit opens nothing: 27" is a size.
-fn quoted(query: &str) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
-    let mut at = 0;
-    while let Some(open) = query[at..].find(['"', '“', '「']).map(|open| at + open)
-        && found.len() < MOST_PHRASES
-    {
-        let (sign, close) = match query[open..].chars().next() {
-            Some('“') => ('“', '”'),
-            Some('「') => ('「', '」'),
-            _ => ('"', '"'),
-        };
-        let start = open + sign.len_utf8();
-        at = start;
-        if query[..open].ends_with(|c: char| c.is_ascii_alphanumeric()) {
-            continue;
-        }
-        let Some(length) = query[start..].find(close) else { break };
-        found.push(start..start + length);
-        at = start + length + close.len_utf8();
-    }
-    found
-}
-
-/// The letters and digits of a text, those that count as the same alike.
-pub(crate) fn plain(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    clean(text).text.chars().filter(|c| c.is_alphanumeric()).for_each(|c| fold_into(c, &mut plain));
-    plain
-}
-
-fn exact(text: &str) -> Exact {
-    if !text.contains(is_cjk) {
-        let phrases = [phrase(text, true), phrase(text, false)].into_iter().filter(|phrase| !phrase.is_empty());
-        let mut phrases: Vec<_> = phrases.collect();
-        phrases.dedup();
-        return Exact { phrases, ..Exact::default() };
-    }
-    let end = text.char_indices().nth(MOST_EXACT_CHARS).map_or(text.len(), |(at, _)| at);
-    let text = &text[..end];
-    let (mut words, mut terms) = (Vec::new(), Vec::new());
-    each_word(text, |term| {
-        terms.push(term.text.to_owned());
-        if !term.text.starts_with(is_cjk) {
-            words.push((term.position, term.length, term.text.to_owned()));
-        }
-    });
-    let is_part = |(at, length, _): &(usize, usize, String)| {
-        words.iter().any(|(start, outer, _)| start <= at && at + length <= start + outer && outer > length)
-    };
-    let words = words.iter().filter(|word| !is_part(word)).map(|(_, _, text)| text.clone()).collect();
-    Exact { phrases: Vec::new(), words, cjk: pairs(text), terms, plain: plain(text) }
-}
-
-/// The most terms that make up the text end to end, so far as [`MOST_PHRASE_WORDS`] go: the text searched may write "搜索
-/// 引擎" apart. Or the fewest, one after another, because it may write `wifi` in one.
-fn phrase(text: &str, by_parts: bool) -> Vec<(usize, String)> {
-    let mut terms: Vec<(usize, usize, String)> = Vec::new();
-    each_word(text, |term| {
-        if term.position + term.length <= MOST_PHRASE_WORDS {
-            terms.push((term.position, term.length, term.text.to_owned()));
-        }
-    });
-    let n_positions = terms.iter().map(|(at, length, _)| at + length).max().unwrap_or(0);
-    // For each position, how many terms make up the rest, and the first of them.
-    let mut best: Vec<(usize, Option<usize>)> = vec![(0, None); n_positions + 1];
-    for at in (0..n_positions).rev() {
-        best[at] = (best[at + 1].0, None);
-        for (nth, (start, length, _)) in terms.iter().enumerate() {
-            let n = best[(at + length).min(n_positions)].0 + 1;
-            let is_better = if by_parts { n > best[at].0 } else { n < best[at].0 };
-            if *start == at && (best[at].1.is_none() || is_better) {
-                best[at] = (n, Some(nth));
-            }
-        }
-    }
-    let mut phrase = Vec::new();
-    let mut at = 0;
-    while at < n_positions {
-        match best[at].1 {
-            Some(nth) => {
-                let (start, length, text) = &terms[nth];
-                phrase.push((if by_parts { *start } else { phrase.len() }, text.clone()));
-                at += length;
-            }
-            None => at += 1,
-        }
-    }
-    phrase
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::exact::{MOST_PHRASE_WORDS, MOST_PHRASES};
     use super::*;
+
+    /// A word of letters, another for each number, which is its own stem.
+    fn word(i: usize) -> String {
+        let digits = i.to_string();
+        digits.bytes().map(|digit| char::from(b"bcdfghjklm"[usize::from(digit - b'0')])).chain(['x']).collect()
+    }
 
     /// A text that somebody pasted: `n` words, of which none is said twice, and every tenth is about herons.
     fn pasted(n: usize) -> String {
-        let word = |i: usize| if i % 10 == 3 { "heron".to_owned() } else { format!("word{i}x") };
-        (0..n).map(word).collect::<Vec<_>>().join(" ")
+        let said = |i: usize| if i % 10 == 3 { "heron".to_owned() } else { word(i) };
+        (0..n).map(said).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
@@ -485,7 +330,7 @@ mod tests {
         assert_eq!((terms.words.len(), terms.counts.len()), (MOST_TERMS, MOST_TERMS));
         let at = terms.words.iter().position(|word| word == "heron").expect("what it is about");
         assert!(terms.counts[at] > 300, "{}", terms.counts[at]);
-        assert_eq!(terms.words[0], "word0x", "of equals the first");
+        assert_eq!(terms.words[0], word(0), "of equals the first");
         let pairs = query_terms(&('\u{4e00}'..'\u{9fff}').collect::<String>()).cjk;
         assert_eq!(pairs.len(), MOST_TERMS);
         let quoted = query_terms(&format!("\"{}\" ", pasted(1_000)).repeat(40)).phrases;
@@ -493,11 +338,23 @@ mod tests {
         assert!(!quoted.is_empty());
     }
 
+    /// Nothing that is made of the words of a question is more than they are.
+    #[test]
+    fn of_a_long_text_little_is_looked_into() {
+        let left_out = query_terms(&format!("heron {}", "-egret -\"blue ibis\" ".repeat(100)));
+        assert_eq!((left_out.words.len(), left_out.excluded.len()), (1, MOST_EXCLUDED));
+        let terms = query_terms(&format!("{} -egret \"blue ibis\" wi-fi", pasted(1_000)));
+        assert_eq!((terms.excluded, terms.required), (vec![], vec![]), "of a text that was pasted");
+        let n = (terms.words.len(), terms.part_of.len(), terms.joined.len());
+        assert_eq!(n, (MOST_TERMS, MOST_TERMS, MOST_JOINED));
+        assert!(terms.typed.len() <= MOST_TERMS && terms.typed.iter().all(|typed| typed.word < MOST_TERMS));
+    }
+
     /// What anybody types is read to the last word.
     #[test]
     fn an_ordinary_question_is_read_whole() {
         let n = MOST_TERMS - 1;
-        let mut question: String = (0..n).map(|i| format!("word{i}x ")).collect();
+        let mut question: String = (0..n).map(|i| word(i) + " ").collect();
         question.push_str("heron heron");
         let terms = query_terms(&question);
         assert_eq!((terms.words.len(), terms.words.last().map(String::as_str)), (n + 1, Some("heron")));

@@ -154,6 +154,14 @@ fn clean_text() {
     }
 }
 
+/// Whatever is done anything about is found among other text.
+#[test]
+fn no_odd_sign_is_passed_over() {
+    for c in ('\u{80}'..=char::MAX).filter(|c| clean::is_odd(*c)) {
+        assert!(matches!(clean(&format!("文字, {c} x")).text, std::borrow::Cow::Owned(_)), "U+{:04X}", u32::from(c));
+    }
+}
+
 #[test]
 fn phrases() {
     let check = |query: &str, expected: &[&[(usize, &str)]]| {

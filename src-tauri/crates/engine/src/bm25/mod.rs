@@ -30,6 +30,8 @@ const TAGS_BOOST: f32 = 0.1;
 const NAME_BOOST: f32 = 0.15;
 const FOLDER_BOOST: f32 = 0.05;
 const CJK_BOOST: f32 = 0.3;
+/// Of a link's target. It is not in the whole text, so that this is all that it counts for: less than what can be read.
+const UNSEEN_BOOST: f32 = 0.5;
 
 /// Grains of the highest score a question can give. An f32 adds whole numbers without rounding up to twice that.
 const GRAINS: f32 = 8_388_608.0;
@@ -165,6 +167,7 @@ impl Gathered<'_> {
             (f.tags, TAGS_BOOST),
             (f.name, NAME_BOOST),
             (f.folder, FOLDER_BOOST),
+            (f.unseen, UNSEEN_BOOST),
         ];
         for (field, boost) in places {
             let mut place = Statistics::of(self.searcher, field)?;

@@ -147,6 +147,7 @@ fn put(writer: &mut Writer, file: usize, version: usize) -> Result<(), EngineErr
             place: None,
             heading_path: [].into(),
             text: format!("heron {file} version {version} passage {ordinal}"),
+            unseen: String::new(),
         },
     };
     let passages: Vec<Passage> = (0..3).map(passage).collect();

@@ -2,6 +2,7 @@
 
 mod broken;
 mod fixtures;
+mod found;
 mod fuzz;
 mod made;
 mod worker;

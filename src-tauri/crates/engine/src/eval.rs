@@ -213,6 +213,7 @@ fn passage(doc: &EvalDoc, ordinal: usize) -> Passage {
             heading_path: doc.headings.as_slice().into(),
             place: None,
             text: doc.text.clone(),
+            unseen: String::new(),
         },
     }
 }

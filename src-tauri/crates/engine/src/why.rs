@@ -67,7 +67,7 @@ pub struct WhyPassage {
 pub struct WhyWord {
     /// As the index knows it: in lower case, stemmed.
     pub word: String,
-    /// Passages of the file that hold it, in their text, headings, title or tags.
+    /// Passages of the file that hold it, in their text, headings, title, tags or links.
     pub n_in_file: usize,
     /// Passages of the whole index that hold it.
     pub n_everywhere: usize,

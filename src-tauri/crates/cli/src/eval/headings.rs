@@ -151,6 +151,7 @@ mod tests {
                 place: None,
                 heading_path: path.iter().map(|heading| (*heading).to_owned()).collect(),
                 text: (*text).to_owned(),
+                unseen: String::new(),
             },
         };
         Note {

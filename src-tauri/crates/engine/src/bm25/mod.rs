@@ -36,6 +36,8 @@ const TAGS_BOOST: f32 = 0.1;
 const NAME_BOOST: f32 = 0.15;
 const FOLDER_BOOST: f32 = 0.05;
 const CJK_BOOST: f32 = 0.3;
+/// Of a link's target. It is not in the whole text, so that this is all that it counts for: less than what can be read.
+const UNSEEN_BOOST: f32 = 0.5;
 
 /// What "open ai" counts where `openai` is asked for and other notes have that.
 const PAIR_BESIDE_WORD: f32 = 0.5;
@@ -193,7 +195,7 @@ struct Gathered<'a> {
 impl Gathered<'_> {
     /// Returns the words that may be meant besides those of the question.
     fn add(&mut self, terms: &QueryTerms, f: &Fields) -> tantivy::Result<Vec<String>> {
-        let fields = [f.text, f.name, f.folder];
+        let fields = [f.text, f.name, f.folder, f.unseen];
         let known = Known { searcher: self.searcher, fields: &fields };
         let meant = known.meant(&terms.typed, &terms.words)?;
         let mut asked: Vec<Asked> = Vec::with_capacity(terms.words.len());
@@ -244,6 +246,7 @@ impl Gathered<'_> {
             (f.tags, TAGS_BOOST),
             (f.name, NAME_BOOST),
             (f.folder, FOLDER_BOOST),
+            (f.unseen, UNSEEN_BOOST),
         ];
         for (field, boost) in places {
             let mut place = Statistics::of(self.searcher, field)?;

@@ -65,10 +65,12 @@ impl Narrow {
                 [(_, word)] => any.push(has(f.text, word)),
                 _ => any.push(Box::new(PhraseQuery::new_with_offset(terms.collect()))),
             }
-            // Names hold no places: all words of the phrase will do.
-            any.push(Box::new(BooleanQuery::intersection(phrase.iter().map(|(_, word)| has(f.name, word)).collect())));
+            // Names and links hold no places: all words of the phrase will do.
+            for field in [f.name, f.unseen] {
+                any.push(Box::new(BooleanQuery::intersection(phrase.iter().map(|(_, word)| has(field, word)).collect())));
+            }
         }
-        for field in [f.name, f.tags].into_iter().filter(|_| !exact.terms.is_empty()) {
+        for field in [f.name, f.tags, f.unseen].into_iter().filter(|_| !exact.terms.is_empty()) {
             any.push(Box::new(BooleanQuery::intersection(exact.terms.iter().map(|term| has(field, term)).collect())));
         }
         let mut found = searcher.search(&BooleanQuery::union(any), &DocSetCollector)?;

@@ -56,8 +56,14 @@ fn snapshot(segments: &[Vec<Made>], deleted: &[usize]) -> Snapshot {
         for (title, text) in segment {
             let said = |words: &[usize]| words.iter().map(|word| VOCABULARY[*word]).collect::<Vec<_>>().join(" ");
             let text = said(text);
-            let chunk =
-                Chunk { ordinal: 0, span: 0..text.len(), heading_path: [said(title)].into(), place: None, text };
+            let chunk = Chunk {
+                ordinal: 0,
+                span: 0..text.len(),
+                heading_path: [said(title)].into(),
+                place: None,
+                text,
+                unseen: String::new(),
+            };
             let path = format!("/notes/{}/{number}.md", said(title));
             let passage = Passage { path, title: said(title), tags: std::sync::Arc::default(), chunk };
             writer.add_document(passage_document(&fields, &passage, None)).unwrap();
@@ -110,6 +116,7 @@ fn whole_query(question: &str, snapshot: &Snapshot) -> BooleanQuery {
             (f.tags, TAGS_BOOST),
             (f.name, NAME_BOOST),
             (f.folder, FOLDER_BOOST),
+            (f.unseen, UNSEEN_BOOST),
         ];
         should(f.text, word, weight);
         places.into_iter().for_each(|(field, boost)| should(field, word, boost * weight.min(1.0)));

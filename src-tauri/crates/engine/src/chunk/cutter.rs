@@ -266,7 +266,7 @@ impl<'a> Cutter<'a> {
             Some(path) if path.len() == n_common => path.clone(),
             path => path.map_or(&[][..], |path| &path[..n_common]).into(),
         };
-        Chunk { ordinal, span, heading_path, place: None, text }
+        Chunk { ordinal, span, heading_path, place: None, text, unseen: String::new() }
     }
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod sentence;
 mod tests;
 mod tokens;
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -42,6 +43,8 @@ pub struct Chunk {
     pub place: Option<Place>,
     /// Readable text, blocks a blank line apart. Empty only where the whole note is (its name is still found).
     pub text: String,
+    /// What the passage is found by, but does not show: see [`Document::unseen`]. Empty when read back from an index.
+    pub unseen: String,
 }
 
 /// Cuts a document into passages, in order. Never empty: a blank note is one blank passage.
@@ -50,11 +53,44 @@ pub struct Chunk {
 /// inside a block (at a sentence's end) only if the block does not fit. A note up to a quarter above the target stays
 /// whole. A heading is never left behind at a passage's end, nor a few words at the note's.
 pub fn chunks(document: &Document, rules: &ChunkRules) -> Vec<Chunk> {
-    let found = cutter::cut(document, rules);
+    let mut found = cutter::cut(document, rules);
     if found.is_empty() {
-        return vec![Chunk { ordinal: 0, span: 0..0, heading_path: Arc::default(), place: None, text: String::new() }];
+        found.push(Chunk {
+            ordinal: 0,
+            span: 0..0,
+            heading_path: Arc::default(),
+            place: None,
+            text: String::new(),
+            unseen: String::new(),
+        });
     }
+    add_unseen(&mut found, &document.unseen);
     found
+}
+
+/// What a passage is found by beside its text, in bytes. Passages full of links have 2,000; more is a list of links for
+/// programs.
+const MAX_UNSEEN_BYTES: usize = 4000;
+
+/// Gives each passage what is unseen from its beginning up to the next one's, the same once.
+fn add_unseen(chunks: &mut [Chunk], unseen: &[(usize, String)]) {
+    let mut seen = HashSet::new();
+    let mut before = usize::MAX;
+    for (offset, words) in unseen {
+        // What stands before the first passage goes with it.
+        let at = chunks.partition_point(|chunk| chunk.span.start <= *offset).saturating_sub(1);
+        if at != before {
+            seen.clear();
+            before = at;
+        }
+        let Some(chunk) = chunks.get_mut(at) else { return };
+        if chunk.unseen.len() + words.len() < MAX_UNSEEN_BYTES && seen.insert(words.as_str()) {
+            if !chunk.unseen.is_empty() {
+                chunk.unseen.push('\n');
+            }
+            chunk.unseen.push_str(words);
+        }
+    }
 }
 
 /// What the models read of a passage: "Title > Heading", a line break, the text. The title is left out where the

@@ -30,7 +30,17 @@ fn a_short_note_is_one_passage() {
 #[test]
 fn a_blank_note_is_one_blank_passage() {
     let found = chunks(&read("tea.md", "\n"), &ChunkRules::default());
-    assert_eq!(found, [Chunk { ordinal: 0, span: 0..0, heading_path: [].into(), place: None, text: String::new() }]);
+    assert_eq!(
+        found,
+        [Chunk {
+            ordinal: 0,
+            span: 0..0,
+            heading_path: [].into(),
+            place: None,
+            text: String::new(),
+            unseen: String::new()
+        }]
+    );
     assert_eq!(embedding_text("tea", &found[0]), "tea");
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Block, BlockKind, Place, Reading};
+use super::{Block, BlockKind, Place, Reading, targets, unreadable};
 use crate::text::script::joins_without_space;
 
 /// Ties a place in a block's readable text to the place in the source that it was read from. Between two anchors both
@@ -80,7 +80,7 @@ impl Outline {
     }
 
     pub(super) fn open(&mut self, level: u8, text: &str) {
-        let text = short_name(text).to_owned();
+        let text = unreadable::without(short_name(text));
         if level == 1 && self.first_h1.is_none() {
             self.first_h1 = Some(text.clone());
         }
@@ -99,12 +99,15 @@ pub(super) struct Draft {
     anchors: Vec<Anchor>,
     /// Ranges of `text` that are code.
     pub(super) code: Vec<Range<usize>>,
+    /// What is found but not shown, for the reader to take before it finishes the block.
+    pub(super) unseen: Vec<(usize, String)>,
     soft_break: bool,
 }
 
 impl Draft {
     pub(super) fn new(kind: BlockKind, span: Range<usize>) -> Self {
-        Self { kind, text: String::new(), span, anchors: Vec::new(), code: Vec::new(), soft_break: false }
+        let (text, anchors, code, unseen) = Default::default();
+        Self { kind, text, span, anchors, code, unseen, soft_break: false }
     }
 
     /// Adds text read from `source`.
@@ -129,6 +132,27 @@ impl Draft {
     pub(super) fn push_code(&mut self, text: &str, source: usize) {
         self.push(text, source);
         self.code.push(self.text.len() - text.len()..self.text.len());
+    }
+
+    /// Whether the text ends in a word that what is added next would be part of.
+    pub(super) fn is_in_word(&self) -> bool {
+        !self.soft_break && self.text.chars().next_back().is_some_and(|last| !last.is_whitespace())
+    }
+
+    /// Sets the text from `at` on apart from what is before it.
+    pub(super) fn part_at(&mut self, at: usize) {
+        self.text.insert(at, ' ');
+        for anchor in self.anchors.iter_mut().rev().take_while(|anchor| anchor.text() >= at) {
+            *anchor = Anchor::new(anchor.text() + 1, anchor.source());
+        }
+        for code in self.code.iter_mut().rev().take_while(|code| code.start >= at) {
+            *code = code.start + 1..code.end + 1;
+        }
+    }
+
+    /// Adds what stands elsewhere in the source. A line that ends here goes on ending.
+    pub(super) fn note(&mut self, text: &str) {
+        self.text.push_str(text);
     }
 
     /// Adds what is not in the source, such as a list's dash.
@@ -294,6 +318,28 @@ impl Rendition {
         } else {
             self.reading.blocks.push(block);
         }
+    }
+
+    /// Adds what is found but not shown ([`super::Document::unseen`]) to the block added last.
+    pub(super) fn unseen(&mut self, words: &str) {
+        let found = Some(words).filter(|words| !words.is_empty());
+        let at = self.reading.text.len().saturating_sub(1);
+        targets::add(&mut self.reading.unseen, found.map(|words| (at, words.to_owned())));
+    }
+
+    /// Adds blocks that were read from another text, with what is unseen there: its offsets are those of the blocks' spans.
+    pub(super) fn push_all(&mut self, blocks: Vec<Block>, mut unseen: Vec<(usize, String)>) {
+        unseen.sort_by_key(|(at, _)| *at);
+        let mut unseen = unseen.into_iter().peekable();
+        let mut starts = blocks.iter().skip(1).map(|block| block.span.start).collect::<Vec<_>>().into_iter();
+        for block in blocks {
+            self.push(block.kind, &block.text);
+            let end = starts.next().unwrap_or(usize::MAX);
+            while let Some((_, words)) = unseen.next_if(|(at, _)| *at < end) {
+                self.unseen(&words);
+            }
+        }
+        unseen.for_each(|(_, words)| self.unseen(&words));
     }
 
     /// Bytes written so far: a reader of hostile files stops here.

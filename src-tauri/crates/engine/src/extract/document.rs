@@ -34,6 +34,9 @@ pub struct Document {
     pub blocks: Vec<Block>,
     /// The parts of a file that has them, each from its offset in `text` to the next one's; offsets ascend.
     pub places: Vec<(usize, Place)>,
+    /// What is found but not shown, each from where it stands in `text` (its offset): where links lead, what pictures are
+    /// called. Offsets ascend.
+    pub unseen: Vec<(usize, String)>,
     /// Encoding the file was read in, by its WHATWG name, e.g. `UTF-8` or `GBK`; `UTF-8` for one that is not text.
     pub encoding: String,
     /// Whether `text` is the file byte for byte.
@@ -78,7 +81,8 @@ impl Document {
                 && anchors.is_sorted_by(|a, b| a.text() <= b.text() && a.source() <= b.source())
                 && anchors.last().is_none_or(|last| last.text() <= block.text.len() && last.source() <= self.text.len())
         });
-        blocks && !self.title.trim().is_empty() && self.places.is_sorted_by(|a, b| a.0 <= b.0)
+        let ascends = self.places.is_sorted_by(|a, b| a.0 <= b.0) && self.unseen.is_sorted_by(|a, b| a.0 <= b.0);
+        blocks && !self.title.trim().is_empty() && ascends
     }
 }
 

@@ -30,6 +30,32 @@ const UNKNOWN: &str = "its encoding cannot be told";
 
 /// Decodes a file. UTF-8 comes back as it is, a byte order mark included. The error says why it is not text.
 pub(super) fn decode(bytes: &[u8], is_html: bool) -> Result<Decoded, &'static str> {
+    let mut decoded = decode_as_written(bytes, is_html)?;
+    let text = std::mem::take(&mut decoded.text);
+    (decoded.text, decoded.is_file_text) = match with_line_feeds(text) {
+        Ok(changed) => (changed, false),
+        Err(text) => (text, decoded.is_file_text),
+    };
+    Ok(decoded)
+}
+
+/// Lines that end with a carriage return alone (as old Macs wrote them, and programs that show their progress), ended as
+/// everyone does; of the same length, so that no place moves. `Err`: there are none.
+fn with_line_feeds(text: String) -> Result<String, String> {
+    let lone = text.match_indices('\r').filter(|(at, _)| !text[*at..].starts_with("\r\n"));
+    let lone: Vec<usize> = lone.map(|(at, _)| at).collect();
+    if lone.is_empty() {
+        return Err(text);
+    }
+    let mut changed = text.clone().into_bytes();
+    for at in lone {
+        // A line that a faulty copy ended twice is ended once.
+        changed[at] = if text[at..].starts_with("\r\r\n") { b' ' } else { b'\n' };
+    }
+    String::from_utf8(changed).map_err(|_| text)
+}
+
+fn decode_as_written(bytes: &[u8], is_html: bool) -> Result<Decoded, &'static str> {
     if let Ok(text) = std::str::from_utf8(bytes) {
         if !text.contains('\0') {
             return not_control(Decoded { text: text.to_owned(), encoding: UTF_8.name(), is_file_text: true });
@@ -43,7 +69,7 @@ pub(super) fn decode(bytes: &[u8], is_html: bool) -> Result<Decoded, &'static st
     if bytes.contains(&0) {
         return Err(BINARY);
     }
-    if let Some(decoded) = nearly_utf8(bytes) {
+    if let Some(decoded) = line_by_line(bytes).or_else(|| nearly_utf8(bytes)) {
         return not_control(decoded);
     }
     if is_html
@@ -141,6 +167,55 @@ fn is_common(c: char) -> bool {
     });
     matches!(c, '\u{3000}'..='\u{301F}' | '\u{FF01}'..='\u{FF1F}' | '“' | '”' | '…' | '—')
         || SORTED.binary_search(&c).is_ok()
+}
+
+/// A file that several programs wrote to, a log above all, can be in UTF-8 in some lines and in another encoding in others.
+/// `None` if it is not such a file.
+fn line_by_line(bytes: &[u8]) -> Option<Decoded> {
+    let lines = || bytes.split_inclusive(|byte| *byte == b'\n');
+    let (mut utf8, mut wide, mut n_utf8) = (0usize, 0usize, 0usize);
+    let mut others = Vec::new();
+    for line in lines().filter(|line| !line.is_ascii()) {
+        match std::str::from_utf8(line) {
+            Ok(text) => {
+                n_utf8 += line.len();
+                let chars = text.chars().filter(|c| !c.is_ascii());
+                chars.for_each(|c| (utf8, wide) = (utf8 + 1, wide + usize::from(c >= '\u{800}')));
+            }
+            Err(_) if is_damaged_utf8(line) => n_utf8 += line.len(),
+            Err(_) if others.len() < DETECT_BYTES => others.extend_from_slice(line),
+            Err(_) => {}
+        }
+    }
+    if utf8 == 0 || others.is_empty() {
+        return None;
+    }
+    let encoding = detect(&others);
+    // A few lines of GBK are UTF-8 by chance: of characters of two bytes, hardly ever of three.
+    if !encoding.is_single_byte() && wide * 2 < utf8 && n_utf8 < others.len() {
+        return None;
+    }
+    let mut text = String::with_capacity(bytes.len() + bytes.len() / 2);
+    for line in lines() {
+        match std::str::from_utf8(line) {
+            Ok(line) => text.push_str(line),
+            Err(_) if is_damaged_utf8(line) => text.push_str(&String::from_utf8_lossy(line)),
+            Err(_) => text.push_str(&encoding.decode_without_bom_handling(line).0),
+        }
+    }
+    let (broken, n_chars) = count(&text, |c| c == '\u{FFFD}');
+    let is_text = broken as f64 <= n_chars as f64 * MAX_BROKEN;
+    is_text.then_some(Decoded { text, encoding: UTF_8.name(), is_file_text: false })
+}
+
+/// Whether a line is UTF-8 but for a few bytes.
+fn is_damaged_utf8(line: &[u8]) -> bool {
+    let (mut broken, mut sound) = (0, 0);
+    for chunk in line.utf8_chunks() {
+        sound += chunk.valid().chars().filter(|c| !c.is_ascii()).count();
+        broken += usize::from(!chunk.invalid().is_empty());
+    }
+    sound > broken
 }
 
 /// UTF-8 with a few bytes gone bad (a cut-off log, a wrong paste): better read with gaps than as Latin-1.

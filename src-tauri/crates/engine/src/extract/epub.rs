@@ -7,6 +7,7 @@ use super::block::{Outline, Rendition};
 use super::docx::one_line;
 use super::office::{Properties, check_room};
 use super::plain::bom_len;
+use super::targets::percent_decoded;
 use super::xml::{self, Xml};
 use super::{BlockKind, Extractor, Place, Reading, Unreadable, encoding, html};
 
@@ -34,7 +35,9 @@ impl Extractor for Epub {
             // A part that neither the table of contents nor a heading names goes on with the chapter before it.
             let mut named = contents.get(part).cloned().or(first.clone());
             let mut is_first = true;
-            for block in &parsed.blocks {
+            let mut unseen = parsed.unseen.into_iter().peekable();
+            let ends = parsed.blocks.iter().skip(1).map(|block| block.span.start).chain([usize::MAX]);
+            for (block, end) in parsed.blocks.iter().zip(ends) {
                 if is_heading(block.kind) && !std::mem::take(&mut is_first) {
                     named = Some(block.text.clone());
                 }
@@ -42,6 +45,9 @@ impl Extractor for Epub {
                     rendition.place(Place::Chapter { title: one_line(&title) });
                 }
                 rendition.push(block.kind, &block.text);
+                while let Some((_, words)) = unseen.next_if(|(at, _)| *at < end) {
+                    rendition.unseen(&words);
+                }
                 check_room(&rendition)?;
             }
         }
@@ -166,23 +172,4 @@ impl Book {
         }
         Ok(titles)
     }
-}
-
-/// `A%20b` as `A b`; what is not UTF-8 then stays as it was.
-fn percent_decoded(href: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = href.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let hex = (*first == b'%').then(|| tail.get(..2)).flatten().and_then(|hex| std::str::from_utf8(hex).ok());
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => (bytes, rest) = (push(bytes, byte), &tail[2..]),
-            None => (bytes, rest) = (push(bytes, *first), tail),
-        }
-    }
-    String::from_utf8(bytes).unwrap_or_else(|_| href.to_owned())
-}
-
-fn push(mut bytes: Vec<u8>, byte: u8) -> Vec<u8> {
-    bytes.push(byte);
-    bytes
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Extractor, code, csv, docx, email, epub, html, markdown, notebook, odt, org, pdf, plain, pptx, rst, rtf, sheet,
-    subtitles,
+    Extractor, address_book, calendar, canvas, code, csv, docx, email, epub, html, markdown, notebook, odt, org, pdf,
+    plain, pptx, rst, rtf, sheet, subtitles,
 };
 
 /// What a file is read as; its name decides.
@@ -15,10 +15,15 @@ pub enum Format {
     Markdown,
     Text,
     Html,
+    AddressBook,
+    Calendar,
+    /// JSON Canvas and Excalidraw.
+    Canvas,
     /// Source code and configuration.
     Code,
     Csv,
     Email,
+    Mailbox,
     Notebook,
     Org,
     Rst,
@@ -40,9 +45,13 @@ impl Format {
             Format::Markdown => "markdown",
             Format::Text => "text",
             Format::Html => "html",
+            Format::AddressBook => "contacts",
+            Format::Calendar => "calendar",
+            Format::Canvas => "canvas",
             Format::Code => "code",
             Format::Csv => "csv",
             Format::Email => "email",
+            Format::Mailbox => "mailbox",
             Format::Notebook => "notebook",
             Format::Org => "org",
             Format::Rst => "rst",
@@ -64,6 +73,7 @@ impl Format {
             Format::Markdown | Format::Text | Format::Html => true,
             Format::Code | Format::Csv | Format::Org | Format::Rst | Format::Tsv => true,
             // Text as well, but not as anyone reads it: they are written out.
+            Format::AddressBook | Format::Calendar | Format::Canvas | Format::Mailbox => false,
             Format::Email | Format::Notebook | Format::Rtf | Format::Subtitles => false,
             Format::Docx | Format::Epub | Format::Odt => false,
             Format::Pdf | Format::Pptx | Format::Spreadsheet => false,
@@ -77,6 +87,7 @@ impl Format {
             Format::Markdown | Format::Text | Format::Html => false,
             Format::Code | Format::Csv | Format::Org | Format::Rst | Format::Tsv => false,
             // Read by code of ours that goes through them once.
+            Format::AddressBook | Format::Calendar | Format::Canvas | Format::Mailbox => false,
             Format::Email | Format::Notebook | Format::Rtf | Format::Subtitles => false,
             Format::Docx | Format::Epub | Format::Odt => true,
             Format::Pdf | Format::Pptx | Format::Spreadsheet => true,
@@ -88,9 +99,13 @@ impl Format {
             Format::Markdown => &markdown::Markdown,
             Format::Text => &plain::Plain,
             Format::Html => &html::Html,
+            Format::AddressBook => &address_book::AddressBook,
+            Format::Calendar => &calendar::Calendar,
+            Format::Canvas => &canvas::Canvas,
             Format::Code => &code::Code,
             Format::Csv => &csv::Csv { is_tsv: false },
             Format::Email => &email::Email,
+            Format::Mailbox => &email::Mailbox,
             Format::Notebook => &notebook::Notebook,
             Format::Org => &org::Org,
             Format::Rst => &rst::Rst,
@@ -117,7 +132,11 @@ pub fn format_of(path: &Path) -> Option<Format> {
         "txt" | "text" | "log" | "tex" | "latex" | "adoc" | "asciidoc" => Some(Format::Text),
         "html" | "htm" | "xhtml" => Some(Format::Html),
         "csv" => Some(Format::Csv),
+        "vcf" | "vcard" => Some(Format::AddressBook),
+        "ics" | "ical" | "ifb" => Some(Format::Calendar),
+        "canvas" | "excalidraw" => Some(Format::Canvas),
         "eml" => Some(Format::Email),
+        "mbox" | "mbx" => Some(Format::Mailbox),
         "ipynb" => Some(Format::Notebook),
         "org" => Some(Format::Org),
         "rst" | "rest" => Some(Format::Rst),
@@ -140,6 +159,10 @@ fn by_name(path: &Path) -> Option<Format> {
     let name = path.file_name()?.to_str()?.to_ascii_lowercase();
     if TEXT_NAMES.contains(&name.as_str()) {
         return Some(Format::Text);
+    }
+    // What Apple's program exports: a folder of that name, and the file in it.
+    if name == "mbox" {
+        return Some(Format::Mailbox);
     }
     code::NAMES.contains(&name.as_str()).then_some(Format::Code)
 }

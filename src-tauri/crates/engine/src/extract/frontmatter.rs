@@ -1,4 +1,5 @@
-//! The few keys a note's frontmatter holds for us, read line by line: YAML between `---`, TOML between `+++`.
+//! A note's frontmatter, read line by line: YAML between `---`, TOML between `+++`. A few keys are known; what stands under
+//! others is text.
 //!
 //! Not a YAML reader on purpose: people's frontmatter is often broken, and a note must never fail for it. Lines that
 //! make no sense are passed over.
@@ -14,9 +15,63 @@ pub(super) struct Frontmatter {
     pub(super) tags: Vec<String>,
     pub(super) aliases: Vec<String>,
     pub(super) date: Option<String>,
-    /// What the note is about, and where that stands in the source.
-    pub(super) description: Option<(String, Range<usize>)>,
+    /// What the note is about, and what stands under keys that are not known (`publisher: Quillfeather Press`), in order,
+    /// each with where it stands in the source.
+    pub(super) texts: Vec<(String, Range<usize>)>,
+    /// What programs keep there (`layout: post`), with where it stands.
+    pub(super) unseen: Vec<(usize, String)>,
 }
+
+/// Keys, in small letters, of what is set for a program. Under others a word alone may be one too, but people do look for
+/// those.
+const FOR_PROGRAMS: [&str; 46] = [
+    "banner",
+    "bookcollapsesection",
+    "comments",
+    "cover",
+    "cssclass",
+    "cssclasses",
+    "dg-publish",
+    "draft",
+    "featured",
+    "hidden",
+    "icon",
+    "id",
+    "image",
+    "kanban-plugin",
+    "katex",
+    "lang",
+    "language",
+    "last_modified_at",
+    "lastmod",
+    "layout",
+    "locale",
+    "math",
+    "mathjax",
+    "menu",
+    "modified",
+    "nav_order",
+    "order",
+    "output",
+    "pagination",
+    "permalink",
+    "pin",
+    "position",
+    "publish",
+    "published",
+    "revision",
+    "share",
+    "sidebar",
+    "sidebar_position",
+    "slug",
+    "template",
+    "toc",
+    "uid",
+    "updated",
+    "url",
+    "uuid",
+    "weight",
+];
 
 /// Reads the frontmatter at the start of `source`. Also says where the text after it begins (after the byte order
 /// mark if there is no frontmatter).
@@ -51,8 +106,9 @@ pub(super) fn read(source: &str) -> (Frontmatter, usize) {
                 entry.span.end = span.end;
             }
             (_, Some((key, value))) => {
-                let key = unquoted(key.trim()).to_ascii_lowercase();
-                let next = Entry { key, value: value.trim(), more: Vec::new(), span };
+                let shown = unquoted(key.trim());
+                let key = shown.to_ascii_lowercase();
+                let next = Entry { key, shown, value: value.trim(), more: Vec::new(), span };
                 open.replace(next).into_iter().for_each(|entry| entry.fill(&mut front));
             }
             // Between two `---` of running text there is no frontmatter.
@@ -65,7 +121,10 @@ pub(super) fn read(source: &str) -> (Frontmatter, usize) {
 }
 
 struct Entry<'a> {
+    /// In small letters.
     key: String,
+    /// As it is written.
+    shown: &'a str,
     value: &'a str,
     /// Lines that belong to it, no more than may be tags: list items, folded text, the rest of an array.
     more: Vec<&'a str>,
@@ -82,10 +141,27 @@ impl Entry<'_> {
                 self.list().iter().for_each(|value| add_names(&mut front.tags, split_tags(value)));
             }
             "aliases" | "alias" => add_names(&mut front.aliases, self.list().iter().map(String::as_str)),
-            "description" | "summary" | "subtitle" | "abstract" | "excerpt" if front.description.is_none() => {
-                front.description = self.text().map(|text| (text, self.span.clone()));
+            "description" | "summary" | "subtitle" | "abstract" | "excerpt" => {
+                front.texts.extend(self.text().map(|text| (text, self.span.clone())));
             }
-            _ => {}
+            _ => self.fill_other(front),
+        }
+    }
+
+    fn fill_other(&self, front: &mut Frontmatter) {
+        let is_list = self.value.is_empty() || self.value.starts_with('[');
+        let value = if is_list { self.list().join(", ") } else { self.text().unwrap_or_default() };
+        // Maps in one line, and links as Obsidian writes them.
+        let value = value.trim_matches(['{', '}']).replace("[[", "").replace("]]", "");
+        let value = value.trim();
+        if value.is_empty() || matches!(value.to_ascii_lowercase().as_str(), "true" | "false" | "yes" | "no") {
+            return;
+        }
+        let is_set = FOR_PROGRAMS.contains(&self.key.as_str()) || self.key.starts_with("excalidraw");
+        if !is_set && value.chars().any(char::is_alphabetic) {
+            front.texts.push((format!("{}: {value}", self.shown), self.span.clone()));
+        } else {
+            front.unseen.push((self.span.start, format!("{} {value}", self.shown)));
         }
     }
 

@@ -1,14 +1,20 @@
 //! HTML as it reads: without scripts, styles and menus, in blocks.
 
 mod references;
+mod tags;
 mod tokens;
 
 use std::ops::Range;
 
+use super::annotations::Annotations;
 use super::block::{Draft, Outline, add};
 use super::plain::bom_len;
+use super::targets;
 use super::{Block, BlockKind, Extractor, Reading, Unreadable};
-use tokens::{What, tokens};
+use tags::{about, leads_to, leads_to_note};
+use tokens::{Attributes, What, tokens};
+
+pub(super) use tags::{InlineTag, inline_tag};
 
 pub(super) struct Html;
 
@@ -20,6 +26,7 @@ impl Extractor for Html {
         let parsed = parse(&reading.text, range, &mut outline);
         reading.title = parsed.title.or(outline.first_h1().map(str::to_owned));
         reading.blocks = parsed.blocks;
+        reading.unseen = parsed.unseen;
         Ok(reading)
     }
 }
@@ -28,6 +35,8 @@ pub(super) struct Parsed {
     /// Of `<title>`, white space folded.
     pub(super) title: Option<String>,
     pub(super) blocks: Vec<Block>,
+    /// Where links lead and what pictures are called, with where that stands.
+    pub(super) unseen: Vec<(usize, String)>,
 }
 
 /// Elements whose content no one reads, or every page of a site repeats.
@@ -82,14 +91,20 @@ pub(super) fn parse(source: &str, range: Range<usize>, outline: &mut Outline) ->
         n_tables: 0,
         n_quotes: 0,
         n_cells: 0,
+        unseen: Vec::new(),
+        annotations: Annotations::default(),
     };
     for token in tokens(&source[range.clone()]) {
         let span = range.start + token.span.start..range.start + token.span.end;
         match token.what {
-            What::Start { name, is_self_closing, alt } => {
-                reader.start(&name, is_self_closing);
-                if let (b"img", Some(alt)) = (name.as_slice(), alt) {
-                    reader.text(&String::from_utf8_lossy(&alt), span);
+            What::Start { name, is_self_closing, attributes } => {
+                if reader.unread.is_none() {
+                    let unseen = leads_to(&attributes).chain(about(&attributes)).map(|words| (span.end, words));
+                    targets::add(&mut reader.unseen, unseen);
+                }
+                reader.start(&name, is_self_closing, &attributes);
+                if let Some(alt) = attributes.get("alt") {
+                    reader.text(&alt, span);
                 }
             }
             What::End { name } => reader.end(&name),
@@ -97,7 +112,8 @@ pub(super) fn parse(source: &str, range: Range<usize>, outline: &mut Outline) ->
         }
     }
     reader.flush();
-    Parsed { title: reader.title.filter(|title| !title.is_empty()), blocks: reader.blocks }
+    let title = reader.title.filter(|title| !title.is_empty());
+    Parsed { title, blocks: reader.blocks, unseen: reader.unseen }
 }
 
 struct Reader<'a> {
@@ -119,21 +135,28 @@ struct Reader<'a> {
     n_quotes: usize,
     /// Cells already read in this table row.
     n_cells: usize,
+    unseen: Vec<(usize, String)>,
+    annotations: Annotations,
 }
 
 impl Reader<'_> {
-    fn start(&mut self, name: &[u8], is_self_closing: bool) {
+    fn start(&mut self, name: &[u8], is_self_closing: bool, attributes: &Attributes) {
         if let Some((unread, n_open)) = &mut self.unread {
             *n_open += usize::from(unread == name);
             return;
         }
-        if UNREAD.contains(&name) {
+        // What a page puts in the place of an element is shown, whoever writes it there.
+        let is_shown =
+            name == b"template" && ["shadowrootmode", "shadowroot"].iter().any(|on| attributes.get(on).is_some());
+        if UNREAD.contains(&name) && !is_shown {
             if !(is_self_closing && matches!(name, b"svg" | b"math")) {
                 self.unread = Some((name.to_vec(), 1));
             }
             return;
         }
+        self.annotations.start(name, leads_to_note(attributes), self.draft.as_ref());
         match name {
+            b"template" => self.part(),
             b"title" => self.in_title = self.title.is_none(),
             b"br" => self.new_line(),
             b"ul" | b"ol" | b"menu" => {
@@ -160,6 +183,7 @@ impl Reader<'_> {
                 self.n_cells = 0;
             }
             b"td" | b"th" => {
+                self.close_annotations();
                 if let (Some(draft), true) = (&mut self.draft, self.n_cells > 0) {
                     draft.mark(" | ");
                 }
@@ -190,7 +214,9 @@ impl Reader<'_> {
             }
             return;
         }
+        self.annotations.end(name, self.draft.as_mut());
         match name {
+            b"template" => self.part(),
             b"title" => self.in_title = false,
             b"ul" | b"ol" | b"menu" => {
                 self.marker = None;
@@ -235,7 +261,7 @@ impl Reader<'_> {
             return;
         }
         let kind = self.kind();
-        if self.draft.is_none() && text.trim().is_empty() {
+        if self.annotations.takes(text) || self.draft.is_none() && text.trim().is_empty() {
             return;
         }
         let draft = self.draft.get_or_insert_with(|| Draft::new(kind, span.clone()));
@@ -245,13 +271,35 @@ impl Reader<'_> {
         }
         draft.span.end = span.end;
         let source = self.source.get(span.clone()).unwrap_or_default();
+        // Readings that wait for the end of their word come after so many bytes.
+        let mut tail = self.annotations.tail(draft, text);
+        let (annotations, unseen, is_code) = (&mut self.annotations, &mut self.unseen, self.n_pre > 0);
+        let push = |draft: &mut Draft, run: &str, at: usize| match is_code {
+            true => draft.push(run, at),
+            false => push_words(draft, run, at),
+        };
         references::each_run(text, source, |run, at| {
-            if self.n_pre > 0 {
-                draft.push(run, span.start + at);
-            } else {
-                push_words(draft, run, span.start + at);
+            let at = span.start + at;
+            match tail {
+                Some(n) if n < run.len() => {
+                    let (end, rest) = run.split_at(n);
+                    push(draft, end, at);
+                    unseen.extend(annotations.settle(Some(&mut *draft), rest).map(|words| (at, words)));
+                    push(draft, rest, at + n);
+                    tail = None;
+                }
+                _ => {
+                    push(draft, run, at);
+                    tail = tail.map(|n| n - run.len());
+                }
             }
         });
+    }
+
+    /// What belongs to a word does not reach beyond the line or the cell.
+    fn close_annotations(&mut self) {
+        let at = self.draft.as_ref().map_or(0, |draft| draft.span.end);
+        self.unseen.extend(self.annotations.close(self.draft.as_mut()).map(|words| (at, words)));
     }
 
     fn kind(&self) -> BlockKind {
@@ -271,12 +319,14 @@ impl Reader<'_> {
     }
 
     fn new_line(&mut self) {
+        self.close_annotations();
         if let Some(draft) = &mut self.draft {
             draft.new_line();
         }
     }
 
     fn flush(&mut self) {
+        self.close_annotations();
         add(&mut self.blocks, self.draft.take().and_then(|draft| draft.finish(self.source, self.outline)));
     }
 }

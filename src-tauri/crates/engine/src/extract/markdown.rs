@@ -7,8 +7,11 @@ use std::sync::Arc;
 
 use pulldown_cmark::{Event, LinkType, OffsetIter, Options, Parser, Tag, TagEnd};
 
+use super::annotations::Annotations;
 use super::block::{Anchor, Draft, Outline, add, trimmed};
-use super::{Block, BlockKind, Extractor, Reading, Unreadable, add_names, frontmatter, html};
+use super::html::InlineTag;
+use super::targets::{self, target};
+use super::{Block, BlockKind, Extractor, Reading, Unreadable, add_names, excalidraw, frontmatter, html};
 
 pub(super) struct Markdown;
 
@@ -16,19 +19,17 @@ impl Extractor for Markdown {
     fn read(&self, bytes: &[u8]) -> Result<Reading, Unreadable> {
         let mut reading = Reading::decoded(bytes, false)?;
         let (front, body) = frontmatter::read(&reading.text);
-        let parsed = parse(&reading.text, body);
-        if let Some((text, span)) = front.description {
+        let drawing = excalidraw::without_drawing(&reading.text, body);
+        let parsed = parse(drawing.as_deref().unwrap_or(&reading.text), body);
+        for (text, span) in front.texts {
             let span = trimmed(&reading.text, span);
             let anchors = vec![Anchor::new(0, span.start)];
-            reading.blocks.push(Block {
-                kind: BlockKind::Paragraph,
-                heading_path: Arc::default(),
-                text,
-                span,
-                anchors,
-            });
+            let block = Block { kind: BlockKind::Paragraph, heading_path: Arc::default(), text, span, anchors };
+            reading.blocks.push(block);
         }
         reading.blocks.extend(parsed.blocks);
+        reading.unseen = front.unseen;
+        reading.unseen.extend(parsed.unseen);
         reading.tags = front.tags;
         add_names(&mut reading.tags, parsed.hashtags.iter().map(String::as_str));
         reading.aliases = front.aliases;
@@ -38,17 +39,18 @@ impl Extractor for Markdown {
     }
 }
 
-/// Blocks and `#hashtags` of a Markdown text that is part of another file.
-pub(super) fn read(source: &str) -> (Vec<Block>, Vec<String>) {
-    let parsed = parse(source, 0);
-    (parsed.blocks, parsed.hashtags)
+/// Reads a Markdown text that is part of another file.
+pub(super) fn read(source: &str) -> Parsed {
+    parse(source, 0)
 }
 
-struct Parsed {
-    blocks: Vec<Block>,
+pub(super) struct Parsed {
+    pub(super) blocks: Vec<Block>,
     first_h1: Option<String>,
     /// `#hashtags` of the running text, in order, perhaps repeated.
-    hashtags: Vec<String>,
+    pub(super) hashtags: Vec<String>,
+    /// Where links lead and what pictures are called, with where that stands; in any order.
+    pub(super) unseen: Vec<(usize, String)>,
 }
 
 /// Reads `source` from byte `body` on (what is before is frontmatter).
@@ -67,7 +69,7 @@ fn parse_in_pieces(source: &str, body: usize, max_nodes: usize) -> Parsed {
         at = end;
     }
     let first_h1 = reader.outline.first_h1().map(str::to_owned);
-    Parsed { blocks: reader.blocks, first_h1, hashtags: reader.hashtags }
+    Parsed { blocks: reader.blocks, first_h1, hashtags: reader.hashtags, unseen: reader.unseen }
 }
 
 /// Events and where in `source` each stands.
@@ -99,6 +101,8 @@ struct Reader<'a> {
     n_cells: usize,
     /// The `[[wiki link]]` being read.
     wiki: Option<Wiki>,
+    unseen: Vec<(usize, String)>,
+    annotations: Annotations,
 }
 
 struct Wiki {
@@ -114,9 +118,11 @@ impl Reader<'_> {
         match event {
             Event::Start(tag) => self.start(&tag, range),
             Event::End(tag) => self.end(tag),
+            Event::InlineHtml(tag) => self.inline_html(&tag, range),
             _ => {
                 let Some(draft) = &mut self.draft else { return };
                 match event {
+                    Event::Text(text) if self.annotations.takes(&text) => {}
                     Event::Text(text) => match &self.wiki {
                         // `![[cup.png|300]]`: a picture's width says nothing, its name does.
                         Some(wiki) if wiki.is_embed && text.bytes().all(|b| b.is_ascii_digit() || b == b'x') => {
@@ -127,7 +133,17 @@ impl Reader<'_> {
                             let shown = text.trim_start_matches('#');
                             draft.push(shown, range.start + text.len() - shown.len());
                         }
-                        None => draft.push(without_block_id(&text, &self.source[range.end..]), range.start),
+                        None => {
+                            let mut text = without_block_id(&text, &self.source[range.end..]);
+                            let mut at = range.start;
+                            if let Some(n) = self.annotations.tail(draft, text).filter(|n| *n < text.len()) {
+                                draft.push(&text[..n], at);
+                                (text, at) = (&text[n..], at + n);
+                                let unseen = self.annotations.settle(Some(draft), text);
+                                self.unseen.extend(unseen.map(|words| (at, words)));
+                            }
+                            draft.push(text, at);
+                        }
                     },
                     Event::Code(text) => {
                         let ticks = self.source[range.clone()].bytes().take_while(|b| *b == b'`').count();
@@ -135,12 +151,53 @@ impl Reader<'_> {
                     }
                     Event::SoftBreak => draft.soft_break(),
                     Event::HardBreak => draft.new_line(),
-                    Event::InlineHtml(tag) if tag.to_ascii_lowercase().starts_with("<br") => draft.new_line(),
                     Event::TaskListMarker(done) => draft.mark(if done { "[x] " } else { "[ ] " }),
                     _ => {}
                 }
             }
         }
+    }
+
+    fn inline_html(&mut self, tag: &str, range: Range<usize>) {
+        match html::inline_tag(tag) {
+            Some(InlineTag::Start { name, .. }) if name == b"br" => {
+                self.close_annotations();
+                if let Some(draft) = &mut self.draft {
+                    draft.new_line();
+                }
+            }
+            Some(InlineTag::Start { name, leads_to_note, alt, leads_to }) => {
+                self.annotations.start(&name, leads_to_note, self.draft.as_ref());
+                targets::add(&mut self.unseen, leads_to.into_iter().map(|target| (range.end - 1, target)));
+                if let Some((draft, alt)) = self.draft.as_mut().zip(alt) {
+                    draft.push(&alt, range.start);
+                }
+            }
+            Some(InlineTag::End { name }) => self.annotations.end(&name, self.draft.as_mut()),
+            None => {}
+        }
+    }
+
+    fn close_annotations(&mut self) {
+        let at = self.draft.as_ref().map_or(0, |draft| draft.span.end);
+        self.unseen.extend(self.annotations.close(self.draft.as_mut()).map(|words| (at, words)));
+    }
+
+    /// Where a link leads or a picture lies, and the title that shows when one points at it.
+    fn target(&mut self, tag: &Tag, start: usize) {
+        let (Tag::Link { link_type, dest_url, title, .. } | Tag::Image { link_type, dest_url, title, .. }) = tag else {
+            return;
+        };
+        let is_shown = match link_type {
+            LinkType::Autolink | LinkType::Email => true,
+            LinkType::WikiLink { has_pothole } => !has_pothole,
+            _ => false,
+        };
+        if !is_shown {
+            targets::add(&mut self.unseen, target(dest_url).map(|target| (start + 1, target)));
+        }
+        let title = Some(title.trim()).filter(|title| !title.is_empty());
+        targets::add(&mut self.unseen, title.map(|title| (start + 1, title.to_owned())));
     }
 
     fn start(&mut self, tag: &Tag, range: Range<usize>) {
@@ -162,6 +219,13 @@ impl Reader<'_> {
         {
             let is_embed = matches!(tag, Tag::Image { .. });
             self.wiki = Some(Wiki { target: dest_url.to_string(), start: start + 2 + usize::from(is_embed), is_embed });
+        }
+        self.target(tag, start);
+        if let Tag::Link { dest_url, .. } = tag {
+            self.annotations.start(b"a", dest_url.starts_with('#'), self.draft.as_ref());
+        }
+        if let Tag::Paragraph | Tag::Item | Tag::TableCell | Tag::TableRow = tag {
+            self.close_annotations();
         }
         let Some(draft) = &mut self.draft else { return };
         match tag {
@@ -206,6 +270,12 @@ impl Reader<'_> {
         if let TagEnd::Link | TagEnd::Image = tag {
             self.wiki = None;
         }
+        if let TagEnd::Link = tag {
+            self.annotations.end(b"a", self.draft.as_mut());
+        }
+        if let TagEnd::Paragraph | TagEnd::Item | TagEnd::TableCell | TagEnd::Heading(_) = tag {
+            self.close_annotations();
+        }
         if let TagEnd::List(_) = tag {
             self.lists.pop();
         }
@@ -219,8 +289,9 @@ impl Reader<'_> {
         }
         let Some(draft) = self.draft.take() else { return };
         if let TagEnd::HtmlBlock = tag {
-            let blocks = html::parse(self.source, draft.span, &mut self.outline).blocks;
-            return blocks.into_iter().for_each(|block| add(&mut self.blocks, Some(block)));
+            let parsed = html::parse(self.source, draft.span, &mut self.outline);
+            self.unseen.extend(parsed.unseen);
+            return parsed.blocks.into_iter().for_each(|block| add(&mut self.blocks, Some(block)));
         }
         if !matches!(draft.kind, BlockKind::Code | BlockKind::Heading { .. }) {
             hashtags(&draft.text, &draft.code, &mut self.hashtags);

@@ -2,18 +2,26 @@
 //!
 //! Every format is one [`Extractor`] in a file of its own; [`Format`] says which files are its.
 
+mod address_book;
+mod annotations;
 mod archive;
 mod block;
+mod calendar;
+mod canvas;
 mod code;
+mod content_lines;
 mod csv;
 mod document;
 mod docx;
 mod email;
 mod encoding;
 mod epub;
+mod excalidraw;
+mod footnote;
 mod format;
 mod frontmatter;
 mod html;
+mod json;
 mod lines;
 mod markdown;
 mod notebook;
@@ -25,10 +33,13 @@ mod plain;
 mod pptx;
 mod rst;
 mod rtf;
+mod ruby;
 mod sheet;
 mod subtitles;
+mod targets;
 #[cfg(test)]
 mod tests;
+mod unreadable;
 pub mod worker;
 mod xml;
 
@@ -66,6 +77,8 @@ pub(crate) struct Reading {
     text: String,
     blocks: Vec<Block>,
     places: Vec<(usize, Place)>,
+    /// In any order.
+    unseen: Vec<(usize, String)>,
     /// Empty for a file that is not text.
     encoding: &'static str,
     is_file_text: bool,
@@ -141,7 +154,8 @@ fn read(path: &Path, bytes: &[u8]) -> Result<Document, ExtractError> {
         Unreadable::Broken(reason) => ExtractError::Broken { name: name(), reason },
         Unreadable::Generated => ExtractError::Generated { name: name() },
     })?;
-    let title = reading.title.map(|title| title.split_whitespace().collect::<Vec<_>>().join(" "));
+    let title = reading.title.map(|title| unreadable::without(&title)).filter(|title| title != "…");
+    let title = title.map(|title| title.split_whitespace().collect::<Vec<_>>().join(" "));
     let title = title.filter(|title| !title.is_empty()).unwrap_or_else(|| name_of(path, format));
     let mut document = Document {
         format,
@@ -152,12 +166,15 @@ fn read(path: &Path, bytes: &[u8]) -> Result<Document, ExtractError> {
         text: reading.text,
         blocks: reading.blocks,
         places: reading.places,
+        unseen: reading.unseen,
         encoding: if reading.encoding.is_empty() { "UTF-8" } else { reading.encoding }.to_owned(),
         is_file_text: reading.is_file_text,
     };
+    unreadable::leave_out(&mut document.blocks, &document.text);
     for (_, place) in &mut document.places {
         place.shorten();
     }
+    document.unseen.sort_by_key(|(at, _)| *at);
     distinct(&mut document.tags);
     distinct(&mut document.aliases);
     Ok(document)
@@ -177,7 +194,7 @@ fn name_in(path: &Path) -> String {
 fn name_of(path: &Path, format: Format) -> String {
     match format {
         Format::Code => name_in(path),
-        _ => readable_stem(path),
+        _ => readable_stem(path).trim_end_matches(".excalidraw").to_owned(),
     }
 }
 

@@ -5,6 +5,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod annotations;
+mod boards;
 mod broken;
 mod code;
 mod csv;
@@ -17,6 +19,8 @@ mod org;
 mod rst;
 mod rtf;
 mod subtitles;
+mod unreadable;
+mod unseen;
 
 /// As [`super::extract`], but that a panic stays one.
 fn extract(path: &Path, bytes: &[u8]) -> Result<Document, ExtractError> {
@@ -74,6 +78,11 @@ fn formats() {
     check("a.docm", Some(Format::Docx));
     check("a.xls", Some(Format::Spreadsheet));
     check("a.png", None);
+    check("a.ICS", Some(Format::Calendar));
+    check("a.vcf", Some(Format::AddressBook));
+    check("Inbox.mbox", Some(Format::Mailbox));
+    check("Drawing.excalidraw.md", Some(Format::Markdown));
+    check("a.canvas", Some(Format::Canvas));
     check("md", None);
 }
 
@@ -214,6 +223,15 @@ fn frontmatter() {
         &[],
         "Go #home, (#茶/绿) #no a#b #12 l|head|#code|#home",
     );
+    check(
+        "---\nlayout: post\npublisher: Quillfeather Press # small\n作者: 晚舟书屋\nauthors: [Mira Quill, \"Oak, Ben\"]\ndraft: true\nbook:\n  isbn: 978-1\n  place: Lisbon\nrelated:\n  - \"[[Other note]]\"\nweight: 3\n---\nx",
+        &[],
+        &[],
+        "publisher: Quillfeather Press|作者: 晚舟书屋|authors: Mira Quill, Oak, Ben|book: isbn: 978-1, place: Lisbon|related: Other note|x",
+    );
+    let unseen: Vec<String> =
+        read("a.md", "---\nlayout: post\nrating: 4\nx: true\n---\n").unseen.into_iter().map(|(_, w)| w).collect();
+    assert_eq!(unseen, ["layout post", "rating 4"]);
     let document = read("a.md", "---\ndate: 2024-03-01\ndescription: \"Of tea\"\n---\n");
     assert_eq!(document.date.as_deref(), Some("2024-03-01"));
     assert_eq!(outline(&document), [r##"paragraph: "Of tea" <- "description: \"Of tea\"""##]);

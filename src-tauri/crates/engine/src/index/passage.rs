@@ -130,6 +130,10 @@ pub(crate) fn passage_document(f: &Fields, passage: &Passage, vector: Option<&Qu
     }
     doc.add_text(f.text, &passage.chunk.text);
     doc.add_text(f.cjk, &passage.chunk.text);
+    if !passage.chunk.unseen.is_empty() {
+        doc.add_text(f.unseen, &passage.chunk.unseen);
+        doc.add_text(f.cjk, &passage.chunk.unseen);
+    }
     doc.add_u64(f.ordinal, passage.chunk.ordinal as u64);
     doc.add_u64(f.span_start, passage.chunk.span.start as u64);
     doc.add_u64(f.span_end, passage.chunk.span.end as u64);
@@ -176,6 +180,7 @@ pub(super) fn read_passage(f: &Fields, doc: &TantivyDocument) -> Passage {
             place: doc.get_first(f.place).and_then(|v| v.as_str()).and_then(read_place),
             heading_path: doc.get_all(f.headings).filter_map(|v| v.as_str().map(str::to_owned)).collect(),
             text: text(doc, f.body),
+            unseen: String::new(),
         },
     }
 }

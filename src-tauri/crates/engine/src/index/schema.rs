@@ -25,6 +25,8 @@ pub struct Fields {
     pub tags: Field,
     /// The passage as it is shown: stored, not indexed.
     pub body: Field,
+    /// Where the passage's links lead and what its pictures are called: not in the text.
+    pub unseen: Field,
     /// Title, headings, tags and body as one text: what BM25 goes by. The fields above only add to it.
     pub text: Field,
     /// The same by characters, for Chinese, Japanese and Korean.
@@ -64,6 +66,7 @@ pub fn schema(dimensions: usize) -> (Schema, Fields) {
         headings: s.add_text_field("headings", words(IndexRecordOption::WithFreqs).set_stored()),
         tags: s.add_text_field("tags", words(IndexRecordOption::WithFreqs)),
         body: s.add_text_field("body", STORED),
+        unseen: s.add_text_field("unseen", words(IndexRecordOption::WithFreqs)),
         text: s.add_text_field("text", words(IndexRecordOption::WithFreqsAndPositions)),
         cjk: s.add_text_field("cjk", cjk),
         vector: vectors::add_vector_field(&mut s, "vector", dimensions),

@@ -73,6 +73,13 @@ pub fn warm_up() {
     fold::warm_up();
 }
 
+/// Where the dictionary's word that reaches over character `at` of a run of Chinese ends, in characters; `at` if none does.
+pub(crate) fn word_end(run: &str, at: usize) -> usize {
+    let folded: String = run.chars().map(fold::fold_cjk).collect();
+    let over = dictionary::cut(&folded).into_iter().filter(|word| word.start < at && at < word.end);
+    over.map(|word| word.end).max().unwrap_or(at)
+}
+
 /// Calls `sink` with every term [`WORDS`] makes of a text, in order of position.
 pub(crate) fn each_word(text: &str, mut sink: impl FnMut(Term<'_>)) {
     let mut terms = batch::Terms::of(text, words::Words::new);

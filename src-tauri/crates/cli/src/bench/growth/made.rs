@@ -83,7 +83,7 @@ impl<'a> Maker<'a> {
             let heading_path = real.heading_path.iter().map(|heading| self.reworded(heading, &mut random)).collect();
             let span = start..start + text.len();
             start = span.end + 2;
-            let chunk = Chunk { ordinal, span, heading_path, place: None, text };
+            let chunk = Chunk { ordinal, span, heading_path, place: None, text, unseen: String::new() };
             passages.push(Passage { path: path.clone(), title: title.clone(), tags: [].into(), chunk });
             vectors.push(self.moved(vector, &mut random));
         }
@@ -239,6 +239,7 @@ mod tests {
                     heading_path: ["Heading here".to_owned()].into(),
                     place: None,
                     text: text.to_owned(),
+                    unseen: String::new(),
                 },
             })
             .collect();

@@ -69,7 +69,14 @@ pub(crate) fn of_real(
     let generation = Generations::new(dir).open_or_create(Some((embedder.id(), embedder.dimensions())))?;
     let mut writer = generation.writer(&Limits::default())?;
     for (number, (_, vector)) in source.embedded.iter().enumerate() {
-        let chunk = Chunk { ordinal: 0, span: 0..0, heading_path: [].into(), place: None, text: number.to_string() };
+        let chunk = Chunk {
+            ordinal: 0,
+            span: 0..0,
+            heading_path: [].into(),
+            place: None,
+            text: number.to_string(),
+            unseen: String::new(),
+        };
         let path = format!("/real-{number}.md");
         let passage = Passage { path: path.clone(), title: number.to_string(), tags: [].into(), chunk };
         writer.replace(&row(&path, 1), &[passage], &[Some(Quantized::from_f32(vector))])?;

@@ -77,7 +77,7 @@ impl Headers {
 
     /// A header's first word in small letters, and its parameters.
     pub(super) fn params(&self, name: &str) -> (String, Params) {
-        let value = decoded_text(self.value(name).unwrap_or_default(), None, false).into_owned();
+        let value = without_comments(&decoded_text(self.value(name).unwrap_or_default(), None, false));
         let mut fields = quoted_fields(&value).into_iter();
         let kind = fields.next().unwrap_or_default().trim().to_ascii_lowercase();
         let mut plain = Params::new();
@@ -124,6 +124,43 @@ fn extended(parts: BTreeMap<u32, (String, bool)>) -> String {
         }
     }
     decoded_text(&bytes, charset.as_deref(), false).into_owned()
+}
+
+/// A structured header without what stands in round brackets (RFC 5322, 3.2.2): `text/plain (the body); charset=utf-8`. A
+/// bracket that nothing closes is no comment.
+fn without_comments(value: &str) -> String {
+    let mut kept = String::with_capacity(value.len());
+    let (mut n_open, mut in_quotes, mut escaped) = (0usize, false, false);
+    let mut opened = 0;
+    for (at, c) in value.char_indices() {
+        let was_escaped = escaped;
+        escaped = c == '\\' && !was_escaped && (in_quotes || n_open > 0);
+        match c {
+            '"' if n_open == 0 && !was_escaped => in_quotes = !in_quotes,
+            '(' if !in_quotes && !was_escaped => {
+                if n_open == 0 {
+                    opened = at;
+                }
+                n_open += 1;
+                continue;
+            }
+            ')' if n_open > 0 && !was_escaped => {
+                n_open -= 1;
+                if n_open == 0 {
+                    kept.push(' ');
+                }
+                continue;
+            }
+            _ => {}
+        }
+        if n_open == 0 {
+            kept.push(c);
+        }
+    }
+    if n_open > 0 {
+        kept.push_str(&value[opened..]);
+    }
+    kept
 }
 
 /// Cuts at semicolons that are not in quotes.

@@ -5,6 +5,7 @@
 //! overflows and no boundary that never comes makes it search again and again.
 
 mod header;
+mod mailbox;
 mod transfer;
 
 use std::borrow::Cow;
@@ -12,8 +13,11 @@ use std::borrow::Cow;
 use encoding_rs::{Encoding, GB18030, GBK, REPLACEMENT, WINDOWS_1252};
 
 use super::block::{Outline, Rendition, join_texts, joins};
-use super::{BlockKind, Extractor, Reading, Unreadable, add_names, encoding, html};
+use super::{Block, BlockKind, Extractor, Reading, Unreadable, add_names, calendar, encoding, html, markdown};
 use header::Headers;
+
+pub(super) use mailbox::Mailbox;
+pub(super) use transfer::quoted_printable;
 
 pub(super) struct Email;
 
@@ -35,32 +39,48 @@ impl Extractor for Email {
             true => bytes.splitn(2, |b| *b == b'\n').nth(1).unwrap_or_default(),
             false => bytes,
         };
-        let mut message = Message::default();
-        let (headers, body) = header::split(bytes);
-        if headers.is_empty() {
-            let text = Reading::decoded(bytes, false)?.text;
-            message.pieces = paragraphs(&text, false);
-        } else {
-            message.pieces = message.part(&headers, body, 0);
-        }
         let mut written = Rendition::default();
-        let subject = headers.text("subject");
-        if let Some(subject) = &subject {
-            written.push(BlockKind::Heading { level: 1 }, &folded(subject));
-        }
-        written.push(BlockKind::Paragraph, &about(&headers));
-        for (kind, text) in &message.pieces {
-            written.push(*kind, text);
-        }
-        if !message.attachments.is_empty() {
-            written.push(BlockKind::Paragraph, &format!("Attachments: {}", message.attachments.join(", ")));
-        }
-        let mut reading = written.finish(subject);
-        reading.date = headers.text("date").and_then(|date| header::iso_date(&date));
-        let keywords = headers.text("keywords").unwrap_or_default();
-        add_names(&mut reading.tags, keywords.split([',', ';']).map(str::trim));
+        let about = write_message(bytes, 1, &mut written)?;
+        let mut reading = written.finish(about.subject);
+        reading.date = about.date;
+        add_names(&mut reading.tags, about.keywords.split([',', ';']).map(str::trim));
         Ok(reading)
     }
+}
+
+/// What a message says of itself.
+#[derive(Debug, Default)]
+struct About {
+    subject: Option<String>,
+    date: Option<String>,
+    keywords: String,
+}
+
+/// Writes a message out, its subject as a heading of `level`.
+fn write_message(bytes: &[u8], level: u8, written: &mut Rendition) -> Result<About, Unreadable> {
+    let mut message = Message::default();
+    let (headers, body) = header::split(bytes);
+    if headers.is_empty() {
+        let text = Reading::decoded(bytes, false)?.text;
+        message.pieces = paragraphs(&text, false);
+    } else {
+        message.pieces = message.part(&headers, body, 0);
+    }
+    let subject = headers.text("subject");
+    if let Some(subject) = &subject {
+        written.push(BlockKind::Heading { level }, &folded(subject));
+    }
+    written.push(BlockKind::Paragraph, &about(&headers));
+    for piece in &message.pieces {
+        written.push(piece.kind, &piece.text);
+        written.unseen(&piece.unseen);
+    }
+    if !message.attachments.is_empty() {
+        written.push(BlockKind::Paragraph, &format!("Attachments: {}", message.attachments.join(", ")));
+    }
+    message.names.iter().for_each(|name| written.unseen(name));
+    let date = headers.text("date").and_then(|date| header::iso_date(&date));
+    Ok(About { subject, date, keywords: headers.text("keywords").unwrap_or_default() })
 }
 
 /// Who wrote to whom, and when.
@@ -75,23 +95,55 @@ fn folded(text: &str) -> String {
 }
 
 /// Text of a message, and what it is.
-type Piece = (BlockKind, String);
+struct Piece {
+    kind: BlockKind,
+    text: String,
+    /// What it is found by, but does not show: where its links lead.
+    unseen: String,
+}
+
+impl Piece {
+    fn new(kind: BlockKind, text: String) -> Self {
+        Self { kind, text, unseen: String::new() }
+    }
+}
 
 /// Adds a piece; where there are very many, short ones become one as blocks do.
-fn add(pieces: &mut Vec<Piece>, (kind, text): Piece) {
+fn add(pieces: &mut Vec<Piece>, piece: Piece) {
     let n_pieces = pieces.len();
     match pieces.last_mut() {
-        Some((last, so_far)) if joins(n_pieces, (*last, so_far.len()), kind) => {
-            join_texts((last, so_far), (kind, text.trim_end()));
+        Some(last) if joins(n_pieces, (last.kind, last.text.len()), piece.kind) => {
+            join_texts((&mut last.kind, &mut last.text), (piece.kind, piece.text.trim_end()));
+            last.unseen.push_str(&piece.unseen);
         }
-        _ => pieces.push((kind, text)),
+        _ => pieces.push(piece),
     }
+}
+
+/// Blocks of a page or of another text that has structure.
+fn pieces(blocks: Vec<Block>, mut unseen: Vec<(usize, String)>) -> Vec<Piece> {
+    unseen.sort_by_key(|(at, _)| *at);
+    let ends: Vec<usize> = blocks.iter().skip(1).map(|block| block.span.start).chain([usize::MAX]).collect();
+    let mut unseen = unseen.into_iter().peekable();
+    let piece = |(block, end): (Block, usize)| {
+        let mut piece = Piece::new(block.kind, block.text);
+        while let Some((_, words)) = unseen.next_if(|(at, _)| *at < end) {
+            piece.unseen.push_str(&words);
+            piece.unseen.push('\n');
+        }
+        piece
+    };
+    blocks.into_iter().zip(ends).map(piece).collect()
 }
 
 #[derive(Default)]
 struct Message {
     pieces: Vec<Piece>,
     attachments: Vec<String>,
+    /// Names of bodies, which no one sees.
+    names: Vec<String>,
+    /// Calendars that were read.
+    invitations: Vec<String>,
 }
 
 impl Message {
@@ -105,32 +157,61 @@ impl Message {
         }
         let (disposition, placed) = headers.params("content-disposition");
         let name = placed.get("filename").or(params.get("name")).map(|name| folded(&header::decoded(name.as_bytes())));
-        let is_text = matches!(kind.as_str(), "text/plain" | "text/html" | "") || kind.starts_with("multipart/");
-        if kind == "message/rfc822" && depth < MAX_DEPTH {
+        let name = name.filter(|name| !name.is_empty());
+        // What is of no kind, or of one without its subtype, is plain text.
+        let is_text = kind.starts_with("text/") || kind.starts_with("multipart/") || !kind.contains('/');
+        if matches!(kind.as_str(), "message/rfc822" | "message/global") && depth < MAX_DEPTH {
             let body = transfer::decoded(headers, body);
             let (inner, body) = header::split(&body);
             let mut pieces = Vec::new();
             if let Some(subject) = inner.text("subject") {
-                pieces.push((BlockKind::Heading { level: 2 }, folded(&subject)));
+                pieces.push(Piece::new(BlockKind::Heading { level: 2 }, folded(&subject)));
             }
-            pieces.push((BlockKind::Paragraph, about(&inner)));
+            pieces.push(Piece::new(BlockKind::Paragraph, about(&inner)));
             pieces.extend(self.part(&inner, body, depth + 1));
             return pieces;
         }
-        if disposition == "attachment" || !is_text || name.is_some() {
+        let is_calendar = matches!(kind.as_str(), "text/calendar" | "application/ics");
+        // A message that is nothing but an attached text is that text.
+        let is_attached = disposition == "attachment" && (depth > 0 || !is_text);
+        if is_calendar {
+            self.attachments.extend(name.filter(|_| is_attached));
+            let body = transfer::decoded(headers, body);
+            return self.invitation(&decoded_text(&body, params.get("charset").map(String::as_str), false));
+        }
+        if is_attached || !is_text {
             // Pictures that a page shows in its place have names that no one gave.
             if disposition != "inline" || !kind.starts_with("image/") {
                 self.attachments.extend(name);
             }
             return Vec::new();
         }
+        self.names.extend(name);
         let body = transfer::decoded(headers, body);
         let text = decoded_text(&body, params.get("charset").map(String::as_str), kind == "text/html");
-        if kind == "text/html" {
-            let blocks = html::parse(&text, 0..text.len(), &mut Outline::default()).blocks;
-            return blocks.into_iter().map(|block| (block.kind, block.text)).collect();
+        match kind.as_str() {
+            "text/html" => {
+                let parsed = html::parse(&text, 0..text.len(), &mut Outline::default());
+                pieces(parsed.blocks, parsed.unseen)
+            }
+            "text/markdown" | "text/x-markdown" => {
+                let parsed = markdown::read(&text);
+                pieces(parsed.blocks, parsed.unseen)
+            }
+            _ => paragraphs(&text, params.get("format").is_some_and(|format| format.eq_ignore_ascii_case("flowed"))),
         }
-        paragraphs(&text, params.get("format").is_some_and(|format| format.eq_ignore_ascii_case("flowed")))
+    }
+
+    /// What a calendar says. Most are sent twice, as a part and as a file.
+    fn invitation(&mut self, text: &str) -> Vec<Piece> {
+        if self.invitations.iter().any(|known| known == text.trim()) {
+            return Vec::new();
+        }
+        self.invitations.push(text.trim().to_owned());
+        let mut written = Rendition::default();
+        calendar::entries(text).1.iter().for_each(|entry| entry.write(&mut written));
+        let reading = written.finish(None);
+        pieces(reading.blocks, reading.unseen)
     }
 
     fn parts(&mut self, subtype: &str, parts: Vec<&[u8]>, depth: usize) -> Vec<Piece> {
@@ -139,16 +220,36 @@ impl Message {
         }
         let read = parts.into_iter().map(|part| {
             let (headers, body) = header::split(part);
-            self.part(&headers, body, depth + 1)
+            let is_calendar = matches!(headers.content_type().0.as_str(), "text/calendar" | "application/ics");
+            (is_calendar, self.part(&headers, body, depth + 1))
         });
         if subtype != "alternative" {
             let mut all = Vec::new();
-            read.flatten().for_each(|piece| add(&mut all, piece));
+            read.flat_map(|(_, pieces)| pieces).for_each(|piece| add(&mut all, piece));
             return all;
         }
-        // The same thing several times, plain first. Some programs write "see the HTML part" there.
-        let size = |pieces: &[Piece]| pieces.iter().map(|(_, text)| text.len()).sum::<usize>();
-        read.reduce(|plain, other| if size(&other) > 2 * size(&plain) { other } else { plain }).unwrap_or_default()
+        // The same thing several times, plain first. Some programs write "see the HTML part" there. What an invitation says
+        // besides, where and with whom, the others may not say.
+        let size = |pieces: &[Piece]| pieces.iter().map(|piece| piece.text.len()).sum::<usize>();
+        let (mut best, mut invitation): (Option<Vec<Piece>>, Vec<Piece>) = (None, Vec::new());
+        for (is_calendar, pieces) in read {
+            match &mut best {
+                _ if is_calendar => invitation.extend(pieces),
+                None => best = Some(pieces),
+                Some(plain) if size(&pieces) > 2 * size(plain) => best = Some(pieces),
+                Some(plain) => {
+                    // Where a page's links lead is not in the plain text.
+                    if let Some(last) = plain.last_mut() {
+                        pieces.iter().for_each(|piece| last.unseen.push_str(&piece.unseen));
+                    }
+                }
+            }
+        }
+        let mut all = best.unwrap_or_default();
+        let is_new = |piece: &Piece| !all.iter().any(|known| known.text.contains(piece.text.trim()));
+        let new: Vec<Piece> = invitation.into_iter().filter(is_new).collect();
+        all.extend(new);
+        all
     }
 }
 
@@ -210,13 +311,13 @@ fn paragraphs(text: &str, flowed: bool) -> Vec<Piece> {
         let is_quote = line.starts_with('>');
         let line = if is_quote { quoted } else { line };
         let kind = if is_quote { BlockKind::Quote } else { BlockKind::Paragraph };
-        if line.trim().is_empty() || open.as_ref().is_some_and(|(before, _)| *before != kind) {
+        if line.trim().is_empty() || open.as_ref().is_some_and(|before| before.kind != kind) {
             open.take().into_iter().for_each(|piece| add(&mut pieces, piece));
         }
         if line.trim().is_empty() {
             continue;
         }
-        let (_, text) = open.get_or_insert((kind, String::new()));
+        let text = &mut open.get_or_insert_with(|| Piece::new(kind, String::new())).text;
         text.push_str(if flowed { line } else { line.trim_end() });
         let goes_on = flowed && line.ends_with(' ') && line != "-- ";
         if !goes_on {

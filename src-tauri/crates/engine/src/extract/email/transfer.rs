@@ -43,7 +43,7 @@ pub(super) fn base64(text: &[u8]) -> Vec<u8> {
 }
 
 /// `=C3=A9`; in headers (`in_header`) `_` is a space.
-pub(super) fn quoted_printable(text: &[u8], in_header: bool) -> Vec<u8> {
+pub(in crate::extract) fn quoted_printable(text: &[u8], in_header: bool) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut at = 0;
     while at < text.len() {

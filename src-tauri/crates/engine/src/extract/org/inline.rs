@@ -1,6 +1,7 @@
 //! Org's markup inside a line.
 
 use crate::extract::block::Draft;
+use crate::extract::targets::target;
 
 /// The ends of emphasis and of links are looked for this far, in bytes: the rest of a long line must not be searched
 /// anew from each lone star.
@@ -20,6 +21,12 @@ pub(super) fn push(text: &str, start: usize, draft: &mut Draft) {
             b'*' | b'/' | b'_' | b'+' | b'=' | b'~' => emphasis(text, at),
             _ => None,
         };
+        if bytes[at..].starts_with(b"[[")
+            && let Some((target, is_shown)) = link_target(&text[at..])
+            && !is_shown
+        {
+            draft.unseen.push((start + at, target));
+        }
         let Some(Piece { text: inner, at: inner_at, len, is_code }) = found else {
             at += 1;
             continue;
@@ -63,6 +70,15 @@ fn link(text: &str) -> Option<Piece<'_>> {
     let name = rest.strip_prefix('[')?;
     let close = name.find("]]").filter(|close| !name[..*close].contains("[["))?;
     Some(Piece { text: &name[..close], at: end + 4, len: end + close + 6, is_code: false })
+}
+
+/// Where a link leads, and whether that is what is shown.
+fn link_target(text: &str) -> Option<(String, bool)> {
+    let body = text[..text.floor_char_boundary(MAX_LINK)].strip_prefix("[[")?;
+    let end = body.find([']', '[', '\n']).filter(|end| *end > 0 && body[*end..].starts_with(']'))?;
+    let is_named = body[end + 1..].starts_with('[');
+    let written = ["file:", "id:", "roam:"].iter().find_map(|scheme| body[..end].strip_prefix(*scheme));
+    Some((target(written.unwrap_or(&body[..end]))?, !is_named))
 }
 
 /// `[fn:1]`; of one written out in its place, `[fn:1:text]` or `[fn::text]`, the text.

@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::block::{Draft, Outline, add};
 use super::lines::{Line, LineStarts, Lines};
 use super::plain::bom_len;
-use super::{Block, BlockKind, Extractor, Reading, Unreadable, add_names};
+use super::{Block, BlockKind, Extractor, Reading, Unreadable, add_names, targets};
 
 pub(super) struct Org;
 
@@ -30,6 +30,7 @@ impl Extractor for Org {
         reading.aliases = reader.aliases;
         reading.date = reader.date;
         reading.blocks = reader.blocks;
+        reading.unseen = reader.unseen;
         reading.text = source;
         Ok(reading)
     }
@@ -58,6 +59,7 @@ struct Reader<'a> {
     aliases: Vec<String>,
     date: Option<String>,
     states: Vec<String>,
+    unseen: Vec<(usize, String)>,
     draft: Option<Draft>,
     /// Indentation of each open list, outermost first.
     indents: Vec<usize>,
@@ -89,7 +91,7 @@ impl<'a> Reader<'a> {
             && let Some(end) = self.drawer_end(lines, at)
         {
             self.flush();
-            lines.part(at..end).iter().for_each(|line| self.property(line.text.trim()));
+            lines.part(at + 1..end).iter().for_each(|line| self.property(&line));
             return end + 1;
         }
         if text.starts_with("CLOCK: [") {
@@ -156,6 +158,7 @@ impl<'a> Reader<'a> {
         let level = u8::try_from(level.min(6)).unwrap_or(6);
         let mut draft = Draft::new(BlockKind::Heading { level }, line.start..line.end);
         inline::push(text, line.offset_of(text), &mut draft);
+        targets::add(&mut self.unseen, draft.unseen.drain(..));
         add(&mut self.blocks, draft.finish(self.source, &mut self.outline));
     }
 
@@ -197,6 +200,12 @@ impl<'a> Reader<'a> {
                 let words = value.split_whitespace().filter(|word| *word != "|");
                 let room = MAX_STATES.saturating_sub(self.states.len());
                 self.states.extend(words.filter_map(|word| word.split('(').next()).map(str::to_owned).take(room));
+            }
+            "author" | "email" | "publisher" | "source" | "translator" | "editor" | "institute" => {
+                self.flush();
+                let shown = line.trimmed().0.trim_start_matches("#+");
+                self.running_text(line, shown, line.offset_of(shown));
+                self.flush();
             }
             "description" | "subtitle" | "caption" => {
                 self.flush();
@@ -252,11 +261,17 @@ impl<'a> Reader<'a> {
     }
 
     /// `:ROAM_ALIASES: "One" Two` in a drawer: the other names of the note.
-    fn property(&mut self, text: &str) {
-        let Some((key, value)) = text.strip_prefix(':').and_then(|rest| rest.split_once(':')) else { return };
+    fn property(&mut self, line: &Line) {
+        let Some((key, value)) = line.text.trim().strip_prefix(':').and_then(|rest| rest.split_once(':')) else {
+            return;
+        };
         match key.to_ascii_lowercase().as_str() {
             "roam_aliases" | "roam_alias" => add_names(&mut self.aliases, quoted(value)),
             "roam_tags" => add_names(&mut self.tags, quoted(value)),
+            "id" | "custom_id" | "header-args" | "effort" | "visibility" | "style" => {}
+            _ if value.chars().any(char::is_alphanumeric) => {
+                self.unseen.push((line.start, format!("{key} {}", value.trim())));
+            }
             _ => {}
         }
     }
@@ -342,6 +357,9 @@ impl<'a> Reader<'a> {
     }
 
     fn flush(&mut self) {
+        if let Some(draft) = &mut self.draft {
+            targets::add(&mut self.unseen, draft.unseen.drain(..));
+        }
         add(&mut self.blocks, self.draft.take().and_then(|draft| draft.finish(self.source, &mut self.outline)));
         self.indents.clear();
         self.after_blank = false;

@@ -1,6 +1,8 @@
 //! reStructuredText's markup inside a line.
 
 use crate::extract::block::Draft;
+use crate::extract::footnote::is_mark;
+use crate::extract::targets::target;
 
 /// The end of markup is looked for this far, in bytes: the rest of a long line must not be searched anew from each
 /// lone star.
@@ -31,6 +33,13 @@ pub(super) fn push(text: &str, start: usize, draft: &mut Draft) {
         };
         draft.push(&text[plain..at], start + plain);
         let (range, end) = (piece.range, at + piece.len);
+        let hidden = text.get(range.end..end).and_then(|rest| rest.split_once('<')?.1.split_once('>'));
+        draft.unseen.extend(hidden.and_then(|(address, _)| Some((start + at, target(address)?))));
+        // `saffron\ :sup:`4``
+        let is_raised = [":sup:`", ":superscript:`"].iter().any(|role| text[at..].starts_with(role));
+        if is_raised && draft.is_in_word() && is_mark(&draft.text, &text[range.clone()], false) {
+            draft.note(" ");
+        }
         if piece.is_code {
             draft.push_code(&text[range.clone()], start + range.start);
         } else {

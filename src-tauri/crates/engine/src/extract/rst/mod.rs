@@ -8,6 +8,7 @@ mod inline;
 use super::block::{Draft, Outline, add};
 use super::lines::{Line, LineStarts, Lines};
 use super::plain::bom_len;
+use super::targets::{self, target};
 use super::{Block, BlockKind, Extractor, Reading, Unreadable, add_names};
 use directive::{Directive, directive};
 
@@ -29,6 +30,7 @@ impl Extractor for Rst {
         reading.tags = reader.tags;
         reading.date = reader.date;
         reading.blocks = reader.blocks;
+        reading.unseen = reader.unseen;
         reading.text = source;
         Ok(reading)
     }
@@ -54,6 +56,7 @@ struct Reader<'a> {
     /// Where the columns of an open simple table begin, in bytes of a line.
     columns: Vec<usize>,
     after_blank: bool,
+    unseen: Vec<(usize, String)>,
 }
 
 impl<'a> Reader<'a> {
@@ -168,6 +171,7 @@ impl<'a> Reader<'a> {
         let level = u8::try_from(level.min(5) + 1).unwrap_or(6);
         let mut draft = Draft::new(BlockKind::Heading { level }, line.start..under.end);
         inline::push(text, title.offset_of(text), &mut draft);
+        targets::add(&mut self.unseen, draft.unseen.drain(..));
         add(&mut self.blocks, draft.finish(self.source, &mut self.outline));
         Some(at + if overline.is_some() { 3 } else { 2 })
     }
@@ -176,6 +180,8 @@ impl<'a> Reader<'a> {
     fn explicit(&mut self, at: usize, rest: &str) -> usize {
         let line = &self.lines.at(at);
         self.flush();
+        let leads = hidden_target(rest).and_then(target);
+        self.unseen.extend(leads.map(|target| (line.start, target)));
         match directive(rest) {
             Directive::Code => return self.code(self.after_options(at), line.indent()),
             Directive::Text(text) => {
@@ -381,6 +387,9 @@ impl<'a> Reader<'a> {
     }
 
     fn flush(&mut self) {
+        if let Some(draft) = &mut self.draft {
+            targets::add(&mut self.unseen, draft.unseen.drain(..));
+        }
         let block = self.draft.take().and_then(|draft| draft.finish(self.source, &mut self.outline));
         self.has_text |= block.is_some();
         add(&mut self.blocks, block);
@@ -432,4 +441,14 @@ fn item(text: &str) -> Option<(String, &str)> {
     let rest = body[n..].strip_prefix(['.', ')']).filter(|_| is_number)?;
     let rest = rest.strip_prefix(' ')?.trim_start();
     Some((if body.starts_with('#') { "- ".to_owned() } else { format!("{}. ", &body[..n]) }, rest))
+}
+
+/// Where a link target (`_name: https://...`) leads, or the file of a picture; of what follows two dots.
+fn hidden_target(rest: &str) -> Option<&str> {
+    if let Some(named) = rest.strip_prefix('_') {
+        return named.split_once(": ").map(|(_, target)| target);
+    }
+    let (name, argument) = rest.split_once("::")?;
+    let is_picture = matches!(name.rsplit('|').next()?.trim(), "image" | "figure");
+    is_picture.then_some(argument)
 }

@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use encoding_rs::{Encoding, WINDOWS_1252};
 
 use super::block::Rendition;
+use super::targets::target;
 use super::{BlockKind, Extractor, Reading, Unreadable, add_names};
 use codepage::{of_charset, of_code_page};
 use tokens::{Token, Tokens};
@@ -54,6 +55,10 @@ enum Destination {
     Keywords,
     /// A list's number or bullet.
     Marker,
+    /// What a field is told to do: a link, where it leads.
+    Field,
+    /// Who wrote it, what it is about.
+    About,
 }
 
 /// What a group's end restores.
@@ -89,6 +94,10 @@ struct Reader {
     optional: bool,
     title: String,
     keywords: String,
+    /// Of the field, or of what the file says of itself, that is being read.
+    aside: String,
+    /// What is found but not shown, of the block being read.
+    unseen: Vec<String>,
     paragraph: String,
     level: Option<u8>,
     marker: String,
@@ -117,6 +126,8 @@ impl Reader {
             optional: false,
             title: String::new(),
             keywords: String::new(),
+            aside: String::new(),
+            unseen: Vec::new(),
             paragraph: String::new(),
             level: None,
             marker: String::new(),
@@ -141,7 +152,10 @@ impl Reader {
                 if self.n_deeper > 0 {
                     self.n_deeper -= 1;
                 } else if let Some(state) = self.stack.pop() {
-                    self.state = state;
+                    let closed = std::mem::replace(&mut self.state, state).destination;
+                    if closed != state.destination {
+                        self.end_aside(closed);
+                    }
                 }
             }
             Token::Byte(byte) => self.byte(byte),
@@ -322,6 +336,7 @@ impl Reader {
             Destination::Keywords => self.keywords.push_str(text),
             Destination::Marker => self.marker.push_str(text),
             Destination::StyleSheet => self.style_name.push_str(text),
+            Destination::Field | Destination::About => self.aside.push_str(text),
             _ => {}
         }
     }
@@ -336,6 +351,25 @@ impl Reader {
         }
         // A style without a number is style 0, the body's.
         self.style = 0;
+    }
+
+    fn end_aside(&mut self, destination: Destination) {
+        if !matches!(destination, Destination::Field | Destination::About) {
+            return;
+        }
+        let aside = std::mem::take(&mut self.aside);
+        let found = match (destination, aside.split_once("HYPERLINK")) {
+            // `HYPERLINK "https://..."`, with a place in the file after `\l`.
+            (Destination::Field, Some((_, link))) => link.split('"').nth(1).and_then(target),
+            (Destination::About, _) => Some(aside.trim().to_owned()).filter(|about| !about.is_empty()),
+            _ => None,
+        };
+        self.unseen.extend(found);
+    }
+
+    fn write(&mut self, kind: BlockKind, text: &str) {
+        self.written.push(kind, text);
+        self.unseen.drain(..).for_each(|words| self.written.unseen(&words));
     }
 
     fn end_paragraph(&mut self) {
@@ -353,12 +387,12 @@ impl Reader {
         if let Some(level) = self.level {
             self.end_block();
             let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-            return self.written.push(BlockKind::Heading { level }, &text);
+            return self.write(BlockKind::Heading { level }, &text);
         }
         let marker = marker.trim();
         if marker.is_empty() && !text.starts_with("•") {
             self.end_block();
-            return self.written.push(BlockKind::Paragraph, text);
+            return self.write(BlockKind::Paragraph, text);
         }
         let is_number = marker.ends_with(['.', ')', '、']) || marker.chars().any(char::is_alphanumeric);
         let marker = if is_number { marker } else { "-" };
@@ -389,7 +423,7 @@ impl Reader {
 
     fn end_block(&mut self) {
         if let Some((kind, text)) = self.block.take() {
-            self.written.push(kind, &text);
+            self.write(kind, &text);
         }
     }
 }
@@ -401,14 +435,15 @@ fn destination(word: &str, optional: bool) -> Option<Destination> {
         "stylesheet" => Destination::StyleSheet,
         "title" => Destination::Title,
         "keywords" => Destination::Keywords,
+        "fldinst" => Destination::Field,
+        "author" | "subject" | "doccomm" | "company" | "manager" | "category" => Destination::About,
         "listtext" | "pntext" => Destination::Marker,
         "info" | "upr" | "shpinst" => Destination::Container,
         "colortbl" | "pict" | "object" | "objdata" | "header" | "headerl" | "headerr" | "headerf" | "footer"
         | "footerl" | "footerr" | "footerf" | "ftnsep" | "ftnsepc" | "ftncn" | "aftnsep" | "aftnsepc" | "aftncn"
         | "filetbl" | "listtable" | "listoverridetable" | "revtbl" | "rsidtbl" | "xmlnstbl" | "themedata"
-        | "colorschememapping" | "latentstyles" | "datastore" | "generator" | "fldinst" | "nonesttables"
-        | "bkmkstart" | "bkmkend" | "author" | "operator" | "subject" | "doccomm" | "company" | "manager"
-        | "category" | "comment" | "hlinkbase" | "creatim" | "revtim" | "printim" | "buptim" | "atnid"
+        | "colorschememapping" | "latentstyles" | "datastore" | "generator" | "nonesttables" | "bkmkstart"
+        | "bkmkend" | "operator" | "comment" | "hlinkbase" | "creatim" | "revtim" | "printim" | "buptim" | "atnid"
         | "atnauthor" | "private" | "falt" | "panose" | "mmathPr" | "nonshppict" | "do" | "pgptbl" | "template" => {
             Destination::Skip
         }

@@ -12,6 +12,30 @@ pub(super) const SAMPLES: &[(&str, &str)] = &[
         "a.md",
         "---\ntitle: Tea\ntags: [hot]\n---\n# Tea\n\nBrew [it](x) at *80*. [[Cup|cup]]\n\n- one\n  - 二\n\n| a | b |\n|---|---|\n| 1 | 2 |\n",
     ),
+    (
+        "a.ics",
+        "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nSUMMARY:Tea\\, 茶\r\nDTSTART;TZID=\"a;b\":20260101T100000Z\r\nATTENDEE;CN=\"M; 茶\":mailto:a@b\r\nDESCRIPTION:One\\n\\ntw\r\n o\r\nX-ALT-DESC:<p>x</p>\r\nURL:https://x/%E8%8C%B6\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
+    ),
+    (
+        "a.vcf",
+        "BEGIN:VCARD\r\nFN:茶 Tea\r\nN;ENCODING=QUOTED-PRINTABLE;CHARSET=UTF-8:=E8=8C=\r\n=B6;a\r\nitem1.TEL;CELL:1\r\nNOTE:One\\n\\ntwo\r\nEND:VCARD\r\n",
+    ),
+    (
+        "a.mbox",
+        "From a@b Fri\nSubject: Tea\nContent-Type: text/plain (c \\) (d)); name=x\n\nOne.\n\nFrom b\nSubject: 茶\nContent-Type: multipart/alternative; boundary=x\n\n--x\nContent-Type: text/calendar\n\nBEGIN:VEVENT\nSUMMARY:a\nEND:VEVENT\n--x--\n",
+    ),
+    (
+        "a.canvas",
+        "{\"nodes\":[{\"text\":\"# Tea\\n[it](x) <ruby>茶<rt>chá</rt></ruby>杯 a<sup>4</sup>\"},{\"file\":\"茶.md\",\"subpath\":\"#a\"},{\"url\":\"https://x\"}],\"edges\":[{\"label\":\"to\"}]}",
+    ),
+    (
+        "b.excalidraw.md",
+        "---\nexcalidraw-plugin: parsed\n作者: 茶\n---\n# Excalidraw Data\n## Text Elements\n茶 tea ^aB3dE6gH\n\n## Embedded Files\n0a1b2c3d4e5f60718293a4b5c6d7: [[a.png]]\n%%\n## Drawing\n```json\n{}\n```\n%%\n",
+    ),
+    (
+        "b.html",
+        "<p><ruby>珊<rp>(</rp><rt>shān</rt>瑚<rt>hú</rt></ruby>礁 saffron<sup><a href=\"#fn\">4</a></sup><template shadowrootmode=open><p>x</template><img alt=\"茶\" src=\"data:image/png;base64,iVBORw0KGgo\"><table><td>m<sup>2</sup><td><ruby>茶<rt>chá</table>",
+    ),
     ("a.txt", "Tea.\n\n茶很好。\n"),
     (
         "a.html",

@@ -92,3 +92,91 @@ fn encodings() {
     let split = format!("Subject: =?utf-8?B?{}?=\n =?utf-8?B?{}?=\n\nx", base64(one), base64(two));
     assert_eq!(texts(split.as_bytes()), ["绿茶", "x"]);
 }
+
+/// However a program describes it, the body is read.
+#[test]
+fn bodies_with_names_and_of_any_kind_of_text() {
+    let html = "<p>Brew <b>tea</b>.</p>";
+    for (headers, body, expected) in [
+        ("Content-Type: text/plain; name=\"message.txt\"", "Brew tea.", "Brew tea."),
+        ("Content-Type: text/plain\nContent-Disposition: inline; filename=body.txt", "Brew tea.", "Brew tea."),
+        ("Content-Type: text/plain\nContent-Disposition: attachment; filename=body.txt", "Brew tea.", "Brew tea."),
+        ("Content-Type: text/html; name=", html, "Brew tea."),
+        ("Content-Type: text/html; name=\"\"; charset=utf-8", html, "Brew tea."),
+        ("Content-Type: text/markdown; variant=GFM", "Brew *tea*.", "Brew tea."),
+        ("Content-Type: text/plain (a comment; name=x); charset=utf-8", "Brew tea.", "Brew tea."),
+        ("Content-Type: (before) text/html (after \\) (nested)) ; charset=utf-8", html, "Brew tea."),
+        ("Content-Type: text/plain; charset=utf-8 (UTF-8); format=flowed", "Brew \ntea.", "Brew tea."),
+        ("Content-Type: text/enriched", "Brew tea.", "Brew tea."),
+        ("Content-Type: text", "Brew tea.", "Brew tea."),
+        (
+            "Content-Type: text/calendar; method=REQUEST",
+            "BEGIN:VEVENT\nSUMMARY:Tea\nLOCATION:Pier\nEND:VEVENT\n",
+            "Tea|Where: Pier",
+        ),
+    ] {
+        for (before, after) in [("", ""), ("Content-Type: multipart/mixed; boundary=b\n\n--b\n", "\n--b--\n")] {
+            if headers.contains("attachment") && !before.is_empty() {
+                continue;
+            }
+            let source = format!("Subject: A\n{before}{headers}\n\n{body}{after}");
+            assert_eq!(texts(source.as_bytes())[1..].join("|"), expected, "{source}");
+        }
+    }
+    let part = |headers: &str, body: &str| format!("--b\n{headers}\n\n{body}\n");
+    let parts = [
+        part("Content-Type: text/plain", "See [the plan](https://plain.example) there."),
+        part("Content-Type: text/html", "<p>See <a href=\"https://kestrel.example/o/1\">the plan</a> there.</p>"),
+        part(
+            "Content-Type: text/calendar; name=invite.ics",
+            "BEGIN:VEVENT\nSUMMARY:Tea at noon\nLOCATION:Pier 4\nEND:VEVENT",
+        ),
+    ];
+    let source = format!("Subject: A\nContent-Type: multipart/alternative; boundary=b\n\n{}--b--\n", parts.concat());
+    let document = message(source.as_bytes());
+    let texts: Vec<_> = document.blocks.iter().map(|block| block.text.as_str()).collect();
+    assert_eq!(texts, ["A", "See [the plan](https://plain.example) there.", "Tea at noon", "Where: Pier 4"]);
+    let unseen: String = document.unseen.iter().map(|(_, words)| words.as_str()).collect();
+    assert!(unseen.contains("kestrel.example/o/1"), "{unseen}");
+    let attached = "Content-Type: application/ics; name=invite.ics\nContent-Disposition: attachment";
+    let calendar = "BEGIN:VEVENT\nSUMMARY:Tea at noon\nEND:VEVENT";
+    let both = [part("Content-Type: text/calendar", calendar), part(attached, calendar)].concat();
+    let source = format!("Subject: A\nContent-Type: multipart/mixed; boundary=b\n\n{both}--b--\n");
+    assert_eq!(super::email::texts(source.as_bytes()), ["A", "Tea at noon", "Attachments: invite.ics"]);
+    let source = format!(
+        "Subject: A\nContent-Type: multipart/mixed; boundary=b\n\n{}{}--b--\n",
+        part("", "Text."),
+        part("Content-Type: text/plain; name=notes.txt\nContent-Disposition: attachment", "Not read.")
+    );
+    assert_eq!(super::email::texts(source.as_bytes()), ["A", "Text.", "Attachments: notes.txt"]);
+}
+
+#[test]
+fn a_mailbox_is_its_messages() {
+    let source = "From mira@x.y Fri Mar  1 10:00:00 2024\nFrom: Mira <mira@x.y>\nSubject: Kettle\n\nThe first.\nFrom here on it is text.\n\nFrom the kitchen to the sea: more text.\n\nFrom ben@x.y Sat Mar  2 10:00:00 2024\nSubject: =?utf-8?B?6Iy2?=\nContent-Type: text/html\n\n<p>The second.</p>\n\nFrom x\nFrom: c@x.y\n\nNo subject.\n";
+    for name in ["all.mbox", "mbox"] {
+        let document = read(name, source);
+        let found: Vec<String> = document
+            .blocks
+            .iter()
+            .zip(document.places_at(document.blocks.iter().map(|block| block.span.start)))
+            .map(|(block, place)| format!("{}: {}", place.expect("a message"), block.text))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                "Kettle: Kettle",
+                "Kettle: From: Mira <mira@x.y>",
+                "Kettle: The first.\nFrom here on it is text.",
+                "Kettle: From the kitchen to the sea: more text.",
+                "茶: 茶",
+                "茶: The second.",
+                "Message 3: From: c@x.y",
+                "Message 3: No subject.",
+            ]
+        );
+    }
+    assert_eq!(read("all.mbox", source).title, "all");
+    assert_eq!(read("a.mbox", "Subject: Tea\n\nText").blocks.len(), 2);
+    assert!(read("a.mbox", "").blocks.is_empty());
+}

@@ -110,3 +110,51 @@ fn unicode() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// What several programs wrote into one file.
+#[test]
+fn lines_of_two_encodings() {
+    let old = |encoding: &'static Encoding, text: &str| encoding.encode(text).0.into_owned();
+    let latin = ("déjà vu à midi", "2026-11-02 café fermé");
+    let chinese = ("2026-11-02 今天备份数据库", "2026-11-03 服务器重启步骤：登录页面");
+    for (encoding, (utf8, other)) in [
+        (GB18030, chinese),
+        (WINDOWS_1252, latin),
+        (GB18030, ("naïve café 备份", chinese.1)),
+        (WINDOWS_1252, (chinese.0, latin.1)),
+    ] {
+        for n in [1, 3, 40] {
+            let lines = [utf8.as_bytes().to_vec(), b"plain".to_vec(), old(encoding, other)];
+            let bytes: Vec<u8> = (0..n).flat_map(|_| lines.join(&b"\r\n"[..]).into_iter().chain(*b"\r\n")).collect();
+            let document = extract(Path::new("a.log"), &bytes).expect("readable");
+            assert_eq!(document.text, format!("{utf8}\r\nplain\r\n{other}\r\n").repeat(n), "{}", encoding.name());
+        }
+    }
+    // One program wrote most of it.
+    let mut bytes = format!("{}\n", chinese.0).repeat(100).into_bytes();
+    bytes.extend(old(GB18030, chinese.1));
+    assert!(extract(Path::new("a.log"), &bytes).expect("readable").text.ends_with(chinese.1));
+    // A byte gone bad spoils its sign alone.
+    let mut bytes = format!("{}\n", chinese.0).repeat(3).into_bytes();
+    bytes.extend([0xE8, 0x8C]);
+    bytes.extend(format!("{}\n", chinese.1).bytes());
+    let text = extract(Path::new("a.log"), &bytes).expect("readable").text;
+    assert!(text.ends_with(&format!("\u{FFFD}{}\n", chinese.1)), "{text}");
+}
+
+/// As old Macs ended lines.
+#[test]
+fn carriage_returns_end_lines() {
+    let texts = |name: &str, source: &str| -> Vec<String> {
+        read(name, source).blocks.into_iter().map(|block| block.text).collect()
+    };
+    assert_eq!(texts("a.md", "# One\rfirst\r\r## Two\r- a\r- b\r"), ["One", "first", "Two", "- a\n- b"]);
+    assert_eq!(read("a.md", "---\rtitle: T\r---\r# One\r").title, "T");
+    assert_eq!(texts("a.txt", "One\rtwo\r\rthree\r"), ["One\ntwo", "three"]);
+    assert_eq!(texts("a.csv", "a,b\r1,2\r").len(), texts("a.csv", "a,b\n1,2\n").len());
+    assert_eq!(texts("a.org", "* One\r* Two\r"), ["One", "Two"]);
+    assert_eq!(texts("a.md", "One\r\r\ntwo\r\r\n"), ["One two"], "ended twice by a faulty copy");
+    let document = read("a.md", "one\r\rtwo");
+    assert_eq!(document.text.len(), "one\r\rtwo".len());
+    assert!(!document.is_file_text);
+}

@@ -1,28 +1,8 @@
-//! JSON (RFC 8259), as much as reading a notebook takes. Of a file that breaks off, what came before is kept.
+//! JSON (RFC 8259), as much as reading notebooks and canvases takes. Of a file that breaks off, what came before is kept.
 //!
 //! Our own, because a notebook that an editor left half written should still be found, and no depth may overflow the stack.
 
 use std::borrow::Cow;
-
-/// The keys that anybody asks for. What stands under others is passed over: it may be anything, and millions of it.
-const KEYS: [&str; 16] = [
-    "cell_type",
-    "cells",
-    "data",
-    "ename",
-    "evalue",
-    "input",
-    "level",
-    "metadata",
-    "name",
-    "nbformat",
-    "outputs",
-    "source",
-    "text",
-    "text/plain",
-    "title",
-    "worksheets",
-];
 
 /// A JSON value; numbers are not told from words such as `true`.
 #[derive(Debug, PartialEq)]
@@ -32,7 +12,7 @@ pub(super) enum Json<'a> {
     /// Of texts one after another, which are the lines of one, there is one. Words and further lists are left out: those
     /// are data, no one asks for them, and 20 MB can be ten million.
     List(Vec<Json<'a>>),
-    /// Those of [`KEYS`] that it has.
+    /// Those of the wanted keys that it has.
     Map(Vec<(&'static str, Json<'a>)>),
 }
 
@@ -65,15 +45,17 @@ impl<'a> Json<'a> {
     }
 }
 
-/// Reads the value at the start of `source`; `None` if there is none.
-pub(super) fn parse(source: &str) -> Option<Json<'_>> {
-    Parser { bytes: source.as_bytes(), source, at: 0 }.value(0)
+/// Reads the value at the start of `source`; `None` if there is none. What stands under other keys than `wanted` is passed
+/// over: it may be anything, and millions of it.
+pub(super) fn parse<'a>(source: &'a str, wanted: &'static [&'static str]) -> Option<Json<'a>> {
+    Parser { bytes: source.as_bytes(), source, at: 0, wanted }.value(0)
 }
 
 struct Parser<'a> {
     source: &'a str,
     bytes: &'a [u8],
     at: usize,
+    wanted: &'static [&'static str],
 }
 
 impl<'a> Parser<'a> {
@@ -111,7 +93,7 @@ impl<'a> Parser<'a> {
                         break;
                     }
                     let name = self.text();
-                    let key = KEYS.into_iter().find(|key| *key == name);
+                    let key = self.wanted.iter().copied().find(|key| *key == name);
                     self.blank();
                     if self.bytes.get(self.at) != Some(&b':') {
                         break;

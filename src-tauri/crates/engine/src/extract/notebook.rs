@@ -1,13 +1,31 @@
 //! Jupyter notebooks (nbformat 3 and 4, <https://nbformat.readthedocs.io>): Markdown with its structure, code as code,
 //! the first lines of what it printed. Each cell is a place.
 
-mod json;
-
 use super::block::Rendition;
+use super::json::{self, Json};
 use super::{BlockKind, Extractor, Place, Reading, Unreadable, add_names, markdown};
-use json::Json;
 
 pub(super) struct Notebook;
+
+/// What is asked for.
+const KEYS: [&str; 16] = [
+    "cell_type",
+    "cells",
+    "data",
+    "ename",
+    "evalue",
+    "input",
+    "level",
+    "metadata",
+    "name",
+    "nbformat",
+    "outputs",
+    "source",
+    "text",
+    "text/plain",
+    "title",
+    "worksheets",
+];
 
 /// Of what a cell printed: a table's head, a short answer. The rest is data.
 const MAX_OUTPUT_LINES: usize = 12;
@@ -20,7 +38,7 @@ impl Extractor for Notebook {
         if decoded.text.trim_start_matches('\u{FEFF}').trim().is_empty() {
             return Ok(Rendition::default().finish(None));
         }
-        let notebook = json::parse(decoded.text.trim_start_matches('\u{FEFF}')).ok_or_else(broken)?;
+        let notebook = json::parse(decoded.text.trim_start_matches('\u{FEFF}'), &KEYS).ok_or_else(broken)?;
         // Version 3 has its cells in worksheets.
         let sheets =
             notebook.get("worksheets").map_or(&[][..], Json::list).iter().filter_map(|sheet| sheet.get("cells"));
@@ -46,9 +64,9 @@ fn read_cell(cell: &Json, written: &mut Rendition, tags: &mut Vec<String>) {
     let source = text("source").or_else(|| text("input")).unwrap_or_default();
     match text("cell_type").as_deref() {
         Some("markdown") => {
-            let (blocks, hashtags) = markdown::read(&source);
-            blocks.into_iter().for_each(|block| written.push(block.kind, &block.text));
-            add_names(tags, hashtags.iter().map(String::as_str));
+            let parsed = markdown::read(&source);
+            add_names(tags, parsed.hashtags.iter().map(String::as_str));
+            written.push_all(parsed.blocks, parsed.unseen);
         }
         Some("heading") => {
             let level = cell.get("level").and_then(Json::word).and_then(|level| level.parse().ok()).unwrap_or(1u8);

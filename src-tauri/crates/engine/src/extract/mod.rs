@@ -11,6 +11,7 @@ mod canvas;
 mod code;
 mod content_lines;
 mod csv;
+mod doc;
 mod document;
 mod docx;
 mod email;
@@ -35,6 +36,7 @@ mod rst;
 mod rtf;
 mod ruby;
 mod sheet;
+mod sniff;
 mod subtitles;
 mod targets;
 #[cfg(test)]
@@ -137,7 +139,8 @@ pub enum ExtractError {
 /// Reads a file's content, in this process. Never panics, whatever the bytes.
 pub fn extract(path: &Path, bytes: &[u8]) -> Result<Document, ExtractError> {
     let name = || path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let format = format_of(path).ok_or_else(|| ExtractError::UnknownFormat { name: name() })?;
+    let named = format_of(path).ok_or_else(|| ExtractError::UnknownFormat { name: name() })?;
+    let format = sniff::format(named, bytes);
     let reading = format.extractor().read(bytes).map_err(|why| match why {
         Unreadable::NotText(reason) => ExtractError::NotText { name: name(), reason: reason.to_owned() },
         Unreadable::Broken(reason) => ExtractError::Broken { name: name(), reason },

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::archive::{Archive, broken, resolve};
 use super::block::{Outline, Rendition};
 use super::docx::one_line;
-use super::office::{Properties, check_room};
+use super::office::{OF_BOOK, Properties, check_room};
 use super::plain::bom_len;
 use super::targets::percent_decoded;
 use super::xml::{self, Xml};
@@ -51,9 +51,7 @@ impl Extractor for Epub {
                 check_room(&rendition)?;
             }
         }
-        let mut reading = rendition.finish(book.properties.title);
-        reading.tags = book.properties.keywords;
-        Ok(reading)
+        Ok(book.properties.complete(rendition))
     }
 }
 
@@ -123,8 +121,8 @@ impl Book {
         if spine.is_empty() {
             return Err(broken("it is damaged: it names no chapters"));
         }
-        let [title, subject] = xml::texts(source, ["title", "subject"])?;
-        Ok(Self { properties: Properties::new(title, subject), spine, contents: nav.into_iter().chain(ncx).collect() })
+        let properties = Properties::of_xml(source, "title", &["subject"], &OF_BOOK);
+        Ok(Self { properties, spine, contents: nav.into_iter().chain(ncx).collect() })
     }
 
     /// The first title that the table of contents gives to each part. One that is damaged gives none.

@@ -9,7 +9,7 @@ use super::{
     plain, pptx, rst, rtf, sheet, subtitles,
 };
 
-/// What a file is read as; its name decides.
+/// What a file is read as. Its name decides, unless its content is plainly of another format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Format {
     Markdown,
@@ -143,7 +143,8 @@ pub fn format_of(path: &Path) -> Option<Format> {
         "rtf" => Some(Format::Rtf),
         "srt" | "vtt" | "ass" | "ssa" => Some(Format::Subtitles),
         "tsv" | "tab" => Some(Format::Tsv),
-        "docx" | "docm" | "dotx" => Some(Format::Docx),
+        // Also the older one, which its reader tells apart.
+        "docx" | "docm" | "dotx" | "doc" | "dot" => Some(Format::Docx),
         "epub" => Some(Format::Epub),
         "odt" | "ott" => Some(Format::Odt),
         "pdf" => Some(Format::Pdf),

@@ -11,6 +11,7 @@ mod canvas;
 mod code;
 mod content_lines;
 mod csv;
+mod doc;
 mod document;
 mod docx;
 mod email;
@@ -35,6 +36,7 @@ mod rst;
 mod rtf;
 mod ruby;
 mod sheet;
+mod sniff;
 mod subtitles;
 mod targets;
 #[cfg(test)]
@@ -148,7 +150,8 @@ fn read(path: &Path, bytes: &[u8]) -> Result<Document, ExtractError> {
     #[cfg(test)]
     crate::guard::Trap::Reader.pass(bytes);
     let name = || name_in(path);
-    let format = format_of(path).ok_or_else(|| ExtractError::UnknownFormat { name: name() })?;
+    let named = format_of(path).ok_or_else(|| ExtractError::UnknownFormat { name: name() })?;
+    let format = sniff::format(named, bytes);
     let reading = format.extractor().read(bytes).map_err(|why| match why {
         Unreadable::NotText(reason) => ExtractError::NotText { name: name(), reason: reason.to_owned() },
         Unreadable::Broken(reason) => ExtractError::Broken { name: name(), reason },

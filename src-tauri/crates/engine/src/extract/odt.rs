@@ -1,8 +1,13 @@
-//! OpenDocument text. Pages exist only where the writing program has noted down where they broke.
+//! OpenDocument text, with its notes, comments, headers and footers. Pages exist only where the writing program has noted down where they broke.
+
+use std::collections::HashSet;
 
 use super::archive::{Archive, ENCRYPTED, broken};
 use super::docx::one_line;
-use super::office::{Layout, Properties};
+use super::footnote::is_mark;
+use super::office::{Layout, Properties, file_name};
+use super::ruby::Readings;
+use super::targets::target;
 use super::xml::{self, Element, Unread, Xml};
 use super::{BlockKind, Extractor, Place, Reading, Unreadable};
 
@@ -21,21 +26,59 @@ impl Extractor for Odt {
             body.page = Some(1);
             body.layout.place(Place::Page { number: 1 });
         }
+        let styles = archive.text("styles.xml")?.unwrap_or_default();
+        body.raised_styles = raised_styles(&source)?;
+        // Where the part of the pages' headers is damaged, the text is worth reading.
+        body.raised_styles.extend(raised_styles(&styles).unwrap_or_default());
         xml::read(&source, |xml| body.take(xml))?;
-        let meta = archive.text("meta.xml")?.unwrap_or_default();
-        let [title, keywords] = xml::texts(&meta, ["title", "keyword"]).unwrap_or_default();
-        Ok(body.layout.finish(Properties::new(title, keywords)))
+        body.page = None;
+        body.said = Some(HashSet::new());
+        if let Err(error) = xml::read(&styles, |xml| body.take(xml)) {
+            tracing::debug!("headers and footers are damaged: {error:?}");
+        }
+        Ok(body.layout.finish(Properties::of_open_document(&mut archive)?))
     }
 }
 
-/// Elements whose text is not the document's: comments, what was deleted, forms.
-const UNREAD: [&str; 4] = ["annotation", "tracked-changes", "forms", "note-citation"];
+/// Elements whose text is not the document's: what was deleted, forms, marks of notes, which the notes themselves follow.
+const UNREAD: [&str; 3] = ["tracked-changes", "forms", "note-citation"];
+
+/// What a comment says of itself.
+const OF_COMMENTS: [&str; 4] = ["creator", "date", "creator-initials", "sender-initials"];
+
+/// Names of the styles that raise text.
+fn raised_styles(source: &str) -> Result<HashSet<String>, Unreadable> {
+    let mut raised = HashSet::new();
+    let mut style = None;
+    xml::read(source, |xml| {
+        let Xml::Start(element) = xml else { return Ok(()) };
+        if element.name() == "style" {
+            style = element.get_exactly("style:name");
+        }
+        // `super 58%`, or how far: `33% 58%`.
+        let position = element.get("text-position").unwrap_or_default();
+        let is_up =
+            position.split('%').next().and_then(|far| far.trim().parse::<f64>().ok()).is_some_and(|far| far > 0.0);
+        if position.starts_with("super") || is_up {
+            raised.extend(style.clone());
+        }
+        Ok(())
+    })?;
+    Ok(raised)
+}
 
 #[derive(Default)]
 struct Body {
     layout: Layout,
-    /// Several where a note or a text box stands in a paragraph. A heading has a level.
-    paragraphs: Vec<(Option<u8>, String)>,
+    /// Several where a note or a text box stands in a paragraph.
+    paragraphs: Vec<Paragraph>,
+    raised_styles: HashSet<String>,
+    /// Comments that are open.
+    n_comments: usize,
+    /// The description of a picture that stands in no paragraph.
+    described: Option<String>,
+    /// Headers and footers so far, while they are read.
+    said: Option<HashSet<String>>,
     unread: Unread,
     /// Notes and text boxes of the open paragraph, which come after it.
     aside: Vec<String>,
@@ -44,24 +87,74 @@ struct Body {
     page: Option<u32>,
 }
 
+/// A paragraph, or a heading, which has a level.
+#[derive(Default)]
+struct Paragraph {
+    level: Option<u8>,
+    text: String,
+    /// Of each open span that raises its text, where that begins.
+    spans: Vec<Option<usize>>,
+    readings: Readings,
+    /// The reading being read.
+    reading: Option<String>,
+    in_ruby: bool,
+    unseen: Vec<String>,
+}
+
+impl Paragraph {
+    /// Adds text; white space folds, as in HTML.
+    fn push(&mut self, text: &str) {
+        if let Some(reading) = &mut self.reading {
+            return reading.push_str(text);
+        }
+        let mut text = text;
+        if !self.readings.is_empty() && !self.in_ruby {
+            let (end, rest) = text.split_at(self.readings.tail(&self.text, text));
+            self.text.push_str(end);
+            self.settle(rest);
+            text = rest;
+        }
+        let begins_blank = text.starts_with(char::is_whitespace);
+        if begins_blank && !self.text.is_empty() && !self.text.ends_with(char::is_whitespace) {
+            self.text.push(' ');
+        }
+        self.text.push_str(&one_line(text));
+        if text.ends_with(char::is_whitespace) && !text.trim().is_empty() {
+            self.text.push(' ');
+        }
+    }
+
+    /// Writes the readings that wait, before `next`.
+    fn settle(&mut self, next: &str) {
+        let Some((shown, joined)) = self.readings.take() else { return };
+        self.text.push_str(&shown);
+        if next.starts_with(char::is_alphanumeric) {
+            self.text.push(' ');
+        }
+        self.unseen.push(joined);
+    }
+
+    /// Sets a mark of a note apart from the word it stands at.
+    fn end_span(&mut self) {
+        if let Some(at) = self.spans.pop().flatten()
+            && let Some((before, raised)) = self.text.split_at_checked(at)
+            && is_mark(before, raised, false)
+        {
+            self.text.insert(at, ' ');
+        }
+    }
+}
+
 impl Body {
     fn take(&mut self, xml: Xml<'_>) -> Result<(), Unreadable> {
         match xml {
             Xml::Start(element) => self.start(&element),
             Xml::End(name) => self.end(&name)?,
-            Xml::Text(text) if !self.unread.is_open() => {
-                if let Some((_, so_far)) = self.paragraphs.last_mut() {
-                    // White space folds, as in HTML.
-                    let begins_blank = text.starts_with(char::is_whitespace);
-                    if begins_blank && !so_far.is_empty() && !so_far.ends_with(char::is_whitespace) {
-                        so_far.push(' ');
-                    }
-                    so_far.push_str(&one_line(&text));
-                    if text.ends_with(char::is_whitespace) && !text.trim().is_empty() {
-                        so_far.push(' ');
-                    }
-                }
-            }
+            Xml::Text(text) if !self.unread.is_open() => match (&mut self.described, self.paragraphs.last_mut()) {
+                (Some(described), _) => described.push_str(&text),
+                (None, Some(paragraph)) => paragraph.push(&text),
+                _ => {}
+            },
             Xml::Text(_) => {}
         }
         Ok(())
@@ -69,18 +162,18 @@ impl Body {
 
     fn start(&mut self, element: &Element<'_>) {
         let name = element.name();
-        if self.unread.starts(name, &UNREAD) {
+        if self.unread.starts(name, if self.n_comments > 0 { &OF_COMMENTS } else { &UNREAD }) {
             return;
         }
         let number = |name: &str| element.get(name).and_then(|number| number.parse::<usize>().ok());
         match name {
             "p" => {
                 let is_title = element.get("style-name").as_deref() == Some("Title");
-                self.paragraphs.push((is_title.then_some(1), String::new()));
+                self.paragraphs.push(Paragraph { level: is_title.then_some(1), ..Paragraph::default() });
             }
             "h" => {
                 let level = number("outline-level").unwrap_or(1).clamp(1, 6);
-                self.paragraphs.push((u8::try_from(level).ok(), String::new()));
+                self.paragraphs.push(Paragraph { level: u8::try_from(level).ok(), ..Paragraph::default() });
             }
             "list" => self.lists.push(true),
             "list-item" | "list-header" => self.lists.iter_mut().last().into_iter().for_each(|begins| *begins = true),
@@ -88,10 +181,25 @@ impl Body {
             "table-row" => self.layout.open_row(),
             "table-cell" => self.layout.open_cell(),
             "soft-page-break" => self.page = self.page.map(|page| page + 1),
+            "annotation" => self.n_comments += 1,
+            "title" | "desc" if self.paragraphs.is_empty() => self.described = Some(String::new()),
             _ => {}
         }
-        let Some((_, text)) = self.paragraphs.last_mut() else { return };
+        let Some(paragraph) = self.paragraphs.last_mut() else { return };
+        paragraph.unseen.extend(if name == "frame" { file_name(element) } else { None });
         match name {
+            "a" => paragraph.unseen.extend(element.get("href").and_then(|href| target(&href))),
+            "span" => {
+                let is_raised = element.get("style-name").is_some_and(|style| self.raised_styles.contains(&style));
+                paragraph.spans.push(is_raised.then_some(paragraph.text.len()));
+            }
+            "ruby" => paragraph.in_ruby = true,
+            "ruby-text" if paragraph.in_ruby => paragraph.reading = Some(String::new()),
+            _ => {}
+        }
+        let text = &mut paragraph.text;
+        match name {
+            "title" | "desc" if !text.ends_with(' ') => text.push(' '),
             // Each counts itself how many it is; a line of them is decoration.
             "s" => text.push_str(&" ".repeat(number("c").unwrap_or(1).min(8))),
             "tab" => text.push('\t'),
@@ -106,9 +214,18 @@ impl Body {
         }
         match name {
             "p" | "h" => {
-                let Some((level, text)) = self.paragraphs.pop() else { return Ok(()) };
+                let Some(mut paragraph) = self.paragraphs.pop() else { return Ok(()) };
+                paragraph.settle("");
+                paragraph.unseen.into_iter().for_each(|words| self.layout.unseen(words));
+                let (level, text) = (paragraph.level, paragraph.text);
                 if !self.paragraphs.is_empty() {
                     self.aside.push(text);
+                    return Ok(());
+                }
+                if let Some(said) = &mut self.said
+                    // Nothing but a page's number, or said before.
+                    && (!text.contains(char::is_alphabetic) || !said.insert(one_line(&text)))
+                {
                     return Ok(());
                 }
                 // Of a page break inside a paragraph the next paragraph is the first on the page.
@@ -141,6 +258,22 @@ impl Body {
                 }
             }
             "table" => self.layout.close_table()?,
+            "annotation" => self.n_comments = self.n_comments.saturating_sub(1),
+            "title" | "desc" => {
+                let described = self.described.take().unwrap_or_default();
+                self.layout.push(BlockKind::Paragraph, &one_line(&described))?;
+            }
+            _ => {}
+        }
+        let Some(paragraph) = self.paragraphs.last_mut() else { return Ok(()) };
+        match name {
+            "title" | "desc" if !paragraph.text.ends_with(' ') => paragraph.text.push(' '),
+            "span" => paragraph.end_span(),
+            "ruby-text" => {
+                let reading = paragraph.reading.take();
+                reading.iter().for_each(|reading| paragraph.readings.add(reading));
+            }
+            "ruby" => paragraph.in_ruby = false,
             _ => {}
         }
         Ok(())

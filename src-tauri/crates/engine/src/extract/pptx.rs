@@ -1,8 +1,8 @@
-//! PowerPoint: slide after slide, the title first, with the speaker's notes.
+//! PowerPoint: slide after slide, the title first, with descriptions of its pictures, the speaker's notes and comments.
 
 use super::archive::Archive;
 use super::docx::one_line;
-use super::office::{Layout, Properties, Relations, main_part};
+use super::office::{Layout, Properties, Relations, description, file_name, main_part};
 use super::xml::{self, Element, Xml};
 use super::{BlockKind, Extractor, Place, Reading, Unreadable};
 
@@ -26,13 +26,14 @@ impl Extractor for Pptx {
         let mut layout = Layout::default();
         for (at, slide) in slides.iter().enumerate() {
             layout.place(Place::Slide { number: u32::try_from(at + 1).unwrap_or(u32::MAX) });
-            let shapes = Shapes::of(&archive.required(slide)?)?;
-            shapes.lay(&mut layout)?;
             let relations = Relations::of(&mut archive, slide)?;
-            for kind in ["diagramData", "chart", "notesSlide"] {
+            let shapes = Shapes::of(&archive.required(slide)?, &relations)?;
+            shapes.lay(&mut layout)?;
+            for kind in ["diagramData", "chart", "notesSlide", "comments"] {
                 for part in relations.of_kind(kind) {
                     let Some(source) = archive.text(part)? else { continue };
-                    Shapes::of(&source)?.lay(&mut layout)?;
+                    let relations = Relations::of(&mut archive, part)?;
+                    Shapes::of(&source, &relations)?.lay(&mut layout)?;
                 }
             }
         }
@@ -45,6 +46,8 @@ impl Extractor for Pptx {
 struct Shapes {
     titles: Vec<String>,
     bodies: Vec<Body>,
+    /// Where links lead, and names of pictures.
+    unseen: Vec<String>,
 }
 
 enum Body {
@@ -57,11 +60,11 @@ enum Body {
 const UNREAD: [&str; 4] = ["sldNum", "dt", "ftr", "hdr"];
 
 impl Shapes {
-    fn of(source: &str) -> Result<Self, Unreadable> {
+    fn of(source: &str, relations: &Relations) -> Result<Self, Unreadable> {
         let mut reader = ShapeReader::default();
         xml::read(source, |xml| {
             match xml {
-                Xml::Start(element) => reader.start(&element),
+                Xml::Start(element) => reader.start(&element, relations),
                 Xml::End(name) => reader.end(&name),
                 Xml::Text(text) if reader.in_text => reader.text.push_str(&text),
                 Xml::Text(_) => {}
@@ -73,6 +76,7 @@ impl Shapes {
     }
 
     fn lay(self, layout: &mut Layout) -> Result<(), Unreadable> {
+        self.unseen.into_iter().for_each(|words| layout.unseen(words));
         for title in self.titles {
             // The first slide's title is the presentation's.
             layout.push(BlockKind::Heading { level: 1 }, &one_line(&title))?;
@@ -115,21 +119,29 @@ struct ShapeReader {
     text: String,
     in_text: bool,
     table: Option<Vec<Vec<String>>>,
+    /// How the shape is described for people who cannot see it.
+    described: Option<String>,
     /// Open elements that tell the same again for old programs.
     n_fallbacks: usize,
 }
 
 impl ShapeReader {
-    fn start(&mut self, element: &Element<'_>) {
+    fn start(&mut self, element: &Element<'_>, relations: &Relations) {
         if element.name() == "Fallback" || self.n_fallbacks > 0 {
             self.n_fallbacks += usize::from(element.name() == "Fallback");
             return;
         }
         match element.name() {
-            "sp" | "graphicFrame" => {
+            // Of comments each stands for itself.
+            "sp" | "graphicFrame" | "pic" | "cxnSp" | "cm" => {
                 self.close_shape();
                 (self.is_title, self.is_unread) = (false, false);
             }
+            "cNvPr" => {
+                self.described = description(element);
+                self.shapes.unseen.extend(file_name(element));
+            }
+            "hlinkClick" | "hlinkHover" => self.shapes.unseen.extend(relations.link(element)),
             "ph" => {
                 let kind = element.get("type").unwrap_or_default();
                 self.is_title = matches!(kind.as_str(), "title" | "ctrTitle");
@@ -139,7 +151,8 @@ impl ShapeReader {
             "tr" => self.table.iter_mut().for_each(|rows| rows.push(Vec::new())),
             "tc" => self.table.iter_mut().filter_map(|rows| rows.last_mut()).for_each(|row| row.push(String::new())),
             "pPr" => self.depth = element.get("lvl").and_then(|depth| depth.parse().ok()).unwrap_or(0),
-            "t" => self.in_text = true,
+            // `text` is a comment's.
+            "t" | "text" => self.in_text = true,
             "br" => self.text.push('\n'),
             _ => {}
         }
@@ -152,7 +165,8 @@ impl ShapeReader {
         }
         match name {
             "t" => self.in_text = false,
-            "p" => {
+            "p" | "text" => {
+                self.in_text = false;
                 let text = std::mem::take(&mut self.text);
                 let depth = std::mem::take(&mut self.depth);
                 if let Some(cell) = self.table.as_mut().and_then(|rows| rows.last_mut()?.last_mut()) {
@@ -163,14 +177,20 @@ impl ShapeReader {
                 }
             }
             "tbl" => self.shapes.bodies.extend(self.table.take().map(Body::Table)),
-            "sp" | "graphicFrame" => self.close_shape(),
+            "sp" | "graphicFrame" | "pic" | "cxnSp" | "cm" => self.close_shape(),
             _ => {}
         }
     }
 
     fn close_shape(&mut self) {
         let paragraphs = std::mem::take(&mut self.paragraphs);
-        if paragraphs.is_empty() || self.is_unread {
+        let described = self.described.take();
+        if self.is_unread {
+            return;
+        }
+        // What a shape says is more than what is said of it.
+        self.shapes.bodies.extend(described.map(|text| Body::Text(vec![(0, text)])));
+        if paragraphs.is_empty() {
             return;
         }
         if self.is_title {

@@ -132,16 +132,15 @@ pub(super) fn read(source: &str, mut each: impl FnMut(Xml<'_>) -> Result<(), Unr
     }
 }
 
-/// The text of the first element of each of these names.
-pub(super) fn texts<const N: usize>(source: &str, names: [&str; N]) -> Result<[Option<String>; N], Unreadable> {
-    let mut found: [Option<String>; N] = [const { None }; N];
-    let mut open: Option<(usize, String)> = None;
+/// The names and texts of all elements of these names, in order; of one inside another the outer one's.
+pub(super) fn all_texts(source: &str, names: &[&str]) -> Result<Vec<(String, String)>, Unreadable> {
+    let mut found = Vec::new();
+    let mut open: Option<(String, String)> = None;
     read(source, |xml| {
         match xml {
             Xml::Start(element) => {
-                let wanted = names.iter().position(|name| *name == element.name());
-                if let Some(at) = wanted.filter(|at| open.is_none() && found[*at].is_none()) {
-                    open = Some((at, String::new()));
+                if open.is_none() && names.contains(&element.name()) {
+                    open = Some((element.name().to_owned(), String::new()));
                 }
             }
             Xml::Text(text) => {
@@ -149,11 +148,7 @@ pub(super) fn texts<const N: usize>(source: &str, names: [&str; N]) -> Result<[O
                     so_far.push_str(&text);
                 }
             }
-            Xml::End(name) => {
-                if let Some((at, text)) = open.take_if(|(at, _)| names[*at] == name) {
-                    found[at] = Some(text);
-                }
-            }
+            Xml::End(name) => found.extend(open.take_if(|(of, _)| *of == name)),
         }
         Ok(())
     })?;

@@ -1,7 +1,11 @@
 //! PDF: page after page. A PDF knows glyphs and where they stand, nothing of words, paragraphs or headings; `page` puts
 //! them together again.
 
+mod beside;
+mod columns;
+mod line;
 mod page;
+mod properties;
 
 use hayro_interpret::{Context, InterpreterCache, InterpreterSettings, interpret_page};
 use hayro_syntax::{DecryptionError, LoadPdfError};
@@ -9,9 +13,11 @@ use kurbo::{Affine, Rect};
 
 use super::archive::{ENCRYPTED, broken};
 use super::block::Rendition;
-use super::office::{check_room, is_telling};
+use super::office::{Properties, check_room};
 use super::{BlockKind, Extractor, Place, Reading, Unreadable};
+use beside::Beside;
 use page::{Page, Paragraph, Shape};
+use properties::properties;
 
 pub(super) struct Pdf;
 
@@ -53,11 +59,13 @@ impl Extractor for Pdf {
             n_pictures += shown.n_pictures;
             n_unreadable += shown.n_unreadable;
             let paragraphs = shown.paragraphs();
-            n_bytes += paragraphs.iter().map(|paragraph| paragraph.text.len()).sum::<usize>();
+            let text: String = paragraphs.iter().flat_map(|paragraph| [paragraph.text.as_str(), "\n"]).collect();
+            let beside = Beside::of(page, &text);
+            n_bytes += text.len() - paragraphs.len() + beside.texts.iter().map(String::len).sum::<usize>();
             if n_bytes > super::office::MAX_TEXT_BYTES {
                 return Err(broken("it holds more than 20 MB of text"));
             }
-            pages.push(paragraphs);
+            pages.push((paragraphs, beside));
         }
         if n_bytes == 0 && n_unreadable > 0 {
             return Err(broken("its fonts do not say which characters they draw"));
@@ -67,15 +75,14 @@ impl Extractor for Pdf {
                 "it holds no text, only pictures: it would have to go through text recognition (OCR) first",
             ));
         }
-        let title = pdf.metadata().title.as_deref().map(text_string).filter(|title| is_telling(title));
-        lay(&pages, title)
+        lay(&pages, properties(&pdf))
     }
 }
 
-fn lay(pages: &[Vec<Paragraph>], title: Option<String>) -> Result<Reading, Unreadable> {
-    let sizes = heading_sizes(pages);
+fn lay(pages: &[(Vec<Paragraph>, Beside)], properties: Properties) -> Result<Reading, Unreadable> {
+    let sizes = heading_sizes(pages.iter().flat_map(|(page, _)| page));
     let mut rendition = Rendition::default();
-    for (page, number) in pages.iter().zip(1..) {
+    for ((page, beside), number) in pages.iter().zip(1..) {
         rendition.place(Place::Page { number });
         for paragraph in page {
             let level = sizes.iter().position(|size| *size == paragraph.half_points());
@@ -88,9 +95,11 @@ fn lay(pages: &[Vec<Paragraph>], title: Option<String>) -> Result<Reading, Unrea
             };
             rendition.push(kind, &paragraph.text);
         }
+        beside.texts.iter().for_each(|text| rendition.push(BlockKind::Paragraph, text));
+        beside.links.iter().for_each(|leads_to| rendition.unseen(leads_to));
         check_room(&rendition)?;
     }
-    Ok(rendition.finish(title))
+    Ok(properties.complete(rendition))
 }
 
 impl Paragraph {
@@ -107,9 +116,9 @@ impl Paragraph {
 }
 
 /// The sizes of type that are headings', largest first: those well above the one most of the text is set in.
-fn heading_sizes(pages: &[Vec<Paragraph>]) -> Vec<u32> {
+fn heading_sizes<'p>(paragraphs: impl Iterator<Item = &'p Paragraph>) -> Vec<u32> {
     let mut chars: std::collections::BTreeMap<u32, usize> = std::collections::BTreeMap::new();
-    for paragraph in pages.iter().flatten() {
+    for paragraph in paragraphs {
         *chars.entry(paragraph.half_points()).or_default() += paragraph.text.chars().count();
     }
     let Some(body) = chars.iter().max_by_key(|(_, n_chars)| **n_chars).map(|(size, _)| *size) else {

@@ -5,14 +5,12 @@ use hayro_interpret::font::{Glyph, GlyphRun};
 use hayro_interpret::{BlendMode, ClipPath, Device, DrawMode, DrawProps, Image, ImageDrawProps, SoftMask};
 use kurbo::{Affine, BezPath, Point, Vec2};
 
+use super::columns;
+use super::line::{Drawn, Line};
 use crate::text::script::joins_without_space;
 
 /// Glyph space has a thousand units to the size of type.
 const UNITS: f64 = 1000.0;
-
-/// Gap between two glyphs, in sizes of type, from which on there is a space between them. Word spaces are a quarter wide
-/// and may be squeezed to a sixth; letters are spaced out by a tenth at most.
-const SPACE: f64 = 0.15;
 
 /// How far the baseline of a line may wander, in sizes of type: exponents and indices belong to it.
 const BASELINE: f64 = 0.5;
@@ -29,6 +27,8 @@ const OTHER_SIZE: f64 = 0.12;
 #[derive(Default)]
 pub(super) struct Page {
     lines: Vec<Line>,
+    /// Of glyphs that are drawn at once, so far.
+    n_runs: u32,
     pub(super) n_pictures: usize,
     /// Glyphs whose character cannot be told.
     pub(super) n_unreadable: usize,
@@ -49,68 +49,38 @@ pub(super) struct Paragraph {
     pub(super) n_lines: usize,
 }
 
-#[derive(Debug)]
-struct Line {
-    text: String,
-    /// Direction of writing.
-    along: Vec2,
-    /// Where it stands across the direction of writing, downwards.
-    baseline: f64,
-    start: f64,
-    end: f64,
-    size: f64,
-    /// Where its last glyph stands, to tell a glyph that is drawn twice to look bold.
-    last: f64,
-}
-
 impl Page {
     fn glyph(&mut self, text: &str, at: Point, along: Vec2, advance: f64, size: f64) {
         // Across, so that it grows from line to line: downwards where text runs to the right.
-        let (from, baseline) = (at.to_vec2().dot(along), at.to_vec2().dot(Vec2::new(-along.y, along.x)));
+        let (start, baseline) = (at.to_vec2().dot(along), at.to_vec2().dot(Vec2::new(-along.y, along.x)));
+        let glyph = Drawn { text, start, advance, size, baseline, run: self.n_runs };
         let line = self.lines.last_mut().filter(|line| {
             let off = (baseline - line.baseline).abs();
             let reach = line.size.max(size);
             off < BASELINE * reach
                 && line.along.dot(along) > 0.99
-                && from > line.start - reach
-                && from > line.last - reach
+                && start > line.start - reach
+                && start > line.last - reach
         });
-        let Some(line) = line else {
-            let (start, end) = (from, from + advance);
-            self.lines.push(Line { text: text.to_owned(), along, baseline, start, end, size, last: from });
-            return;
-        };
-        if (from - line.last).abs() < 0.1 * size && line.text.ends_with(text) {
-            return;
-        }
-        let gap = from - line.end;
-        let around = (line.text.chars().next_back(), text.chars().next());
-        if let (Some(before), Some(after)) = around
-            && gap > SPACE * size
-            && !before.is_whitespace()
-            && !after.is_whitespace()
-            && !(joins_without_space(before) && joins_without_space(after) && gap < size)
-        {
-            line.text.push(' ');
-        }
-        line.text.push_str(text);
-        line.end = line.end.max(from + advance);
-        line.last = from;
-        if size > line.size {
-            (line.size, line.baseline) = (size, baseline);
+        match line {
+            Some(line) if (start - line.last).abs() < 0.1 * size && line.ends_with(text) => {}
+            Some(line) => line.push(&glyph),
+            None => self.lines.push(Line::new(&glyph, along)),
         }
     }
 
     pub(super) fn paragraphs(self) -> Vec<Paragraph> {
         let mut lines = self.lines;
-        lines.retain(|line| !line.text.trim().is_empty());
+        lines.retain(|line| !line.is_blank());
+        let lines = columns::in_order(lines);
+        let texts: Vec<String> = lines.iter().map(Line::text).collect();
         let usual = usual_distance(&lines);
         let mut paragraphs: Vec<Paragraph> = Vec::new();
-        // The first line of the open paragraph and the one before this.
-        let mut open: Option<(&Line, &Line)> = None;
-        for line in &lines {
-            let is_item = begins_item(&line.text);
-            let goes_on = open.is_some_and(|(first, before)| {
+        // The first line of the open paragraph, the one before this, and what that says.
+        let mut open: Option<(&Line, &Line, &str)> = None;
+        for (line, text) in lines.iter().zip(&texts) {
+            let is_item = begins_item(text);
+            let goes_on = open.is_some_and(|(first, before, said)| {
                 let distance = line.baseline - before.baseline;
                 let is_list = paragraphs.last().is_some_and(|paragraph| paragraph.shape == Shape::List);
                 distance > 0.0
@@ -120,7 +90,7 @@ impl Page {
                     && match (is_item, is_list) {
                         (true, is_list) => is_list,
                         // Text that leaves the list's margin is no part of it.
-                        (false, true) => line.start > first.start + 0.3 * line.size || before.text.ends_with('-'),
+                        (false, true) => line.start > first.start + 0.3 * line.size || said.ends_with('-'),
                         (false, false) => line.start < before.start + INDENT * line.size,
                     }
             });
@@ -128,18 +98,18 @@ impl Page {
                 Some(paragraph) => {
                     if is_item {
                         paragraph.text.push('\n');
-                        paragraph.text.push_str(line.text.trim());
+                        paragraph.text.push_str(text.trim());
                     } else {
-                        join(&mut paragraph.text, line.text.trim());
+                        join(&mut paragraph.text, text.trim());
                     }
                     paragraph.n_lines += 1;
-                    open = open.map(|(first, _)| (first, line));
+                    open = open.map(|(first, ..)| (first, line, text.as_str()));
                 }
                 None => {
                     let shape = if is_item { Shape::List } else { Shape::Plain };
-                    let text = line.text.trim().to_owned();
-                    paragraphs.push(Paragraph { shape, text, size: line.size, n_lines: 1 });
-                    open = Some((line, line));
+                    let said = text.trim().to_owned();
+                    paragraphs.push(Paragraph { shape, text: said, size: line.size, n_lines: 1 });
+                    open = Some((line, line, text.as_str()));
                 }
             }
         }
@@ -209,6 +179,7 @@ fn readable(unicode: BfString) -> String {
 
 impl Device<'_> for Page {
     fn draw_glyph_run(&mut self, run: &GlyphRun<'_, '_>, props: DrawProps<'_>, _: &DrawMode) {
+        self.n_runs = self.n_runs.wrapping_add(1);
         for glyph in run.glyphs() {
             let text = glyph.as_unicode().map(readable).unwrap_or_default();
             if text.is_empty() {

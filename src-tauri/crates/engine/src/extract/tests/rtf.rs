@@ -83,7 +83,7 @@ fn code_pages() {
 
 #[test]
 fn not_rich_text() {
-    let error = extract(Path::new("a.rtf"), b"plain words").expect_err("not RTF");
+    let error = extract(Path::new("a.rtf"), b"\x89PNG\r\n\x1a\n\0\0").expect_err("not RTF");
     assert_eq!(error.to_string(), "a.rtf cannot be read: it does not begin as Rich Text does");
     assert_eq!(texts(b"{\\rtf1 open group \\b bold"), ["open group bold"]);
     assert_eq!(texts(b"{\\rtf1 a\\bin4 \\}}}b\\par}}}} c"), ["ab", "c"]);

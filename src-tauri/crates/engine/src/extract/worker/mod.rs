@@ -16,7 +16,7 @@ use std::time::Duration;
 pub use child::serve;
 use process::{Death, Lost, Process};
 
-use super::{Document, ExtractError, Format, extract, format_of};
+use super::{Document, ExtractError, Format, extract, format_of, sniff};
 use crate::Cancel;
 
 /// The argument that makes a program of ours an extraction process. It has to be looked for before any other.
@@ -136,7 +136,7 @@ impl Workers {
         urgency: Urgency,
         cancel: &Cancel,
     ) -> Result<Document, ExtractError> {
-        if !format_of(path).is_some_and(|format| self.is_read_apart(format, bytes.len())) {
+        if !format_of(path).is_some_and(|format| self.is_read_apart(format, bytes.len()) || sniff::is_risky(&bytes)) {
             return extract(path, &bytes);
         }
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -230,7 +230,7 @@ impl Workers {
 
 /// A process may have been taken over by what it read: what it sends has to be a document before anybody slices its text.
 fn sound(document: Document, path: &Path, name: String) -> Result<Document, ExtractError> {
-    match Some(document.format) == format_of(path) && document.is_sound() {
+    match format_of(path).is_some_and(|named| sniff::may_be(named, document.format)) && document.is_sound() {
         true => Ok(document),
         false => Err(ExtractError::Crashed { name }),
     }

@@ -1,21 +1,22 @@
 //! What the readers of Office and OpenDocument files share.
 
+mod properties;
+
 use std::collections::HashMap;
 
 use super::archive::{Archive, broken, resolve};
 use super::block::Rendition;
-use super::xml::{self, Xml};
+use super::docx::one_line;
+use super::targets::target;
+use super::xml::{self, Element, Xml};
 use super::{BlockKind, Place, Reading, Unreadable};
+pub(super) use properties::{OF_BOOK, Properties};
 
 /// The most text that is read of one file, as of text files.
 pub(super) const MAX_TEXT_BYTES: usize = 20 << 20;
 
 /// Headings repeat above every block under them; longer ones are paragraphs that only look like one.
 const MAX_HEADING_CHARS: usize = 300;
-
-/// Titles that programs give to documents nobody has named.
-const UNTELLING: [&str; 7] =
-    ["powerpoint presentation", "word document", "untitled", "(anonymous)", "slide 1", "演示文稿1", "无标题"];
 
 /// An error once more was written than is read of any file.
 pub(super) fn check_room(rendition: &Rendition) -> Result<(), Unreadable> {
@@ -30,6 +31,8 @@ pub(super) struct Layout {
     list: String,
     /// Open tables, the outermost first.
     tables: Vec<Table>,
+    /// What is found but not shown, of the block that is being collected.
+    unseen: Vec<String>,
 }
 
 #[derive(Default)]
@@ -51,7 +54,19 @@ impl Layout {
         let is_long = text.len() > MAX_HEADING_CHARS && text.chars().count() > MAX_HEADING_CHARS;
         let kind = if is_long && matches!(kind, BlockKind::Heading { .. }) { BlockKind::Paragraph } else { kind };
         self.rendition.push(kind, text);
+        self.settle();
         check_room(&self.rendition)
+    }
+
+    /// Adds what is found but not shown, such as where a link leads, to the block that comes next.
+    pub(super) fn unseen(&mut self, words: String) {
+        self.unseen.push(words);
+    }
+
+    fn settle(&mut self) {
+        for words in std::mem::take(&mut self.unseen) {
+            self.rendition.unseen(&words);
+        }
     }
 
     /// An item of a list; `depth` counts from 0.
@@ -108,7 +123,10 @@ impl Layout {
     }
 
     pub(super) fn end_list(&mut self) {
-        self.rendition.push(BlockKind::List, &std::mem::take(&mut self.list));
+        if !self.list.is_empty() {
+            self.rendition.push(BlockKind::List, &std::mem::take(&mut self.list));
+            self.settle();
+        }
     }
 
     pub(super) fn finish(mut self, properties: Properties) -> Reading {
@@ -119,9 +137,8 @@ impl Layout {
             }
         }
         self.end_list();
-        let mut reading = self.rendition.finish(properties.title);
-        reading.tags = properties.keywords;
-        reading
+        self.settle();
+        properties.complete(self.rendition)
     }
 }
 
@@ -142,40 +159,35 @@ impl Table {
     }
 }
 
-/// What a document says of itself.
-#[derive(Debug, Default)]
-pub(super) struct Properties {
-    pub(super) title: Option<String>,
-    pub(super) keywords: Vec<String>,
+/// What programs add to the descriptions that they make of pictures by themselves.
+const MADE_BY_A_PROGRAM: [&str; 3] =
+    ["Description automatically generated", "AI-generated content may be incorrect.", "描述已自动生成"];
+
+/// How a picture or a shape is described for people who cannot see it.
+pub(super) fn description(element: &Element<'_>) -> Option<String> {
+    let said = |name: &str| element.get(name).filter(|text| !text.trim().is_empty());
+    let mut text = said("descr").or_else(|| said("title"))?;
+    for added in MADE_BY_A_PROGRAM {
+        text = text.replace(added, "");
+    }
+    Some(one_line(&text)).filter(|text| !text.is_empty())
 }
 
-impl Properties {
-    pub(super) fn new(title: Option<String>, keywords: Option<String>) -> Self {
-        let words = keywords.unwrap_or_default();
-        let words = words.split([',', ';', '，', '；', '、']).map(|word| word.trim().to_owned());
-        Self { title: title.filter(|title| is_telling(title)), keywords: words.filter(|w| !w.is_empty()).collect() }
-    }
-
-    /// Of an Office file; none where the part is missing or damaged.
-    pub(super) fn of_office(archive: &mut Archive<'_>) -> Result<Self, Unreadable> {
-        let core = archive.text("docProps/core.xml")?.unwrap_or_default();
-        let [title, keywords] = xml::texts(&core, ["title", "keywords"]).unwrap_or_default();
-        Ok(Self::new(title, keywords))
-    }
-}
-
-/// Whether a title names its document.
-pub(super) fn is_telling(title: &str) -> bool {
-    let title = title.trim().to_lowercase();
-    title.chars().any(char::is_alphanumeric)
-        && !UNTELLING.contains(&title.as_str())
-        && !title.starts_with("microsoft word - ")
-        && !title.starts_with("microsoft powerpoint - ")
+/// The name of a picture's file, where a program has kept it.
+pub(super) fn file_name(element: &Element<'_>) -> Option<String> {
+    let name = element.get("name")?;
+    let (stem, extension) = name.rsplit_once('.')?;
+    let is_file = matches!(extension.len(), 3 | 4) && extension.chars().all(|c| c.is_ascii_alphanumeric());
+    (is_file && !stem.trim().is_empty()).then(|| one_line(&name))
 }
 
 /// What a part refers to.
 #[derive(Debug, Default)]
-pub(super) struct Relations(HashMap<String, Relation>);
+pub(super) struct Relations {
+    parts: HashMap<String, Relation>,
+    /// Addresses outside of the file, by their ids.
+    external: HashMap<String, String>,
+}
 
 #[derive(Debug)]
 struct Relation {
@@ -189,30 +201,47 @@ impl Relations {
         let (folder, name) = part.rsplit_once('/').unwrap_or(("", part));
         let rels = format!("{folder}{}_rels/{name}.rels", if folder.is_empty() { "" } else { "/" });
         let Some(source) = archive.text(&rels)? else { return Ok(Self::default()) };
-        let mut found = HashMap::new();
+        let mut found = Self::default();
         xml::read(&source, |xml| {
             if let Xml::Start(element) = xml
                 && element.name() == "Relationship"
-                && element.get("TargetMode").as_deref() != Some("External")
                 && let (Some(id), Some(kind), Some(target)) =
                     (element.get("Id"), element.get("Type"), element.get("Target"))
             {
-                let kind = kind.rsplit('/').next().unwrap_or_default().to_owned();
-                found.insert(id, Relation { kind, part: resolve(part, &target) });
+                if element.get("TargetMode").as_deref() == Some("External") {
+                    found.external.insert(id, target);
+                } else {
+                    let kind = kind.rsplit('/').next().unwrap_or_default().to_owned();
+                    found.parts.insert(id, Relation { kind, part: resolve(part, &target) });
+                }
             }
             Ok(())
         })?;
-        Ok(Self(found))
+        Ok(found)
     }
 
     pub(super) fn by_id(&self, id: &str) -> Option<&str> {
-        self.0.get(id).map(|relation| relation.part.as_str())
+        self.parts.get(id).map(|relation| relation.part.as_str())
+    }
+
+    /// Whether it has links out of the file.
+    pub(super) fn lead_out(&self) -> bool {
+        !self.external.is_empty()
+    }
+
+    /// What is worth finding of the address that an element of a link refers to.
+    pub(super) fn link(&self, element: &Element<'_>) -> Option<String> {
+        target(self.external.get(&element.get_exactly("r:id")?)?)
     }
 
     /// The parts of a kind, in the order of their names.
     pub(super) fn of_kind(&self, kind: &str) -> Vec<&str> {
-        let mut parts: Vec<&str> =
-            self.0.values().filter(|relation| relation.kind == kind).map(|relation| relation.part.as_str()).collect();
+        let mut parts: Vec<&str> = self
+            .parts
+            .values()
+            .filter(|relation| relation.kind == kind)
+            .map(|relation| relation.part.as_str())
+            .collect();
         parts.sort_unstable();
         parts
     }

@@ -7,6 +7,7 @@ use super::clean::clean;
 use super::exact::{Exact, exact, phrase, quoted};
 use super::exclude::excluded;
 use super::script::is_cjk;
+use super::signs::is_hyphen;
 use super::typed::Typed;
 use super::words::fold_word;
 use super::{each_pair, each_word, is_stop_word};
@@ -188,13 +189,21 @@ fn typed(query: &str, free: &[&Said], places: &HashMap<&str, usize>) -> Vec<Type
         match typed.iter_mut().find(|typed| typed.word == word) {
             Some(typed) => typed.is_last |= is_last,
             None => {
-                let source: String = query[said.source.clone()].chars().filter(|c| *c != '-' && *c != '_').collect();
+                let is_inside = |c: &char| !(is_hyphen(*c) || *c == '_');
+                let source: String = match is_number(said) {
+                    true => said.text.clone(),
+                    false => query[said.source.clone()].chars().filter(is_inside).collect(),
+                };
                 fold_word(&source, &mut folded);
                 typed.push(Typed { word, text: folded.clone(), is_last });
             }
         }
     }
     typed
+}
+
+fn is_number(said: &Said) -> bool {
+    said.text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Of every two neighbours the word that they make together.
@@ -206,7 +215,6 @@ fn joined(query: &str, free: &[&Said], places: &HashMap<&str, usize>) -> Vec<Str
             break;
         }
         let [first, second] = [pair[0], pair[1]];
-        let is_number = |said: &Said| said.text.bytes().all(|byte| byte.is_ascii_digit());
         if first.source.end >= second.source.start
             || &query[first.source.end..second.source.start] != " "
             // "a way" is not away, but "log in" is a login.

@@ -277,8 +277,8 @@ impl Rendition {
     /// From here on text stands at `place`.
     pub(super) fn place(&mut self, place: Place) {
         let at = self.reading.text.len();
-        // Cells of notebooks and scenes of films, where there are too many, share a place as their blocks become one.
-        let is_small = matches!(place, Place::NotebookCell { .. } | Place::Time { .. });
+        // Cells of notebooks, scenes of films and messages of mailboxes, where there are too many, share a place as their blocks become one.
+        let is_small = matches!(place, Place::NotebookCell { .. } | Place::Time { .. } | Place::Chapter { .. });
         let are_too_many = is_small && self.reading.blocks.len() >= TOO_MANY_BLOCKS;
         if are_too_many && self.reading.blocks.last().is_some_and(|last| last.text.len() < JOINED_BYTES) {
             return;

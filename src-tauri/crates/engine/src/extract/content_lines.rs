@@ -49,12 +49,12 @@ pub(super) fn read(source: &str, mut each: impl FnMut(ContentLine)) {
     let mut lines = source.lines().peekable();
     while let Some(first) = lines.next() {
         let mut line = first.to_owned();
+        // Quoted-printable goes on after its own sign, in version 2.1 of address books.
+        let is_quoted = head(first).to_ascii_uppercase().contains("QUOTED-PRINTABLE");
         loop {
-            // Quoted-printable goes on after its own sign, in version 2.1 of address books.
-            let is_quoted = line.ends_with('=') && head(&line).to_ascii_uppercase().contains("QUOTED-PRINTABLE");
             match lines.peek() {
                 Some(next) if next.starts_with([' ', '\t']) => line.push_str(&next[1..]),
-                Some(next) if is_quoted => {
+                Some(next) if is_quoted && line.ends_with('=') => {
                     line.pop();
                     line.push_str(next);
                 }

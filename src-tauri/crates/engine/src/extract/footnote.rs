@@ -1,7 +1,12 @@
 //! Marks of notes that are glued to their words: the `4` of `saffron<sup>4</sup>`.
 
+use crate::text::script::is_cjk;
+
 /// Longer ones are no marks: `[citation needed]` is one.
 const MAX_MARK_BYTES: usize = 40;
+
+/// So many letters of the word before are looked at.
+const MAX_WORD: usize = 20;
 
 /// Words of three letters or more that are raised to a power: units and functions.
 const RAISED: [&str; 34] = [
@@ -18,8 +23,9 @@ pub(super) fn is_mark(before: &str, raised: &str, is_link: bool) -> bool {
     if raised.is_empty() || raised.len() > MAX_MARK_BYTES {
         return false;
     }
-    let n_letters = before.chars().rev().take_while(|c| c.is_alphabetic()).count();
-    let word = || before.chars().skip(before.chars().count() - n_letters).collect::<String>().to_lowercase();
+    let letters = || before.chars().rev().take_while(|c| c.is_alphabetic()).take(MAX_WORD);
+    let n_letters = letters().count();
+    let word = || letters().collect::<Vec<_>>().into_iter().rev().collect::<String>().to_lowercase();
     let bracketed = |open: &str, close: &str| raised.len() > 2 && raised.starts_with(open) && raised.ends_with(close);
     if raised.chars().all(|c| "*†‡§¶‖※⁑#".contains(c)) || bracketed("[", "]") {
         return true;
@@ -35,7 +41,7 @@ pub(super) fn is_mark(before: &str, raised: &str, is_link: bool) -> bool {
         return n_letters >= 3;
     }
     match last {
-        last if crate::text::script::is_cjk(last) => is_number && !matches!(last, '米' | '尺' | '里' | '寸' | '秒'),
+        last if is_cjk(last) => is_number && !matches!(last, '米' | '尺' | '里' | '寸' | '秒'),
         '.' | ',' | ';' | ':' | '!' | '?' | '”' | '"' | '’' | '»' | '。' | '，' | '；' | '：' | '！' | '？' | '」' => {
             is_number || is_letter
         }
@@ -56,7 +62,7 @@ fn is_numbers(raised: &str) -> bool {
 
 /// 1999 is a year, 10 and 1024 are raised to powers.
 fn ends_with_year(before: &str) -> bool {
-    let digits = before.len() - before.bytes().rev().take_while(u8::is_ascii_digit).count();
+    let digits = before.len() - before.bytes().rev().take_while(u8::is_ascii_digit).take(5).count();
     before[digits..].parse().is_ok_and(|year: u32| (1500..2100).contains(&year))
 }
 

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::plain::bom_len;
-use super::{MAX_TAGS, add_names};
+use super::{MAX_TAGS, add_names, targets};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Frontmatter {
@@ -21,6 +21,9 @@ pub(super) struct Frontmatter {
     /// What programs keep there (`layout: post`), with where it stands.
     pub(super) unseen: Vec<(usize, String)>,
 }
+
+/// Texts that stand apart; further ones are lines of the last. A person sets a dozen.
+const MAX_TEXTS: usize = 1000;
 
 /// Keys, in small letters, of what is set for a program. Under others a word alone may be one too, but people do look for
 /// those.
@@ -158,10 +161,16 @@ impl Entry<'_> {
             return;
         }
         let is_set = FOR_PROGRAMS.contains(&self.key.as_str()) || self.key.starts_with("excalidraw");
-        if !is_set && value.chars().any(char::is_alphabetic) {
-            front.texts.push((format!("{}: {value}", self.shown), self.span.clone()));
+        let shown = format!("{}: {value}", self.shown);
+        let are_many = front.texts.len() >= MAX_TEXTS;
+        if is_set || !value.chars().any(char::is_alphabetic) {
+            targets::add(&mut front.unseen, Some((self.span.start, shown)));
+        } else if let Some((text, span)) = front.texts.last_mut().filter(|_| are_many) {
+            text.push('\n');
+            text.push_str(&shown);
+            span.end = self.span.end;
         } else {
-            front.unseen.push((self.span.start, format!("{} {value}", self.shown)));
+            front.texts.push((shown, self.span.clone()));
         }
     }
 

@@ -236,7 +236,7 @@ fn frontmatter() {
     );
     let unseen: Vec<String> =
         read("a.md", "---\nlayout: post\nrating: 4\nx: true\n---\n").unseen.into_iter().map(|(_, w)| w).collect();
-    assert_eq!(unseen, ["layout post", "rating 4"]);
+    assert_eq!(unseen, ["layout: post", "rating: 4"]);
     let document = read("a.md", "---\ndate: 2024-03-01\ndescription: \"Of tea\"\n---\n");
     assert_eq!(document.date.as_deref(), Some("2024-03-01"));
     assert_eq!(outline(&document), [r##"paragraph: "Of tea" <- "description: \"Of tea\"""##]);

@@ -24,6 +24,12 @@ pub(super) struct Email;
 /// Parts in parts in forwarded messages.
 const MAX_DEPTH: usize = 20;
 
+/// Calendars in a message that are held against each other.
+const MAX_INVITATIONS: usize = 20;
+
+/// Pairs of texts in a message that are held against each other.
+const MAX_COMPARED: usize = 10_000;
+
 impl Extractor for Email {
     fn read(&self, bytes: &[u8]) -> Result<Reading, Unreadable> {
         let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
@@ -207,7 +213,9 @@ impl Message {
         if self.invitations.iter().any(|known| known == text.trim()) {
             return Vec::new();
         }
-        self.invitations.push(text.trim().to_owned());
+        if self.invitations.len() < MAX_INVITATIONS {
+            self.invitations.push(text.trim().to_owned());
+        }
         let mut written = Rendition::default();
         calendar::entries(text).1.iter().for_each(|entry| entry.write(&mut written));
         let reading = written.finish(None);
@@ -246,7 +254,8 @@ impl Message {
             }
         }
         let mut all = best.unwrap_or_default();
-        let is_new = |piece: &Piece| !all.iter().any(|known| known.text.contains(piece.text.trim()));
+        let are_few = all.len().saturating_mul(invitation.len()) <= MAX_COMPARED;
+        let is_new = |piece: &Piece| !are_few || !all.iter().any(|known| known.text.contains(piece.text.trim()));
         let new: Vec<Piece> = invitation.into_iter().filter(is_new).collect();
         all.extend(new);
         all

@@ -98,3 +98,24 @@ fn drawings_in_markdown() {
     assert_eq!((document.title.as_str(), document.text.as_str()), ("Plan", source.as_str()));
     check_invariants(&document).expect("sound");
 }
+
+/// What would take the square of its length, or a thing for each line, does not.
+#[test]
+fn long_lines_and_many_parts_are_read_in_one_go() {
+    let n = 200_000;
+    let quoted = format!("BEGIN:VCARD\nNOTE;ENCODING=QUOTED-PRINTABLE:{}end\n", "a=\n".repeat(n));
+    assert_eq!(texts("a.vcf", &quoted)[0].len(), n + 3);
+    assert!(texts("a.vcf", &format!("QUOTED-PRINTABLE{}", "=\n".repeat(n))).is_empty());
+    assert_eq!(texts("a.ics", &format!("BEGIN:VEVENT\nSUMMARY:a{}\n", "\n b".repeat(n)))[0].len(), n + 1);
+    let letters = "字".repeat(n);
+    let marks = format!("<p>{letters}{}", "<sup>2</sup>".repeat(n / 10));
+    assert!(texts("a.html", &marks)[0].starts_with(&letters));
+    let front = format!("---\n{}---\nx", "a: b\n".repeat(n));
+    let document = read("a.md", &front);
+    assert!(document.blocks.len() < 2000 && document.blocks.iter().map(|b| b.text.len()).sum::<usize>() > 4 * n);
+    let mailbox = "From a\nA: b\n\nc\n\n".repeat(2 * n);
+    let document = read("a.mbox", &mailbox);
+    assert!(document.blocks.len() < n + 1000 && document.places.len() < n + 1000, "{}", document.places.len());
+    let links = "[a](b) ".repeat(2 * n);
+    assert!(read("a.md", &links).unseen.len() <= n);
+}

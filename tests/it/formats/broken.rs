@@ -86,7 +86,7 @@ fn hostile() -> Vec<(&'static str, Vec<u8>, Option<&'static str>)> {
         ("deep.docx", docx(&deep("tbl", 200_000)), Some("nested")),
         ("cut.docx", docx("<d><p><t>One"), Some("ends too early")),
         ("tags.docx", docx("<d><p></d>"), Some("not well formed")),
-        ("bare.docx", missing.clone(), Some("no Office document")),
+        ("bare.docx", zip(&[("a.txt", b"x")]), Some("no Office document")),
         ("bare.epub", missing, Some("container.xml is missing")),
         ("nested.epub", nested_book, Some("damaged")),
         ("loop.pdf", loop_of_pages, Some("no pages")),

@@ -54,6 +54,8 @@ pub(crate) struct Question<'a> {
     pub stage: Stage,
     /// How long the cross-encoder may read; `None` is as long as it takes.
     pub budget: Option<Duration>,
+    /// Whether one passage stands for all that say the same: [`crate::hits`] brings the others back.
+    pub folds_twins: bool,
 }
 
 /// Runs every stage up to `question.stage` that the models allow. `landed` gets each list but the last;
@@ -92,35 +94,42 @@ pub(crate) fn run(
             let (query, scores, budget) = (question.text, models.scores.as_deref(), question.budget);
             Reading { snapshot, query, reranker, scores, budget, start }.rerank(answer, cancel, landed)
         };
-        let best = |candidates| recall::best(question.candidates, &named, candidates);
+        let folded = |candidates: Vec<Candidate>| match question.folds_twins {
+            true => recall::folded(snapshot, &named, candidates).map_err(|e| snapshot.failed(e)),
+            false => Ok(candidates),
+        };
+        let best = |candidates| -> Result<Vec<Candidate>, EngineError> {
+            Ok(recall::best(question.candidates, &named, folded(candidates)?))
+        };
         let mut took_ms = TookMs::default();
 
         let Some(by_meaning) = by_meaning else {
-            let ranked: Ranked = by_words(question.candidates).map_err(|e| snapshot.failed(e))?;
+            let ranked: Ranked = by_words(depth).map_err(|e| snapshot.failed(e))?;
             took_ms.lexical = ranked.took_ms;
-            return Ok(first_stage(Stage::Lexical, best(ranked.candidates), took_ms));
+            return Ok(first_stage(Stage::Lexical, best(ranked.candidates)?, took_ms));
         };
         let lexical = if question.stage == Stage::Vector {
             Ranked { candidates: Vec::new(), took_ms: 0.0 }
         } else {
             let ranked = by_words(depth).map_err(|e| snapshot.failed(e))?;
             took_ms.lexical = ranked.took_ms;
-            landed(&first_stage(Stage::Lexical, best(ranked.candidates.clone()), took_ms));
+            landed(&first_stage(Stage::Lexical, best(ranked.candidates.clone())?, took_ms));
             ranked
         };
         let vector = by_meaning.join();
         let vector =
             vector.map_err(|_| ModelError::Failed { message: "the embedder stopped unexpectedly".into() })??;
-        let Some((meaning, mut by_meaning)) = vector else {
+        let Some((meaning, by_meaning)) = vector else {
             // The cross-encoder reads what the words found.
-            let answer = first_stage(Stage::Lexical, best(lexical.candidates), took_ms);
+            let answer = first_stage(Stage::Lexical, best(lexical.candidates)?, took_ms);
             return rerank(answer, &mut |_| {});
         };
         took_ms.vector = by_meaning.took_ms;
         go_on()?;
         if question.stage == Stage::Vector {
-            by_meaning.candidates.truncate(question.candidates);
-            return Ok(first_stage(Stage::Vector, by_meaning.candidates, took_ms));
+            let mut candidates = folded(by_meaning.candidates)?;
+            candidates.truncate(question.candidates);
+            return Ok(first_stage(Stage::Vector, candidates, took_ms));
         }
 
         let fused = recall::fused(
@@ -133,7 +142,7 @@ pub(crate) fn run(
         )
         .map_err(|e| snapshot.failed(e))?;
         took_ms.fuse = fused.took_ms;
-        let hybrid = first_stage(Stage::Hybrid, best(fused.candidates), took_ms);
+        let hybrid = first_stage(Stage::Hybrid, best(fused.candidates)?, took_ms);
         go_on()?;
         rerank(hybrid, landed)
     })

@@ -6,7 +6,7 @@ use crate::chunk::ChunkRules;
 
 /// Version of a generation's folder: schema, tokenizers, vector column. Raise it when an index made before could not
 /// be read, or would not find what it holds.
-pub const FORMAT: u32 = 4;
+pub const FORMAT: u32 = 5;
 
 /// Version of how files become passages, beside the sizes in [`ChunkRules`]. Raise it when the same file would be read
 /// or cut otherwise than before: the old index serves until a new one is made beside it.

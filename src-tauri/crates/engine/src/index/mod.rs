@@ -31,6 +31,7 @@ pub use label::FORMAT;
 pub(crate) use pages::give_back;
 #[cfg(test)]
 pub(crate) use passage::passage_document;
+pub(crate) use passage::{Called, called};
 pub use passage::{Passage, Row, RowState, text_hash};
 pub use schema::Fields;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod batch;
 mod dictionary;
 mod fold;
+mod name;
 mod pairs;
 mod query;
 pub(crate) mod script;
@@ -14,6 +15,7 @@ mod words;
 use tantivy::tokenizer::{Tokenizer, TokenizerManager};
 
 pub(crate) use batch::Term;
+pub(crate) use name::name_key;
 pub use query::{QueryTerms, query_terms};
 pub use stop::is_stop_word;
 

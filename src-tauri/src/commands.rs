@@ -95,12 +95,13 @@ pub async fn pick_file<R: Runtime>(app: AppHandle<R>) -> Result<Option<String>, 
     Ok(window::pick_file(app).await?.map(|path| ipc::text(&path)))
 }
 
-/// `span` is the hit's, in bytes.
+/// `span` is the hit's, in bytes. A newer preview ends an older one, which is then `cancelled`.
 #[tauri::command]
 #[specta::specta]
 pub async fn preview(shell: Shared<'_>, path: PathBuf, span: [u32; 2], query: String) -> Result<Preview, AppError> {
     let span = span.map(|byte| byte as usize);
-    shell.on_engine(move |engine| engine.preview(&path, span, &query)).await.map(Preview::from)
+    let cancel = shell.next_preview();
+    shell.on_engine(move |engine| engine.preview(&path, span, &query, &cancel)).await.map(Preview::from)
 }
 
 /// Opens a note in its default app.

@@ -14,6 +14,8 @@ pub struct Shell {
     indexing: Mutex<IndexingState>,
     /// Ends the search at work.
     searching: Mutex<Cancel>,
+    /// Ends the preview at work.
+    previewing: Mutex<Cancel>,
     watch: Mutex<Option<Watch>>,
 }
 
@@ -45,9 +47,12 @@ impl Shell {
 
     /// Ends the search at work and gives the flag of the next.
     pub fn next_search(&self) -> Cancel {
-        let next = Cancel::new();
-        std::mem::replace(&mut *lock(&self.searching), next.clone()).cancel();
-        next
+        next(&self.searching)
+    }
+
+    /// Ends the preview at work and gives the flag of the next.
+    pub fn next_preview(&self) -> Cancel {
+        next(&self.previewing)
     }
 
     pub fn models(&self) -> ModelsState {
@@ -77,8 +82,15 @@ impl Shell {
     /// Stops searching and watching; the index is left at its last commit.
     pub fn close(&self) {
         lock(&self.searching).cancel();
+        lock(&self.previewing).cancel();
         drop(lock(&self.watch).take());
     }
+}
+
+fn next(at_work: &Mutex<Cancel>) -> Cancel {
+    let next = Cancel::new();
+    std::mem::replace(&mut *lock(at_work), next.clone()).cancel();
+    next
 }
 
 /// A thread that panicked while holding one of these left it whole: every change is a single assignment.
@@ -91,14 +103,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_newer_search_ends_the_older() {
-        let shell = Shell::default();
-        let first = shell.next_search();
-        let second = shell.next_search();
-        assert!(first.is_cancelled());
-        assert!(!second.is_cancelled());
-        shell.close();
-        assert!(second.is_cancelled());
+    fn a_newer_search_or_preview_ends_the_older() {
+        for next in [Shell::next_search, Shell::next_preview] {
+            let shell = Shell::default();
+            let first = next(&shell);
+            let second = next(&shell);
+            assert!(first.is_cancelled());
+            assert!(!second.is_cancelled());
+            shell.close();
+            assert!(second.is_cancelled());
+        }
     }
 
     #[test]

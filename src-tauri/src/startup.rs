@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use std::{io, thread};
 
 use nuthatch_engine::extract::worker::WorkerCommand;
-use nuthatch_engine::{Cancel, Engine, EngineError, EngineOptions};
+use nuthatch_engine::{Engine, EngineError, EngineOptions};
 use tauri::{AppHandle, Runtime};
 
 use crate::events::{self, IndexProgress, IndexingChanged, Throttle};
@@ -17,11 +17,40 @@ use crate::{Args, Shell, models};
 /// How often a held index is tried again: soon enough after `nuthatch index` ends, and no load meanwhile.
 const RETRY: Duration = Duration::from_secs(3);
 
-pub fn spawn<R: Runtime>(app: AppHandle<R>, shell: Arc<Shell>, args: Args) -> io::Result<()> {
-    thread::Builder::new().name("startup".to_owned()).spawn(move || run(&app, &shell, &args)).map(drop)
+/// Whom a start tells how it goes, and who loads the models.
+struct Face {
+    models: Box<dyn FnOnce(&Engine) + Send>,
+    state: Box<dyn Fn(IndexingState) + Send>,
+    /// Called from the thread that indexes.
+    progress: Box<dyn FnMut(&nuthatch_engine::IndexProgress) + Send>,
 }
 
-fn run<R: Runtime>(app: &AppHandle<R>, shell: &Arc<Shell>, args: &Args) {
+pub fn spawn<R: Runtime>(app: AppHandle<R>, shell: Arc<Shell>, args: Args) -> io::Result<()> {
+    let face = window(&app, &shell);
+    thread::Builder::new().name("startup".to_owned()).spawn(move || run(&shell, &args, face)).map(drop)
+}
+
+fn window<R: Runtime>(app: &AppHandle<R>, shell: &Arc<Shell>) -> Face {
+    let (for_models, for_state, for_progress) = (app.clone(), app.clone(), app.clone());
+    let shell = Arc::clone(shell);
+    let mut throttle = Throttle::default();
+    Face {
+        models: Box::new(move |engine| {
+            if let Err(error) = models::spawn(for_models, shell, engine.clone()) {
+                tracing::error!("no thread to load models in: {error}");
+            }
+        }),
+        state: Box::new(move |state| events::emit(&for_state, &IndexingChanged(state))),
+        progress: Box::new(move |progress| {
+            let progress = IndexProgress::from(progress);
+            if throttle.passes(progress.phase, Instant::now()) {
+                events::emit(&for_progress, &progress);
+            }
+        }),
+    }
+}
+
+fn run(shell: &Shell, args: &Args, face: Face) {
     let engine = match open(args) {
         Ok(engine) => engine,
         Err(error) => {
@@ -32,10 +61,13 @@ fn run<R: Runtime>(app: &AppHandle<R>, shell: &Arc<Shell>, args: &Args) {
     // Before the window's first question, so that its first list of folders is the whole one.
     let refused = add_folders(&engine, &args.folders);
     shell.opened(Ok(engine.clone()));
-    if let Err(error) = models::spawn(app.clone(), Arc::clone(shell), engine.clone()) {
-        tracing::error!("no thread to load models in: {error}");
-    }
-    watch(app, shell, &engine, refused);
+    let Face { models, state, progress } = face;
+    models(&engine);
+    let tell = |now: IndexingState| {
+        shell.set_indexing(now.clone());
+        state(now);
+    };
+    watch(shell, &engine, refused, &tell, progress);
 }
 
 /// Adds the folders of the command line; the answer says why one was refused.
@@ -54,45 +86,28 @@ fn open(args: &Args) -> Result<Engine, AppError> {
 
 /// Follows the folders until the window closes. While another Nuthatch holds the index, this one only searches, says
 /// so, and waits for its turn.
-fn watch<R: Runtime>(app: &AppHandle<R>, shell: &Shell, engine: &Engine, refused: Option<String>) {
-    while let Some(reason) = held_by_another(engine) {
-        tell(app, shell, stopped(reason));
+fn watch(
+    shell: &Shell,
+    engine: &Engine,
+    refused: Option<String>,
+    tell: &dyn Fn(IndexingState),
+    progress: Box<dyn FnMut(&nuthatch_engine::IndexProgress) + Send>,
+) {
+    // A watch would only try again at the next change of a file, and could not say so.
+    while let Err(error @ EngineError::Locked { .. }) = engine.check_free() {
+        tell(stopped(error.to_string()));
         thread::sleep(RETRY);
     }
-    let window = app.clone();
-    let mut throttle = Throttle::default();
-    let watching = engine.watch(Box::new(move |progress| {
-        let progress = IndexProgress::from(progress);
-        if throttle.passes(progress.phase, Instant::now()) {
-            events::emit(&window, &progress);
-        }
-    }));
-    match watching {
+    match engine.watch(progress) {
         Ok(watch) => {
             shell.keep(watch);
-            tell(app, shell, IndexingState { state: Health::Ready, reason: refused });
+            tell(IndexingState { state: Health::Ready, reason: refused });
         }
         Err(error) => {
             tracing::error!("{error}");
-            tell(app, shell, stopped(error.to_string()));
+            tell(stopped(error.to_string()));
         }
     }
-}
-
-/// Who holds the index, if someone does. An indexing run that is cancelled before it begins takes the writer and lets
-/// it go; watching would only try again at the next change of a file, and could not say so.
-fn held_by_another(engine: &Engine) -> Option<String> {
-    let cancelled = Cancel::new();
-    cancelled.cancel();
-    match engine.index(&mut |_| {}, &cancelled) {
-        Err(error @ EngineError::Locked { .. }) => Some(error.to_string()),
-        _ => None,
-    }
-}
-
-fn tell<R: Runtime>(app: &AppHandle<R>, shell: &Shell, state: IndexingState) {
-    shell.set_indexing(state.clone());
-    events::emit(app, &IndexingChanged(state));
 }
 
 fn stopped(reason: String) -> IndexingState {
@@ -101,21 +116,47 @@ fn stopped(reason: String) -> IndexingState {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::Path;
     use std::sync::mpsc;
 
-    use nuthatch_engine::Phase;
+    use nuthatch_engine::{Cancel, Phase, SearchRequest, Stage};
 
     use super::*;
 
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().unwrap()
+    }
+
+    /// Every file below `at`, with its content.
+    fn content(at: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+        let mut all = Vec::new();
+        for entry in fs::read_dir(at).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                all.extend(content(&entry))
+            } else {
+                all.push((entry.clone(), fs::read(entry).unwrap()))
+            }
+        }
+        all.sort();
+        all
+    }
+
     #[test]
-    fn an_index_held_by_another_is_noticed_until_it_is_free() {
-        let data = tempfile::tempdir().unwrap();
-        let notes = tempfile::tempdir().unwrap();
-        std::fs::write(notes.path().join("a.md"), "a note").unwrap();
+    fn whether_another_holds_the_index_is_asked_without_a_trace() {
+        let (data, notes) = (folder(), folder());
+        fs::write(notes.path().join("a.md"), "a note").unwrap();
         let open = || Engine::open(EngineOptions::new(data.path())).unwrap();
         let holder = open();
         holder.add_folder(notes.path()).unwrap();
         holder.set_embedder_missing("none here".to_owned());
+        let asked = || {
+            let before = content(data.path());
+            let answer = open().check_free().map_err(|error| error.to_string());
+            assert_eq!(content(data.path()), before);
+            answer
+        };
+        assert_eq!(asked(), Ok(()), "nothing is indexed yet");
         let (tell, told) = mpsc::channel();
         let watch = holder
             .watch(Box::new(move |progress| {
@@ -124,11 +165,99 @@ mod tests {
             }))
             .unwrap();
         told.recv().unwrap();
-
-        let other = open();
-        let reason = held_by_another(&other);
-        assert!(reason.as_deref().is_some_and(|reason| reason.contains("another Nuthatch")), "{reason:?}");
+        let reason = asked().unwrap_err();
+        assert!(reason.contains("another Nuthatch") && reason.contains("process"), "{reason}");
         drop(watch);
-        assert_eq!(held_by_another(&other), None);
+        assert_eq!(asked(), Ok(()));
+    }
+
+    /// Starts as the app does, over a folder of notes that takes several batches to read. Another process asks by words
+    /// each time a batch is in: how many of the files are read by then, of how many, and how many are found.
+    fn finds_while_it_reads(data: &Path) -> Vec<(usize, usize, usize)> {
+        let notes = folder();
+        for i in 0..200 {
+            fs::write(notes.path().join(format!("n{i:03}.md")), format!("# Note {i}\n\nThe heron of day {i}."))
+                .unwrap();
+        }
+        let engine = Engine::open(EngineOptions::new(data)).unwrap();
+        engine.update_settings(|settings| settings.settle_ms = 1).unwrap();
+        drop(engine);
+        let args = Args { data_dir: Some(data.to_owned()), folders: vec![notes.path().to_owned()] };
+        let other = Engine::open(EngineOptions::new(data)).unwrap();
+        let request =
+            SearchRequest { stage: Stage::Lexical, top: 1000, candidates: 1000, ..SearchRequest::new("heron") };
+        let (tell, told) = mpsc::channel();
+        let face = Face {
+            models: Box::new(|engine| engine.set_embedder_missing("none here".to_owned())),
+            state: Box::new(|_| {}),
+            progress: Box::new(move |progress| {
+                if !matches!(progress.phase, Phase::Text | Phase::Done) {
+                    return;
+                }
+                let found = other.search(&request, &Cancel::new(), &mut |_, _| {});
+                let n_found = found.map_or(0, |results| results.hits.len());
+                let _ = tell.send((progress.phase, (progress.done, progress.total, n_found)));
+            }),
+        };
+        let shell = Shell::default();
+        run(&shell, &args, face);
+        let mut seen = Vec::new();
+        for (phase, state) in told {
+            seen.push(state);
+            if phase == Phase::Done && state.2 == state.1 {
+                break;
+            }
+        }
+        shell.close();
+        seen
+    }
+
+    fn check_found_while_read(data: &Path) {
+        let seen = finds_while_it_reads(data);
+        let early = |(done, total, n_found): &(usize, usize, usize)| *n_found > 0 && done < total;
+        assert!(seen.iter().any(early), "{seen:?}");
+        assert!(seen.iter().map(|(.., n_found)| n_found).is_sorted(), "{seen:?}");
+        assert_eq!(seen.last(), Some(&(200, 200, 200)));
+    }
+
+    #[test]
+    fn words_are_found_while_a_new_folder_is_read() {
+        check_found_while_read(folder().path());
+    }
+
+    #[test]
+    fn words_are_found_while_an_index_of_another_version_is_replaced() {
+        let (data, notes) = (folder(), folder());
+        fs::write(notes.path().join("a.md"), "a note").unwrap();
+        let engine = Engine::open(EngineOptions::new(data.path())).unwrap();
+        engine.add_folder(notes.path()).unwrap();
+        engine.index(&mut |_| {}, &Cancel::new()).unwrap();
+        engine.remove_folder(notes.path()).unwrap();
+        for (path, bytes) in content(data.path()) {
+            if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("label.toml")) {
+                let text = String::from_utf8(bytes).unwrap();
+                let ours = format!("format = {}", nuthatch_engine::index::FORMAT);
+                assert!(text.contains(&ours), "{text}");
+                fs::write(path, text.replace(&ours, "format = 1")).unwrap();
+            }
+        }
+        check_found_while_read(data.path());
+    }
+
+    /// As the app itself left behind at every first start, and a run that was broken off does.
+    #[test]
+    fn words_are_found_while_an_index_that_holds_nothing_is_replaced() {
+        let data = folder();
+        let engine = Engine::open(EngineOptions::new(data.path())).unwrap();
+        engine.index(&mut |_| {}, &Cancel::new()).unwrap();
+        drop(engine);
+        // Of another model's vectors, so that a new one is made beside it.
+        for (path, bytes) in content(data.path()) {
+            if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("label.toml")) {
+                let text = String::from_utf8(bytes).unwrap();
+                fs::write(path, text.replace("chunks = \"", "chunks = \"0-")).unwrap();
+            }
+        }
+        check_found_while_read(data.path());
     }
 }

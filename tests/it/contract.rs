@@ -48,6 +48,7 @@ fn a_search() {
     .candidates.recalled: number
     .candidates.reranked: number
     .degraded: empty
+    .hits[].copies: empty
     .hits[].highlights[][]: number
     .hits[].lexical_rank: number
     .hits[].path: string
@@ -61,6 +62,7 @@ fn a_search() {
     .hits[].span[]: number
     .hits[].stale: bool
     .hits[].title: string
+    .hits[].unread: null
     .hits[].vector_rank: number
     .model: string
     .nothing_answers: bool
@@ -85,6 +87,7 @@ fn a_search_by_words_alone() {
     .candidates.reranked: number
     .degraded[].kind: string
     .degraded[].reason: string
+    .hits[].copies: empty
     .hits[].highlights[][]: number
     .hits[].lexical_rank: number
     .hits[].path: string
@@ -98,6 +101,7 @@ fn a_search_by_words_alone() {
     .hits[].span[]: number
     .hits[].stale: bool
     .hits[].title: string
+    .hits[].unread: null
     .hits[].vector_rank: null
     .model: null
     .nothing_answers: bool
@@ -155,6 +159,7 @@ fn a_why() {
     .advice: empty
     .candidates: number
     .candidates_needed: null
+    .copy_of: null
     .degraded: empty
     .file.at: number
     .file.path: string

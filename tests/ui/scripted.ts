@@ -228,5 +228,7 @@ export function hits(names: string, scores: number[] = []): Hit[] {
     lexical_rank: i + 1,
     vector_rank: null,
     stale: false,
+    copies: [],
+    unread: null,
   }));
 }

@@ -1,4 +1,4 @@
-import { cleanup, fireEvent, render, screen } from "@testing-library/svelte";
+import { cleanup, fireEvent, render, screen, within } from "@testing-library/svelte";
 import { tick } from "svelte";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import App from "$ui/App.svelte";
@@ -116,6 +116,44 @@ test("a Chinese question finds, marks and previews by code points", async () => 
   expect(cards()[0]?.querySelector("mark")?.textContent).toBe("红叶");
   expect(screen.getByTestId("preview-hit").textContent).toContain("东福寺看红叶");
   expect(screen.getByTestId("preview").querySelector("mark")?.textContent).toBe("红叶");
+});
+
+test("copies are one card that lists the others on demand and opens them", async () => {
+  const backend = await open(new ScriptedBackend());
+  await ask("bread");
+  const copies = ["/notes/old/a.md", "/notes/backup/a.md"];
+  backend.last.land(
+    "rerank",
+    hits("ab").map((hit) => (hit.rank === 1 ? { ...hit, copies } : hit)),
+  );
+  await wait(0);
+  expect(screen.getAllByTestId("copies").map((control) => control.textContent)).toEqual(["and 2 copies"]);
+  expect(screen.queryByTestId("copy-list")).toBeNull();
+  await fireEvent.click(screen.getByTestId("copies"));
+  const listed = within(screen.getByTestId("copy-list")).getAllByRole("button");
+  expect(listed.map((copy) => copy.title)).toEqual(copies);
+  for (const copy of listed) await fireEvent.click(copy);
+  expect(backend.opened).toEqual(copies);
+  await fireEvent.click(screen.getByTestId("copies"));
+  expect(screen.queryByTestId("copy-list")).toBeNull();
+});
+
+test("a file that was not read stands first with its reason, has no score, and opens", async () => {
+  const backend = await open(new ScriptedBackend());
+  await ask("a");
+  const unread = { score: null, unread: "it holds no text: a scan" };
+  backend.last.land(
+    "rerank",
+    hits("ab", [0, 0.2]).map((hit) => (hit.rank === 1 ? { ...hit, ...unread } : hit)),
+  );
+  await wait(0);
+  expect(screen.getByTestId("unread").textContent).toBe("Not read: it holds no text: a scan");
+  expect(screen.getAllByTestId("hit-score")).toHaveLength(1);
+  expect(screen.getByTestId("preview").textContent).toContain("it holds no text: a scan");
+  await slide(50);
+  expect(titles()).toEqual(["a"]);
+  await fireEvent.keyDown(box(), { key: "Enter" });
+  expect(backend.opened).toEqual(["/notes/a.md"]);
 });
 
 test("a card keeps its element while the stages replace the list", async () => {

@@ -105,8 +105,9 @@ pub enum Degraded {
 pub struct Hit {
     #[specta(type = Number)]
     pub rank: usize,
-    #[specta(type = Number)]
-    pub score: f32,
+    /// `null` for a file that was not read.
+    #[specta(type = Option<Number>)]
+    pub score: Option<f32>,
     #[specta(type = Number)]
     pub raw_score: f32,
     pub path: String,
@@ -125,6 +126,10 @@ pub struct Hit {
     pub vector_rank: Option<usize>,
     /// The file has changed since it was read.
     pub stale: bool,
+    /// Other files that are this note, the most wanted first.
+    pub copies: Vec<String>,
+    /// Why the file could not be read, of one that is shown because it is called what was asked for.
+    pub unread: Option<String>,
 }
 
 /// Where in the file a passage begins; numbers count from 1.
@@ -223,6 +228,8 @@ impl From<&engine::Hit> for Hit {
             lexical_rank: from.lexical_rank,
             vector_rank: from.vector_rank,
             stale: from.stale,
+            copies: from.copies.iter().map(|path| text(path)).collect(),
+            unread: from.unread.clone(),
         }
     }
 }
@@ -248,7 +255,7 @@ mod tests {
             nothing_answers: true,
             hits: vec![engine::Hit {
                 rank: 1,
-                score: 0.5,
+                score: Some(0.5),
                 raw_score: 0.25,
                 path: "/notes/a.md".into(),
                 title: "A".to_owned(),
@@ -260,6 +267,8 @@ mod tests {
                 lexical_rank: None,
                 vector_rank: Some(1),
                 stale: false,
+                copies: vec!["/notes/backup/a.md".into()],
+                unread: Some("is not text".to_owned()),
             }],
         };
         let mirrored = serde_json::to_value(SearchResults::from(&results)).unwrap();

@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::mpsc;
 
-use nuthatch_engine::{Engine, EngineError, EngineOptions, FolderError, Phase, SearchRequest};
+use nuthatch_engine::{Cancel, Engine, EngineError, EngineOptions, FolderError, Phase, SearchRequest};
 
 use super::Bench;
 
@@ -64,9 +64,9 @@ fn only_watched_files_are_shown() {
     bench.write("a.md", "# Birds\n\nThe heron stands still.");
     bench.index();
     let hit = bench.search(&SearchRequest::new("heron")).hits.remove(0);
-    let preview = bench.engine.preview(&hit.path, hit.span, "heron").unwrap();
+    let preview = bench.engine.preview(&hit.path, hit.span, "heron", &Cancel::new()).unwrap();
     assert!(preview.text.contains("stands still"));
-    let refused = bench.engine.preview(&secret, [0, 5], "heron");
+    let refused = bench.engine.preview(&secret, [0, 5], "heron", &Cancel::new());
     assert!(matches!(refused, Err(EngineError::Folder(FolderError::NotWatched { .. }))), "{refused:?}");
 }
 

@@ -2,11 +2,14 @@
 
 mod behaviours;
 mod converge;
+mod copies;
 mod degraded;
 mod folders;
 mod limits;
 mod model;
+mod named;
 mod peers;
+mod previews;
 mod ranking;
 mod spellings;
 mod watching;
@@ -98,7 +101,8 @@ impl Bench {
         let at = self.notes.path().canonicalize().unwrap();
         let request = SearchRequest { top: 100, stage: Stage::Lexical, ..SearchRequest::new(query) };
         let hits = self.search(&request).hits.into_iter().filter(|hit| !hit.stale);
-        hits.map(|hit| hit.path.strip_prefix(&at).unwrap().to_str().unwrap().to_owned()).collect()
+        let files = hits.flat_map(|hit| std::iter::once(hit.path).chain(hit.copies));
+        files.map(|path| path.strip_prefix(&at).unwrap().to_str().unwrap().to_owned()).collect()
     }
 
     /// File names found by words, in alphabetical order.
@@ -110,7 +114,8 @@ impl Bench {
     }
 }
 
+/// Of files found, copies after the note that stands for them.
 fn names(results: &SearchResults) -> Vec<String> {
-    let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
-    results.hits.iter().map(|hit| name(&hit.path)).collect()
+    let name = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
+    results.hits.iter().flat_map(|hit| std::iter::once(&hit.path).chain(&hit.copies)).map(name).collect()
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use nuthatch_engine::{Engine, EngineError, EngineOptions, FolderError, SearchRequest, Stage};
+use nuthatch_engine::{Cancel, Engine, EngineError, EngineOptions, FolderError, SearchRequest, Stage};
 
 use super::Bench;
 use crate::support::BagOfWords;
@@ -20,7 +20,7 @@ fn nothing_is_embedded_again_at_the_next_start() {
     let n = embedder.n_embedded.load(Ordering::Relaxed);
     let again = Engine::open(EngineOptions::new(bench.data.path())).unwrap();
     again.set_embedder(embedder.clone());
-    let report = again.index(&mut |_| {}, &nuthatch_engine::Cancel::new()).unwrap();
+    let report = again.index(&mut |_| {}, &Cancel::new()).unwrap();
     assert_eq!((report.files_unchanged, report.chunks_embedded), (20, 0));
     assert_eq!(embedder.n_embedded.load(Ordering::Relaxed), n);
 }
@@ -113,7 +113,7 @@ fn paths_outside_the_watched_folders_are_not_readable() {
     bench.index();
     assert_eq!(bench.find_words("heron"), ["a.md"], "nor are they indexed through a link");
     for path in ways.into_iter().chain(links) {
-        match bench.engine.preview(&path, [0, 5], "heron") {
+        match bench.engine.preview(&path, [0, 5], "heron", &Cancel::new()) {
             Err(EngineError::Folder(FolderError::NotWatched { .. }) | EngineError::Io { .. }) => {}
             other => panic!("{}: {other:?}", path.display()),
         }
@@ -133,10 +133,10 @@ fn a_watched_folder_that_is_a_link_leads_to_its_files_and_no_further() {
     std::os::unix::fs::symlink("notes", &way).unwrap();
     std::os::unix::fs::symlink("../secret.md", way.join("out.md")).unwrap();
     bench.engine.update_settings(|settings| settings.folders = vec![way.clone()]).unwrap();
-    let shown = bench.engine.preview(&way.join("a.md"), [0, 3], "heron").unwrap();
+    let shown = bench.engine.preview(&way.join("a.md"), [0, 3], "heron", &Cancel::new()).unwrap();
     assert!(shown.text.contains("A heron."));
     for path in [way.join("out.md"), way.join("../secret.md"), place.path().join("secret.md")] {
-        let refused = bench.engine.preview(&path, [0, 3], "heron");
+        let refused = bench.engine.preview(&path, [0, 3], "heron", &Cancel::new());
         assert!(matches!(refused, Err(EngineError::Folder(FolderError::NotWatched { .. }))), "{refused:?}");
     }
     bench.index();

@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::mpsc::{Receiver, channel};
 
 use nuthatch_engine::{
-    Engine, EngineOptions, FileRow, FileState, FolderError, Following, Phase, SearchRequest, Stage, Watch,
+    Cancel, Engine, EngineOptions, FileRow, FileState, FolderError, Following, Phase, SearchRequest, Stage, Watch,
 };
 
 use super::Bench;
@@ -198,7 +198,7 @@ fn a_folder_that_somebody_wrote_into_the_settings_may_go_through_a_link() {
     bench.engine.update_settings(|settings| settings.folders = vec![folder.clone()]).unwrap();
     bench.index();
     assert_eq!(bench.find_words("heron"), ["a.md"]);
-    bench.engine.preview(&folder.join("a.md"), [0, 3], "heron").unwrap();
+    bench.engine.preview(&folder.join("a.md"), [0, 3], "heron", &Cancel::new()).unwrap();
     assert_eq!(bench.engine.retry(&[folder.join("b.md")]).unwrap(), 1);
     bench.engine.remove_folder(&folder).unwrap();
     assert!(bench.engine.settings().folders.is_empty());
@@ -215,7 +215,7 @@ fn our_own_data_is_not_read_whichever_way_leads_to_it() {
     fs::write(folder.join("a.md"), "# A\n\nA heron.").unwrap();
     let engine = Engine::open(EngineOptions::new(place.path().join("real/notes/deep/data"))).unwrap();
     engine.update_settings(|settings| (settings.folders, settings.settle_ms) = (vec![folder.clone()], 20)).unwrap();
-    engine.index(&mut |_| {}, &nuthatch_engine::Cancel::new()).unwrap();
+    engine.index(&mut |_| {}, &Cancel::new()).unwrap();
     let files = engine.status(true).unwrap().files.unwrap();
     let states: Vec<_> = files.iter().map(|file| (file.path.as_path(), file.state)).collect();
     let data = folder.join("deep/data");

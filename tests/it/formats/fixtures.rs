@@ -86,7 +86,7 @@ fn what_is_shown_around_a_hit_comes_from_a_process_as_well() {
     .unwrap();
     let json = nuthatch.run(&[OsStr::new("search"), OsStr::new("--json"), OsStr::new("alder")]).json();
     let path = json["hits"][0]["path"].as_str().unwrap();
-    let preview = engine.preview(path.as_ref(), [0, 10], "alder").unwrap();
+    let preview = engine.preview(path.as_ref(), [0, 10], "alder", &nuthatch_engine::Cancel::new()).unwrap();
     assert!(preview.text.contains("- Oak\n- Alder"), "{}", preview.text);
     assert_eq!(preview.format, "docx");
 }

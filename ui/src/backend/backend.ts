@@ -9,8 +9,8 @@ export type Stage = "lexical" | "vector" | "hybrid" | "rerank";
 export interface Hit {
   /** 1 is the best. */
   rank: number;
-  /** In 0..=1. Once reranked: the chance that a person calls the passage relevant. */
-  score: number;
+  /** In 0..=1. Once reranked: the chance that a person calls the passage relevant. Null for a file that was not read. */
+  score: number | null;
   raw_score: number;
   path: string;
   title: string;
@@ -26,6 +26,10 @@ export interface Hit {
   vector_rank: number | null;
   /** The file has changed since it was read. */
   stale: boolean;
+  /** Other files that are this note, the most wanted first. */
+  copies: string[];
+  /** Why the file could not be read, of one that is shown because it is called what was asked for. */
+  unread: string | null;
 }
 
 /** Numbers count from 1; `cells` as spreadsheets write them (`B2:D9`); `seconds` from the start of the film. */

@@ -301,7 +301,8 @@ export class FakeBackend implements Backend {
       took_ms: { lexical: 3.2, vector, fuse, rerank, total: 3.2 + vector + fuse + rerank },
       candidates: { asked, recalled: asked, reranked: stage === "rerank" ? asked : 0 },
       degraded,
-      nothing_answers: stage === "rerank" && hits.every((hit) => hit.score < NOTHING_ANSWERS_BELOW),
+      nothing_answers:
+        stage === "rerank" && hits.every(({ score }) => score !== null && score < NOTHING_ANSWERS_BELOW),
       hits,
     };
   }

@@ -46,6 +46,8 @@ export function bestHits(notes: readonly FakeNote[], query: string, stage: Stage
           lexical_rank: lexical > 0 ? i + 1 : null,
           vector_rank: meaning > 0 ? i + 1 : null,
           stale: false,
+          copies: [],
+          unread: null,
         };
       })
   );

@@ -28,6 +28,12 @@ export class PreviewState {
       this.failure = null;
       return;
     }
+    if (hit.unread !== null) {
+      // It would fail again, and a damaged file can take long to do so.
+      this.note = null;
+      this.failure = { kind: "unread", message: `${hit.title} was not read: ${hit.unread}` };
+      return;
+    }
     const load = () => void this.#load(hit, query, wanted);
     // The first note of an empty pane comes at once.
     if (this.note === null) load();
@@ -41,9 +47,11 @@ export class PreviewState {
       this.note = note;
       this.failure = null;
     } catch (thrown) {
-      if (wanted !== this.#wanted) return;
+      const failure = asAppError(thrown);
+      // Of one that was overtaken nothing is said: what overtook it is still to come.
+      if (wanted !== this.#wanted || failure.kind === "cancelled") return;
       this.note = null;
-      this.failure = asAppError(thrown);
+      this.failure = failure;
     }
   }
 }

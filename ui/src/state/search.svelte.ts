@@ -63,7 +63,10 @@ export class Search {
 
   /** Whether a card's score is under the threshold. It acts on the last list only: earlier scores are provisional. */
   isBelow(card: Card): boolean {
-    return this.answer?.done === true && !card.dropped && card.hit.score < this.threshold - SCORE_EPSILON;
+    const { score } = card.hit;
+    return (
+      this.answer?.done === true && !card.dropped && score !== null && score < this.threshold - SCORE_EPSILON
+    );
   }
 
   /** Whether a better list for this question is still to come. */
@@ -90,7 +93,11 @@ export class Search {
   }
 
   /** The scores that the threshold is drawn against. */
-  scores = $derived(this.answer?.done ? this.answer.results.hits.map((hit) => hit.score) : []);
+  scores = $derived(
+    this.answer?.done
+      ? this.answer.results.hits.map((hit) => hit.score).filter((score) => score !== null)
+      : [],
+  );
   belowCount = $derived(this.#cards.filter((card) => this.isBelow(card)).length);
   cards = $derived(this.showBelow ? this.#cards : this.#cards.filter((card) => !this.isBelow(card)));
   selected = $derived.by(() => {

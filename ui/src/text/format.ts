@@ -8,8 +8,8 @@ export function count(n: number): string {
 }
 
 /** `1 note`, `2 notes`. */
-export function counted(n: number, noun: string): string {
-  return `${count(n)} ${noun}${n === 1 ? "" : "s"}`;
+export function counted(n: number, noun: string, plural = `${noun}s`): string {
+  return `${count(n)} ${n === 1 ? noun : plural}`;
 }
 
 /** Milliseconds as a person reads them: `4 ms`, `310 ms`, `1.3 s`. */

@@ -193,6 +193,9 @@ pub struct SearchArgs {
     /// Stop after this stage; it is an error if its model is not there
     #[arg(long, value_enum)]
     pub stage: Option<StageArg>,
+    /// List the copies of each note
+    #[arg(long)]
+    pub copies: bool,
     #[command(flatten)]
     pub embedder: EmbedderArg,
     #[command(flatten)]

@@ -16,12 +16,15 @@ use serde::Serialize;
 
 use crate::catalog::Ledger;
 use crate::extract::worker::{Urgency, WorkerCommand, WorkerLimits, Workers};
+use crate::extract::{Document, ExtractError};
 use crate::index::{Damage, Generation, Generations};
 use crate::indexer::Session;
 use crate::neighbour::{Neighbour, on_battery};
+use crate::preview::Recent;
 use crate::rerank::Scores;
+use crate::scan::{Rules, Stamp, Verdict};
 use crate::watch::Trouble;
-use crate::{Cancel, Embedder, EngineError, FolderError, Preview, Reranker, Settings, watched};
+use crate::{Cancel, Embedder, EngineError, FolderError, Preview, Reranker, Settings, reading, watched};
 
 pub(crate) use indexing::Scope;
 pub(crate) use searching::Asked;
@@ -123,6 +126,7 @@ struct Inner {
     /// Whether a thread checks the index now.
     checking: AtomicBool,
     workers: Workers,
+    recent: Recent,
     /// Wakes a running watch: folders or models have changed.
     wake: Mutex<Vec<Sender<Wake>>>,
     /// The catalog of a running watch, which knows the disk without looking.
@@ -185,6 +189,7 @@ impl Engine {
                 on_battery: options.on_battery,
                 checking: AtomicBool::new(false),
                 workers: Workers::new(options.worker, options.worker_limits),
+                recent: Recent::default(),
                 wake: Mutex::new(Vec::new()),
                 live: Mutex::new(None),
                 wishes: Mutex::new(Wishes::default()),
@@ -347,17 +352,48 @@ impl Engine {
         *lock(&self.inner.live) = ledger;
     }
 
-    /// The note around `span` (bytes, as in a hit). Only files under a watched folder are read.
-    pub fn preview(&self, path: &Path, span: [usize; 2], query: &str) -> Result<Preview, EngineError> {
-        let real = watched::inside(path, &self.settings().folders)?;
-        let bytes =
-            std::fs::read(&real).map_err(|source| EngineError::Io { action: "read", path: real.clone(), source })?;
-        let document = self
-            .inner
-            .workers
-            .extract(&real, bytes, Urgency::Urgent, &Cancel::new())
-            .map_err(|e| EngineError::BadInput { path: real.clone(), message: e.to_string() })?;
-        Ok(crate::preview::preview(&real, document, span, query))
+    /// The note around `span` (bytes, as in a hit). Only files under a watched folder are read, and of these only what is
+    /// read to be indexed: no pipe or device, nothing through a link, nothing over the limits of the settings.
+    ///
+    /// # Errors
+    /// [`EngineError::Cancelled`] as soon as `cancel` is raised, wherever the document has to be read apart.
+    pub fn preview(&self, path: &Path, span: [usize; 2], query: &str, cancel: &Cancel) -> Result<Preview, EngineError> {
+        let settings = self.settings();
+        let real = watched::inside(path, &settings.folders)?;
+        let document = self.document(&real, &settings, cancel)?;
+        if cancel.is_cancelled() {
+            return Err(EngineError::Cancelled);
+        }
+        Ok(crate::preview::preview(&real, &document, span, query))
+    }
+
+    /// A file's content, as it was read a moment ago if it has not changed since.
+    fn document(&self, real: &Path, settings: &Settings, cancel: &Cancel) -> Result<Arc<Document>, EngineError> {
+        let bad = |message: String| EngineError::BadInput { path: real.to_owned(), message };
+        let io = |source| EngineError::Io { action: "read", path: real.to_owned(), source };
+        let stamp = Stamp::of(&std::fs::symlink_metadata(real).map_err(io)?);
+        if let Some(document) = self.inner.recent.get(real, &stamp) {
+            return Ok(document);
+        }
+        if let Verdict::Skip(reason) | Verdict::TooLarge(reason) =
+            Rules::new(settings, &self.inner.data_dir).file(real, &stamp)
+        {
+            return Err(bad(reason));
+        }
+        let (bytes, stamp) =
+            reading::read(real, &|_| !cancel.is_cancelled()).map_err(io)?.ok_or_else(|| {
+                match cancel.is_cancelled() {
+                    true => EngineError::Cancelled,
+                    false => bad("is being written just now: try again in a moment".to_owned()),
+                }
+            })?;
+        let read = self.inner.workers.extract(real, bytes, Urgency::Urgent, cancel);
+        let document = Arc::new(read.map_err(|error| match error {
+            ExtractError::Cancelled => EngineError::Cancelled,
+            error => bad(error.to_string()),
+        })?);
+        self.inner.recent.put(real, stamp, Arc::clone(&document));
+        Ok(document)
     }
 }
 

@@ -127,7 +127,8 @@ impl Collection {
         depth: usize,
         cancel: &Cancel,
     ) -> Result<Ranking, EngineError> {
-        let question = Question { text: query, candidates: candidates.max(depth), stage, budget: None };
+        let question =
+            Question { text: query, candidates: candidates.max(depth), stage, budget: None, folds_twins: false };
         let question = if stage == Stage::Rerank { Question { candidates, ..question } } else { question };
         let answer = pipeline::run(&self.snapshot, &self.models, &question, cancel, &mut |_| {})?;
         // What a model did not read must not count as its ranking.

@@ -11,7 +11,7 @@ mod text;
 mod vectors;
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub(crate) use session::Session;
 
@@ -24,6 +24,10 @@ use crate::{Cancel, Embedder, EngineError};
 
 /// How often what is done so far is published. Each commit makes a segment, which merging then has to clear.
 const COMMIT_EVERY: Duration = Duration::from_secs(10);
+
+/// After the first commit of a run the second is due so soon, and each after that in twice the time: whoever watches a new
+/// folder being read sees what is found grow from the first second.
+const COMMIT_FIRST: Duration = Duration::from_millis(500);
 
 /// What a step did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +75,9 @@ impl Indexer<'_> {
         for path in &taken.gone {
             self.session.remove(path)?;
         }
+        for row in taken.noted {
+            self.session.write(row, &[], &[])?;
+        }
         self.session.queue(taken.changed, first);
         Ok(())
     }
@@ -107,12 +114,14 @@ impl Indexer<'_> {
             return Ok(Step::Vectors);
         }
         self.session.commit()?;
+        self.session.commit_after = Duration::ZERO;
         // A commit can find that a file has to be read once more.
         Ok(if self.session.text.is_empty() { Step::Idle } else { Step::Text })
     }
 
     fn commit_now_and_then(&mut self) -> Result<(), EngineError> {
-        if self.session.last_commit.elapsed() > COMMIT_EVERY { self.session.commit() } else { Ok(()) }
+        let is_due = self.session.last_commit.elapsed() >= self.session.commit_after;
+        if is_due { self.session.commit() } else { Ok(()) }
     }
 
     /// Lets searches go first for a little while, unless somebody waits for this very run. `true` where one still runs, or
@@ -128,9 +137,4 @@ impl Indexer<'_> {
     fn tell(&mut self, phase: Phase, done: usize, total: usize, current: Option<PathBuf>) {
         (self.progress)(&IndexProgress { phase, done, total, current });
     }
-}
-
-/// A moment `ago`, or now where the clock does not reach back so far.
-fn before_now(ago: Duration) -> Instant {
-    Instant::now().checked_sub(ago).unwrap_or_else(Instant::now)
 }

@@ -10,7 +10,7 @@ use crate::extract::BlockKind;
 use crate::extract::worker::{Urgency, Workers};
 use crate::index::vectors::Quantized;
 use crate::index::{Generations, Passage, Snapshot, text_hash};
-use crate::{Cancel, EngineError};
+use crate::{Cancel, EngineError, reading};
 
 /// One indexed file.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,7 +77,8 @@ impl IndexedNotes {
 /// A passage names the headings above it, not those inside: the file has to be looked at again.
 fn headings(path: &Path, workers: &Workers) -> Vec<String> {
     let read = |bytes: Vec<u8>| workers.extract(path, bytes, Urgency::Background, &Cancel::new()).ok();
-    let document = std::fs::read(path).ok().and_then(read);
+    let bytes = reading::read(path, &|_| true).ok().flatten().map(|(bytes, _)| bytes);
+    let document = bytes.and_then(read);
     let blocks = document.map(|document| document.blocks).unwrap_or_default();
     let headings = blocks.into_iter().filter(|block| matches!(block.kind, BlockKind::Heading { .. }));
     headings.map(|heading| heading.text).collect()

@@ -75,6 +75,8 @@ pub(crate) struct Question<'a> {
     pub stage: Stage,
     /// How long the cross-encoder may read; `None` is as long as it takes.
     pub budget: Option<Duration>,
+    /// Whether one passage stands for all that say the same: [`crate::hits`] brings the others back.
+    pub folds_twins: bool,
 }
 
 /// Where some notes are no answers, so many times as many vectors are looked at.
@@ -103,7 +105,7 @@ pub(crate) fn run(
         let by_meaning = (question.stage != Stage::Lexical).then(|| scope.spawn(by_meaning));
         let words = Words::of_terms(terms, snapshot).map_err(|e| snapshot.failed(e))?;
         let mut named = named(text, snapshot).map_err(|e| snapshot.failed(e))?;
-        named.retain(|named| words.allows(named.address));
+        named.retain(|named| named.unread().is_some() || words.allows(named.address));
         let terms = Arc::new(words.terms().clone());
         let by_words = |depth: usize| {
             let mut ranked = recall::lexical(snapshot, &words, depth)?;
@@ -123,27 +125,33 @@ pub(crate) fn run(
             let (query, scores, budget) = (text, models.scores.as_deref(), question.budget);
             Reading { snapshot, query, reranker, scores, budget, start }.rerank(answer, cancel, landed)
         };
-        let best = |candidates| recall::best(question.candidates, &named, candidates);
+        let folded = |candidates: Vec<Candidate>| match question.folds_twins {
+            true => recall::folded(snapshot, &named, candidates).map_err(|e| snapshot.failed(e)),
+            false => Ok(candidates),
+        };
+        let best = |candidates| -> Result<Vec<Candidate>, EngineError> {
+            Ok(recall::best(question.candidates, &named, folded(candidates)?))
+        };
         let mut took_ms = TookMs::default();
 
         let Some(by_meaning) = by_meaning else {
-            let ranked: Ranked = by_words(question.candidates).map_err(|e| snapshot.failed(e))?;
+            let ranked: Ranked = by_words(depth).map_err(|e| snapshot.failed(e))?;
             took_ms.lexical = ranked.took_ms;
-            return Ok(first_stage(Stage::Lexical, best(ranked.candidates), took_ms));
+            return Ok(first_stage(Stage::Lexical, best(ranked.candidates)?, took_ms));
         };
         let lexical = if question.stage == Stage::Vector {
             Ranked { candidates: Vec::new(), took_ms: 0.0 }
         } else {
             let ranked = by_words(depth).map_err(|e| snapshot.failed(e))?;
             took_ms.lexical = ranked.took_ms;
-            landed(&first_stage(Stage::Lexical, best(ranked.candidates.clone()), took_ms));
+            landed(&first_stage(Stage::Lexical, best(ranked.candidates.clone())?, took_ms));
             ranked
         };
         let (meaning, mut by_meaning) = match by_meaning.join().unwrap_or_else(|panic| resume_unwind(panic))? {
             Meaning::Found(vector, ranked) => (vector, ranked),
             silent => {
                 // The cross-encoder reads what the words found.
-                let mut answer = first_stage(Stage::Lexical, best(lexical.candidates), took_ms);
+                let mut answer = first_stage(Stage::Lexical, best(lexical.candidates)?, took_ms);
                 if let Meaning::Failed(reason) = silent {
                     answer.failures.embedder = Some(reason);
                 }
@@ -155,8 +163,9 @@ pub(crate) fn run(
         by_meaning.candidates.truncate(depth);
         go_on()?;
         if question.stage == Stage::Vector {
-            by_meaning.candidates.truncate(question.candidates);
-            return Ok(first_stage(Stage::Vector, by_meaning.candidates, took_ms));
+            let mut candidates = folded(by_meaning.candidates)?;
+            candidates.truncate(question.candidates);
+            return Ok(first_stage(Stage::Vector, candidates, took_ms));
         }
 
         let fused = recall::fused(
@@ -169,7 +178,7 @@ pub(crate) fn run(
         )
         .map_err(|e| snapshot.failed(e))?;
         took_ms.fuse = fused.took_ms;
-        let hybrid = first_stage(Stage::Hybrid, best(fused.candidates), took_ms);
+        let hybrid = first_stage(Stage::Hybrid, best(fused.candidates)?, took_ms);
         go_on()?;
         rerank(hybrid, landed)
     })

@@ -1,6 +1,6 @@
 //! First stage: about a hundred passages worth reading, by words and by meaning at once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use tantivy::DocAddress;
@@ -59,12 +59,30 @@ pub(crate) fn vector(snapshot: &Snapshot, question: &[f32], n: usize) -> tantivy
 /// Adds files that are asked for by name where their words do not bring them in.
 pub(crate) fn add_named(words: &Words, named: &[Named], candidates: &mut Vec<Candidate>) -> tantivy::Result<()> {
     let is_in = |address: &DocAddress| candidates.iter().any(|c| c.address == *address);
-    let missing: Vec<DocAddress> = named.iter().map(|n| n.address).filter(|address| !is_in(address)).collect();
+    let read = named.iter().filter(|named| named.unread().is_none());
+    let missing: Vec<DocAddress> = read.map(|named| named.address).filter(|address| !is_in(address)).collect();
     for (address, bm25) in words.scores(missing)? {
         let evidence = Evidence { bm25, cosine: None, lexical_rank: None, vector_rank: None };
         candidates.push(Candidate { address, evidence, score: bm25 });
     }
     Ok(())
+}
+
+/// The first of all that say the same, and those asked for by name: a hundred copies of one note leave room for others.
+pub(crate) fn folded(
+    snapshot: &Snapshot,
+    named: &[Named],
+    candidates: Vec<Candidate>,
+) -> tantivy::Result<Vec<Candidate>> {
+    let addresses: Vec<DocAddress> = candidates.iter().map(|candidate| candidate.address).collect();
+    let mut twins = snapshot.twins(&addresses)?.into_iter();
+    let mut seen = HashSet::new();
+    let mut kept = candidates;
+    kept.retain(|candidate| {
+        let is_first = twins.next().is_none_or(|twin| seen.insert(twin));
+        is_first || named.iter().any(|named| named.address == candidate.address)
+    });
+    Ok(kept)
 }
 
 /// The best `n`, and those asked for by name in place of the last of them.

@@ -100,9 +100,9 @@ pub struct Hit {
     /// 1 is the best.
     pub rank: usize,
     /// In `0..=1`: the estimated chance that a person calls the passage relevant, from what the stages up to this one
-    /// know of it. Never rescaled to the other hits.
-    pub score: f32,
-    /// What the stage's model said: a logit, a cosine, a BM25 score, or the fused z-score.
+    /// know of it. Never rescaled to the other hits. `None` for a file that was not read.
+    pub score: Option<f32>,
+    /// What the stage's model said: a logit, a cosine, a BM25 score, or the fused z-score. 0 for a file that was not read.
     pub raw_score: f32,
     pub path: PathBuf,
     pub title: String,
@@ -114,11 +114,16 @@ pub struct Hit {
     pub span: [usize; 2],
     /// Where in the file the passage begins: its line, page, slide, cells ...
     pub place: Option<Place>,
-    /// Rank among the candidates, 1-based, counting passages.
+    /// Rank among the candidates, 1-based, counting passages; 0 for a file that was not read.
     pub recall_rank: usize,
     pub lexical_rank: Option<usize>,
     pub vector_rank: Option<usize>,
     /// The file has changed since it was read: the passage may read otherwise by now, or be gone. A running watch reads
     /// it again within the settle time.
     pub stale: bool,
+    /// Other files that are this note: they say nothing in answer that it does not say, and agree with it elsewhere. The
+    /// one that is shown lies in no folder of backups, and is the newest.
+    pub copies: Vec<PathBuf>,
+    /// Why the file could not be read, of one that is shown because it is called what was asked for.
+    pub unread: Option<String>,
 }

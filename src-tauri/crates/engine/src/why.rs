@@ -102,6 +102,8 @@ pub struct WhyReport {
     pub rank: Option<usize>,
     /// Score of the last file shown.
     pub last_shown: Option<f32>,
+    /// The file that stands for it, where it is found as a copy of another.
+    pub copy_of: Option<PathBuf>,
     /// Best first. The first stands for the file.
     pub passages: Vec<WhyPassage>,
     /// The way in plain words, step by step.

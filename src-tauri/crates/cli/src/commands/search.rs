@@ -26,7 +26,7 @@ pub(crate) fn run(args: &SearchArgs, session: &mut Session<'_, '_>) -> Result<()
     }
     load_models(args, &engine, session)?;
     let results = engine.search(&request, &session.cancel(), &mut |_, _| {})?;
-    session.answer(&results, |out, style| write_results(out, &results, style))?;
+    session.answer(&results, |out, style| write_results(out, &results, args.copies, style))?;
     if results.hits.is_empty() { Err(Failure::Nothing) } else { Ok(()) }
 }
 
@@ -46,9 +46,9 @@ fn load_models(args: &SearchArgs, engine: &Engine, session: &mut Session<'_, '_>
     Ok(())
 }
 
-fn write_results(out: &mut dyn Write, results: &SearchResults, style: Style) -> std::io::Result<()> {
+fn write_results(out: &mut dyn Write, results: &SearchResults, all_copies: bool, style: Style) -> std::io::Result<()> {
     for hit in &results.hits {
-        write_hit(out, hit, style)?;
+        write_hit(out, hit, all_copies, style)?;
     }
     if results.hits.is_empty() {
         writeln!(out, "nothing found")?;
@@ -64,12 +64,30 @@ fn write_results(out: &mut dyn Write, results: &SearchResults, style: Style) -> 
     results.degraded.iter().try_for_each(|missing| writeln!(out, "{}", style.warning(&printable(&without(missing)))))
 }
 
-fn write_hit(out: &mut dyn Write, hit: &Hit, style: Style) -> std::io::Result<()> {
+fn write_hit(out: &mut dyn Write, hit: &Hit, all_copies: bool, style: Style) -> std::io::Result<()> {
     let title = style.bold(&printable(&hit.title));
-    writeln!(out, "{:>2}  {:.2}  {title}", hit.rank, hit.score)?;
+    let score = hit.score.map_or("   –".to_owned(), |score| format!("{score:.2}"));
+    writeln!(out, "{:>2}  {score}  {title}", hit.rank)?;
     let place = hit.place.as_ref().map(place).unwrap_or_default();
     writeln!(out, "    {}", style.dim(&printable(&format!("{}{place}", hit.path.display()))))?;
+    if let Some(reason) = &hit.unread {
+        return writeln!(out, "    {}\n", style.warning(&printable(&format!("not read: {reason}"))));
+    }
+    match hit.copies.len() {
+        0 => {}
+        n if all_copies => {
+            writeln!(out, "    {}", style.dim(&format!("and {}:", copies(n))))?;
+            for copy in &hit.copies {
+                writeln!(out, "      {}", style.dim(&printable(&copy.display().to_string())))?;
+            }
+        }
+        n => writeln!(out, "    {}", style.dim(&format!("and {} (`--copies` lists them)", copies(n))))?,
+    }
     writeln!(out, "    {}\n", style.highlight(&printable(&hit.snippet), &hit.highlights))
+}
+
+fn copies(n: usize) -> String {
+    if n == 1 { "1 copy".to_owned() } else { format!("{n} copies") }
 }
 
 /// `:12` for a line, as editors and terminals take it; ` (p. 3)` for anything else.

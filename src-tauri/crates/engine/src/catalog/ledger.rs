@@ -26,6 +26,8 @@ pub(crate) struct Taken {
     pub gone: Vec<PathBuf>,
     /// Files to be read.
     pub changed: Vec<PathBuf>,
+    /// Rows of files that are not read, to be found by their names.
+    pub noted: Vec<Row>,
     pub n_unchanged: usize,
     pub n_skipped: usize,
     /// Folders and files that could not be looked at.
@@ -56,10 +58,11 @@ impl Ledger {
         for (_, seen) in &entries {
             match seen.verdict {
                 Verdict::Read => {}
-                Verdict::Skip(_) => taken.n_skipped += 1,
+                Verdict::Skip(_) | Verdict::TooLarge(_) => taken.n_skipped += 1,
                 Verdict::Unreadable(_) => taken.n_unreadable += 1,
             }
         }
+        taken.noted = entries.iter().filter_map(|(path, seen)| self.note(path, seen)).collect();
         let to_read: Vec<PathBuf> =
             entries.iter().filter(|(_, seen)| seen.verdict == Verdict::Read).map(|(path, _)| path.clone()).collect();
         self.entries.extend(entries);
@@ -81,10 +84,21 @@ impl Ledger {
         taken
     }
 
+    /// The row of a file that is too large, where the index does not have it yet.
+    fn note(&self, path: &Path, seen: &Seen) -> Option<Row> {
+        let Verdict::TooLarge(reason) = &seen.verdict else { return None };
+        let mut row = Row::indexed(path.to_owned(), 0);
+        (row.state, row.reason, row.embedded) = (RowState::Skipped, Some(reason.clone()), false);
+        row.at = seen.stamp.at();
+        // As no file is: should it be read one day, it counts as changed.
+        row.size = u64::MAX;
+        (self.rows.get(path) != Some(&row)).then_some(row)
+    }
+
     /// Whether a file that the index knows is to stay in it.
-    fn keeps(&self, path: &Path) -> bool {
+    pub(crate) fn keeps(&self, path: &Path) -> bool {
         match self.entries.get(path).map(|seen| &seen.verdict) {
-            Some(Verdict::Read | Verdict::Unreadable(_)) => return true,
+            Some(Verdict::Read | Verdict::Unreadable(_) | Verdict::TooLarge(_)) => return true,
             // One that was read before and is now too large, say, must not be found any more.
             Some(Verdict::Skip(_)) => return false,
             None => {}

@@ -1,11 +1,11 @@
 //! The disk and the index put together: every file in exactly one state.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::{FileRow, FileState, ReasonCount, RootStatus};
 use crate::index::{Row, RowState};
+use crate::reading;
 use crate::scan::{Away, Places, Seen, Verdict};
 
 /// What was seen of the disk at the last look at each part of it.
@@ -46,12 +46,12 @@ fn state(path: &Path, seen: &Seen, row: Option<&Row>, has_vectors: bool) -> File
     let file =
         |state, reason: String| FileRow { path: path.to_owned(), state, reason: Some(reason), at: seen.stamp.at() };
     match (&seen.verdict, row) {
-        (Verdict::Skip(reason), _) => file(FileState::Skipped, reason.clone()),
+        (Verdict::Skip(reason) | Verdict::TooLarge(reason), _) => file(FileState::Skipped, reason.clone()),
         (Verdict::Unreadable(reason), _) => file(FileState::Failed, reason.clone()),
         (Verdict::Read, Some(row)) if seen.stamp.is_as_in(row) => known(row, has_vectors),
         (Verdict::Read, None) => file(FileState::Waiting, "not read yet".to_owned()),
         // What was read before is only given up for something newer.
-        (Verdict::Read, Some(_)) => match File::open(path) {
+        (Verdict::Read, Some(_)) => match reading::open(path) {
             Ok(_) => file(FileState::Waiting, "changed since it was read".to_owned()),
             Err(error) => file(FileState::Failed, format!("cannot be read any more ({error}): found as it was before")),
         },

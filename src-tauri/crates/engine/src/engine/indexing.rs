@@ -47,6 +47,14 @@ impl Engine {
         report
     }
 
+    /// Whether this process could index now. Nothing is read or written to find out.
+    ///
+    /// # Errors
+    /// [`EngineError::Locked`] says which other process, or part of this one, holds the index.
+    pub fn check_free(&self) -> Result<(), EngineError> {
+        self.inner.generations.check_free()
+    }
+
     /// Whether damage of the index explains an error; from now on it is known, and left out.
     pub(crate) fn is_damage(&self, error: &EngineError) -> bool {
         self.serving().ok().flatten().is_some_and(|serving| serving.explains(error))
@@ -214,9 +222,11 @@ impl Engine {
         cancel: &Cancel,
     ) -> Result<Step, EngineError> {
         let Some(generation) = session.generation().cloned() else { return Ok(Step::Idle) };
-        // A generation that does not serve yet takes over once its text is in: until then the old one answers.
-        let serves = self.serving().ok().flatten().is_some_and(|serving| serving.folder() == generation.folder());
-        if !serves && session.has_all_text()? {
+        // A generation that does not serve yet takes over once nothing that is found now would be found no more: the old
+        // one may be whole, or hold next to nothing because its making was broken off.
+        let serving = self.serving().ok().flatten();
+        let serves = serving.as_ref().is_some_and(|serving| serving.folder() == generation.folder());
+        if !serves && (session.has_all_text()? || session.outgrows(serving.as_deref())?) {
             self.let_serve(&generation)?;
         }
         let embedder = lock(&self.inner.embedder).ready();

@@ -111,7 +111,8 @@ impl Engine {
                 took_ms: answer.took_ms,
                 candidates: answer.counts,
                 degraded: asked.without(request.stage, answer, &damage)?,
-                nothing_answers: blend::nothing_answers(answer),
+                // A file that is asked for by its name is there.
+                nothing_answers: blend::nothing_answers(answer) && answer.named.is_empty(),
                 hits: shown.hits,
             })
         };
@@ -120,6 +121,7 @@ impl Engine {
             candidates: request.candidates,
             stage: request.stage,
             budget: request.budget_ms.map(Duration::from_millis),
+            folds_twins: true,
         };
         let answer = pipeline::run(snapshot, models, &question, cancel, &mut |answer| {
             // An early list that cannot be shown is no reason to withhold the final one.

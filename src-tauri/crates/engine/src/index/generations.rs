@@ -37,6 +37,14 @@ impl Generations {
         Ok(hold)
     }
 
+    /// Whether [`Generations::hold`] would succeed now: asked without making, writing or reading anything of the index.
+    ///
+    /// # Errors
+    /// [`EngineError::Locked`] says who holds it.
+    pub fn check_free(&self) -> Result<(), EngineError> {
+        Hold::check_free(&self.folder)
+    }
+
     /// The generation that serves, as far as it is sound; `None` where nothing was indexed yet.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 //! note beside it only says who that is.
 
 use std::fs::{self, File, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -41,7 +42,11 @@ impl Hold {
         let file = File::options().write(true).create(true).truncate(false).open(&lock);
         let file = file.map_err(|e| EngineError::writing("lock", folder.to_owned(), e))?;
         let note = folder.join(NOTE);
-        match when_free(|| file.try_lock(), |tried| matches!(tried, Err(TryLockError::WouldBlock)) && !note.exists()) {
+        // Somebody who only asks ([`Hold::check_free`]) leaves no note.
+        let is_brief = |tried: &Result<(), TryLockError>| {
+            matches!(tried, Err(TryLockError::WouldBlock)) && !Note::read(&note).is_some_and(|note| note.may_hold())
+        };
+        match when_free(|| file.try_lock(), is_brief) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(EngineError::Locked { path: folder.to_owned(), holder: holder(&note) });
@@ -57,6 +62,44 @@ impl Hold {
             tracing::warn!(%error, "the index's holder could not be noted");
         }
         Ok(Self { note, _lock: file, unclean })
+    }
+
+    /// Asks whether [`Hold::take`] would succeed. Nothing is made or written, and what the folder holds is not read.
+    ///
+    /// # Errors
+    /// [`EngineError::Locked`] while somebody holds it.
+    pub(super) fn check_free(folder: &Path) -> Result<(), EngineError> {
+        let lock = folder.join(LOCK);
+        let failed = |source| EngineError::Io { action: "lock", path: lock.clone(), source };
+        let file = match File::open(&lock) {
+            Ok(file) => file,
+            // Nobody has ever written here.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(source) => return Err(failed(source)),
+        };
+        // Shared, so that two who ask do not take each other for the holder. It ends with `file`, at once.
+        match file.try_lock_shared() {
+            Ok(()) => Ok(()),
+            Err(TryLockError::WouldBlock) => {
+                Err(EngineError::Locked { path: folder.to_owned(), holder: holder(&folder.join(NOTE)) })
+            }
+            Err(TryLockError::Error(source)) => Err(failed(source)),
+        }
+    }
+}
+
+impl Note {
+    fn read(path: &Path) -> Option<Self> {
+        fs::read_to_string(path).ok().and_then(|text| toml::from_str(&text).ok())
+    }
+
+    fn is_here(&self) -> bool {
+        self.host == host()
+    }
+
+    /// Whether the process it names can still be the holder.
+    fn may_hold(&self) -> bool {
+        !self.is_here() || is_alive(self.process)
     }
 }
 
@@ -82,10 +125,10 @@ pub(super) fn when_free<T>(mut attempt: impl FnMut() -> T, busy: impl Fn(&T) -> 
 
 /// Who the note says holds the lock, in words. A note of a process that is no more is not believed.
 fn holder(note: &Path) -> String {
-    let read = fs::read_to_string(note).ok().and_then(|text| toml::from_str::<Note>(&text).ok());
-    let Some(Note { process, host: on, since }) = read else { return "a process that left no note".to_owned() };
-    let here = on == host();
-    if here && !is_alive(process) {
+    let Some(note) = Note::read(note) else { return "a process that left no note".to_owned() };
+    let (here, may_hold) = (note.is_here(), note.may_hold());
+    let Note { process, host: on, since } = note;
+    if !may_hold {
         return format!("a process that left no note; the last one that did, {process}, has ended");
     }
     let minutes = now().saturating_sub(since) / 60;

@@ -34,6 +34,7 @@ pub(crate) use pages::give_back;
 pub(crate) use passage::file_of;
 #[cfg(test)]
 pub(crate) use passage::passage_document;
+pub(crate) use passage::{Called, called};
 pub use passage::{PROGRAM, Passage, Row, RowState, text_hash};
 pub use schema::Fields;
 #[cfg(test)]

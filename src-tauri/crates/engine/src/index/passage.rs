@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use tantivy::TantivyDocument;
 use tantivy::schema::Value;
+use unicode_normalization::UnicodeNormalization;
 
 use super::schema::Fields;
 use super::vectors::Quantized;
 use crate::chunk::{Chunk, embedding_text};
+use crate::copies;
 use crate::extract::Place;
-use crate::text::clean;
+use crate::text::{clean, name_key};
 
 /// One passage of a file, as it is indexed and as it comes back.
 #[derive(Clone, Debug, PartialEq)]
@@ -93,6 +95,24 @@ impl Row {
     }
 }
 
+/// By what a note is called so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Called {
+    /// The file's name without its extension.
+    Name,
+    /// The note's title.
+    Title,
+}
+
+/// The term in the field `called` of what is called `name`.
+pub(crate) fn called(by: Called, name: &str) -> String {
+    let kind = match by {
+        Called::Name => 'n',
+        Called::Title => 't',
+    };
+    format!("{kind}{}", name_key(name))
+}
+
 /// First eight bytes of BLAKE3 over what the embedder reads. Among a million passages the chance that any two differ
 /// and agree in it is about 3 in 10^8.
 pub fn text_hash(model_text: &str) -> u64 {
@@ -106,11 +126,12 @@ pub(crate) fn passage_document(f: &Fields, passage: &Passage, vector: Option<&Qu
     let path = Path::new(&passage.path);
     doc.add_text(f.path, &passage.path);
     // What words are found in stands in `indexed_texts`, too.
+    // macOS writes an accent beside its letter.
     if let Some(stem) = path.file_stem() {
-        doc.add_text(f.name, stem.to_string_lossy());
+        doc.add_text(f.name, stem.to_string_lossy().nfc().collect::<String>());
     }
     if let Some(folder) = path.parent() {
-        doc.add_text(f.folder, folder.to_string_lossy());
+        doc.add_text(f.folder, folder.to_string_lossy().nfc().collect::<String>());
     }
     doc.add_text(f.title, &passage.title);
     doc.add_text(f.body, &passage.chunk.text);
@@ -142,6 +163,7 @@ pub(crate) fn passage_document(f: &Fields, passage: &Passage, vector: Option<&Qu
     }
     doc.add_u64(f.order, order(passage));
     doc.add_u64(f.text_hash, text_hash(&passage.model_text()));
+    doc.add_u64(f.twin, copies::twin(passage));
     if let Some(vector) = vector {
         doc.add_custom(f.vector, vector.as_bytes());
     }
@@ -152,20 +174,24 @@ pub(crate) fn passage_document(f: &Fields, passage: &Passage, vector: Option<&Qu
 pub(super) fn indexed_texts(passage: &Passage, mut sink: impl FnMut(&str)) {
     let path = Path::new(&passage.path);
     let names = [path.file_stem().map(|stem| stem.to_string_lossy()), path.parent().map(Path::to_string_lossy)];
-    names.iter().flatten().for_each(|name| sink(name));
+    names.iter().flatten().for_each(|name| sink(&name.nfc().collect::<String>()));
     let carried = passage.chunk.heading_path.iter().chain(passage.tags.iter());
-    carried.chain([&passage.title, &passage.chunk.text]).for_each(|text| sink(text));
+    carried.chain([&passage.title, &passage.chunk.text, &passage.chunk.unseen]).for_each(|text| sink(text));
 }
 
-pub(super) fn add_row(f: &Fields, doc: &mut TantivyDocument, row: &Row, kind: u64) {
-    doc.add_u64(f.row, kind);
+/// `first` is the passage that the document holds, if it holds one.
+pub(super) fn add_row(f: &Fields, doc: &mut TantivyDocument, row: &Row, first: Option<&Passage>) {
+    doc.add_u64(f.row, if first.is_some() { ROW_WITH_PASSAGE } else { ROW_ALONE });
+    let stem = row.path.file_stem().map(|stem| called(Called::Name, &stem.to_string_lossy()));
+    let title = first.map(|passage| called(Called::Title, &passage.title));
+    stem.iter().chain(&title).for_each(|term| doc.add_text(f.called, term));
     doc.add_bytes(f.row_data, &write_row(row));
 }
 
 pub(super) fn row_alone(f: &Fields, row: &Row) -> TantivyDocument {
     let mut doc = TantivyDocument::new();
     doc.add_text(f.path, row.path.to_string_lossy());
-    add_row(f, &mut doc, row, ROW_ALONE);
+    add_row(f, &mut doc, row, None);
     doc
 }
 

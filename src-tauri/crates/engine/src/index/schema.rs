@@ -42,6 +42,10 @@ pub struct Fields {
     pub text_hash: Field,
     /// What passages of equal score are ordered by, see `passage`: in a column, read for hundreds at once.
     pub order: Field,
+    /// What the file is called, see [`super::passage::called`]: on the document that carries its row.
+    pub called: Field,
+    /// Equal where two passages say the same under the same headings, see [`crate::copies`]; in a column as well.
+    pub twin: Field,
     /// Set on the document that carries the file's row, see `passage`.
     pub row: Field,
     /// The row itself, see `passage`: in a column, because an indexing run reads all of them and nothing else.
@@ -76,6 +80,8 @@ pub fn schema(dimensions: usize) -> (Schema, Fields) {
         place: s.add_text_field("place", STORED),
         text_hash: s.add_u64_field("text_hash", INDEXED),
         order: s.add_u64_field("order", FAST),
+        called: s.add_text_field("called", STRING),
+        twin: s.add_u64_field("twin", FAST | INDEXED),
         row: s.add_u64_field("row", INDEXED | STORED),
         row_data: s.add_bytes_field("row_data", FAST | STORED),
     };

@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 use std::path::Path;
 use std::sync::Arc;
 
-use tantivy::collector::{Count, DocSetCollector};
+use tantivy::collector::{Count, DocSetCollector, TopDocs};
 use tantivy::columnar::Column;
 use tantivy::query::{BooleanQuery, Occur, Query, TermQuery};
 use tantivy::schema::IndexRecordOption;
@@ -95,23 +95,40 @@ impl Snapshot {
 
     /// What passages of equal score are ordered by, of each of `addresses`.
     pub(crate) fn orders(&self, addresses: &[DocAddress]) -> tantivy::Result<Vec<u64>> {
+        self.column("order", addresses)
+    }
+
+    /// The [`crate::copies::twin`] of each of `addresses`.
+    pub(crate) fn twins(&self, addresses: &[DocAddress]) -> tantivy::Result<Vec<u64>> {
+        self.column("twin", addresses)
+    }
+
+    fn column(&self, name: &str, addresses: &[DocAddress]) -> tantivy::Result<Vec<u64>> {
         let mut columns: HashMap<u32, Column<u64>> = HashMap::new();
         for address in addresses {
             if let Entry::Vacant(slot) = columns.entry(address.segment_ord) {
-                slot.insert(self.searcher.segment_reader(address.segment_ord).fast_fields().u64("order")?);
+                slot.insert(self.searcher.segment_reader(address.segment_ord).fast_fields().u64(name)?);
             }
         }
         let of = |address: &DocAddress| columns[&address.segment_ord].first(address.doc_id).unwrap_or(u64::MAX);
         Ok(addresses.iter().map(of).collect())
     }
 
-    /// The files whose rows `addresses` carry, with their addresses, in no order: from the column of rows, which is much
-    /// less to read than the passages.
-    pub(crate) fn paths(&self, addresses: &[DocAddress]) -> tantivy::Result<Vec<(DocAddress, String)>> {
-        let mut sorted = addresses.to_vec();
-        sorted.sort_unstable();
-        let mut paths = Vec::with_capacity(addresses.len());
-        for of_segment in sorted.chunk_by(|a, b| a.segment_ord == b.segment_ord) {
+    /// Passages with this [`crate::copies::twin`], in no order.
+    pub(crate) fn with_twin(&self, twin: u64) -> tantivy::Result<Vec<DocAddress>> {
+        let query = TermQuery::new(Term::from_field_u64(self.fields.twin, twin), IndexRecordOption::Basic);
+        Ok(self.searcher.search(&query, &DocSetCollector)?.into_iter().collect())
+    }
+
+    /// The files that a term of [`super::passage::called`] names, `n` of them at most, with the documents that carry their
+    /// rows.
+    pub(crate) fn called(&self, term: &str, n: usize) -> tantivy::Result<Vec<(DocAddress, Row)>> {
+        let query = TermQuery::new(Term::from_field_text(self.fields.called, term), IndexRecordOption::Basic);
+        let found = self.searcher.search(&query, &TopDocs::with_limit(n).order_by_score())?;
+        let mut addresses: Vec<DocAddress> = found.into_iter().map(|(_, address)| address).collect();
+        addresses.sort_unstable();
+        let mut rows = Vec::with_capacity(addresses.len());
+        for of_segment in addresses.chunk_by(|a, b| a.segment_ord == b.segment_ord) {
             let segment = self.searcher.segment_reader(of_segment[0].segment_ord);
             let Some(column) = segment.fast_fields().bytes("row_data")? else { continue };
             let mut found: Vec<(u64, DocAddress)> = of_segment
@@ -122,11 +139,10 @@ impl Snapshot {
             let ords: Vec<u64> = found.iter().map(|(ord, _)| *ord).collect();
             let mut found = found.into_iter();
             column.dictionary().sorted_ords_to_term_cb(&ords, |bytes| {
-                let path = parse_row(bytes).path.to_string_lossy().into_owned();
-                paths.extend(found.next().map(|(_, address)| (address, path)));
+                rows.extend(found.next().map(|(_, address)| (address, parse_row(bytes))));
             })?;
         }
-        Ok(paths)
+        Ok(rows)
     }
 
     /// Passages in the index.
@@ -139,11 +155,6 @@ impl Snapshot {
     pub fn n_files(&self) -> tantivy::Result<usize> {
         let with_passages = self.searcher.search(&self.row_query(ROW_WITH_PASSAGE), &Count)?;
         Ok(with_passages + self.searcher.search(&self.row_query(ROW_ALONE), &Count)?)
-    }
-
-    /// Finds the first passage of every file.
-    pub(crate) fn first_passages(&self) -> TermQuery {
-        self.row_query(ROW_WITH_PASSAGE)
     }
 
     /// The vector of a passage with this text, whichever file it stands in.

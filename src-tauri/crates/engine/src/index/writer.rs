@@ -12,7 +12,7 @@ use super::directory::{Fault, Folder};
 use super::hold;
 use super::merging::merge_policy;
 use super::pages::GivingBack;
-use super::passage::{Passage, ROW_WITH_PASSAGE, Row, add_row, passage_document, row_alone};
+use super::passage::{Passage, Row, add_row, passage_document, row_alone};
 use super::schema::Fields;
 use super::vectors::Quantized;
 use crate::EngineError;
@@ -129,7 +129,7 @@ impl Writer {
         for (i, (passage, vector)) in passages.iter().zip(vectors).enumerate() {
             let mut doc = passage_document(&self.fields, passage, vector.as_ref());
             if i == 0 {
-                add_row(&self.fields, &mut doc, row, ROW_WITH_PASSAGE);
+                add_row(&self.fields, &mut doc, row, Some(passage));
             }
             self.add(doc)?;
         }

@@ -1,22 +1,19 @@
 //! One file, read whole and cut.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{Error, ErrorKind, Read};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::Cancel;
 use crate::chunk::{ChunkRules, chunks};
 use crate::extract::worker::{Urgency, Workers};
 use crate::extract::{Document, ExtractError};
 use crate::guard::caught;
 use crate::index::{PROGRAM, Passage, Row, RowState, text_hash, unanalysable};
 use crate::scan::Stamp;
-
-/// A file that changes while it is read is read again, so often.
-const ATTEMPTS: usize = 3;
+use crate::{Cancel, reading};
 
 /// Bytes of tags and aliases that every passage of a note carries. A list that is longer (an export can have 100,000 tags)
 /// goes with the first passage alone: copied into each it would take gigabytes.
@@ -52,10 +49,15 @@ pub(super) struct Reader<'a> {
 /// has failed.
 pub(super) fn prepare(path: &Path, settle: Duration, reader: Reader<'_>) -> Outcome {
     let Reader { workers, cancel, .. } = reader;
-    let (bytes, stamp) = match read(path, settle) {
+    let (bytes, stamp) = match reading::read(path, &|stamp| stamp.is_at_rest(settle)) {
         Ok(Some(read)) => read,
         Ok(None) => return Outcome::Unsettled,
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Outcome::Gone,
+        // What was a file at the last look may be something else by now.
+        Err(error)
+            if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidInput) =>
+        {
+            return Outcome::Gone;
+        }
         Err(error) => {
             let stamp = fs::symlink_metadata(path).map(|metadata| Stamp::of(&metadata)).unwrap_or_default();
             let reason = format!("cannot be read: {error}");
@@ -141,45 +143,4 @@ fn without_text(mut row: Row, state: RowState, reason: String) -> Prepared {
     row.failed_by = if state == RowState::Failed { PROGRAM } else { 0 };
     row.reason = Some(reason);
     Prepared { row, passages: Vec::new(), hashes: Vec::new() }
-}
-
-/// The whole content and the stamp it had before, during and after; `None` while somebody writes.
-fn read(path: &Path, settle: Duration) -> Result<Option<(Vec<u8>, Stamp)>, Error> {
-    for _ in 0..ATTEMPTS {
-        let mut file = open(path)?;
-        let metadata = file.metadata()?;
-        if !metadata.is_file() {
-            // What was a file at the last look is something else by now.
-            return Err(ErrorKind::NotFound.into());
-        }
-        let before = Stamp::of(&metadata);
-        if !before.is_at_rest(settle) {
-            return Ok(None);
-        }
-        let mut bytes = Vec::with_capacity(before.size as usize);
-        // One byte more would show that it grew.
-        file.by_ref().take(before.size + 1).read_to_end(&mut bytes)?;
-        let after = Stamp::of(&file.metadata()?);
-        // An editor that saves by renaming leaves the open file as it was.
-        let here = Stamp::of(&fs::symlink_metadata(path)?);
-        if before == after && before == here && bytes.len() as u64 == before.size {
-            return Ok(Some((bytes, before)));
-        }
-    }
-    Ok(None)
-}
-
-/// Opens a plain file: not through a link, which could lead out of the watched folder since it was looked at, and not
-/// waiting for the other end of a pipe.
-#[cfg(unix)]
-fn open(path: &Path) -> Result<File, Error> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
-    let opened = File::options().read(true).custom_flags(flags).open(path);
-    opened.map_err(|error| if error.raw_os_error() == Some(libc::ELOOP) { ErrorKind::NotFound.into() } else { error })
-}
-
-#[cfg(not(unix))]
-fn open(path: &Path) -> Result<File, Error> {
-    if fs::symlink_metadata(path)?.is_symlink() { Err(ErrorKind::NotFound.into()) } else { File::open(path) }
 }

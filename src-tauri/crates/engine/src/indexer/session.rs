@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::vectors::Batch;
-use super::{COMMIT_EVERY, before_now};
+use super::{COMMIT_EVERY, COMMIT_FIRST};
 use crate::catalog::{Ledger, Pause};
 use crate::engine::IndexReport;
 use crate::index::vectors::Quantized;
-use crate::index::{Generation, Generations, Hold, Row, RowState, Snapshot, Writer};
+use crate::index::{Generation, Generations, Hold, Row, RowState, Snapshot, Writer, guarded};
 use crate::neighbour::Limits;
 use crate::scan::{Places, Stamp};
 use crate::{EngineError, index::Passage};
@@ -50,6 +50,11 @@ pub(crate) struct Session {
     pub(super) suspects: BTreeMap<PathBuf, Stamp>,
     is_dirty: bool,
     pub(super) last_commit: Instant,
+    /// How long after it the next one is due, unless something is urgent.
+    pub(super) commit_after: Duration,
+    n_commits: u64,
+    /// The commit at which [`Session::outgrows`] was asked last.
+    compared_at: Option<u64>,
     /// The index as it was before files left it, up to [`KEEP_VECTORS`] ago, oldest first.
     older: VecDeque<(Instant, Snapshot)>,
     /// Everything was looked at since the writer was opened: once all text is in, the generation can serve.
@@ -83,7 +88,10 @@ impl Session {
             written: BTreeMap::new(),
             suspects: BTreeMap::new(),
             is_dirty: false,
-            last_commit: before_now(COMMIT_EVERY),
+            last_commit: Instant::now(),
+            commit_after: Duration::ZERO,
+            n_commits: 0,
+            compared_at: None,
             older: VecDeque::new(),
             is_swept: false,
             is_complete: false,
@@ -148,6 +156,8 @@ impl Session {
         self.written.clear();
         self.is_dirty = false;
         self.older.clear();
+        self.compared_at = None;
+        self.commit_after = Duration::ZERO;
         self.is_swept = false;
         self.is_complete = false;
     }
@@ -184,6 +194,21 @@ impl Session {
         Ok(self.text.is_empty())
     }
 
+    /// Whether every file that `serving` finds and that is to be found on is published here as well.
+    pub(crate) fn outgrows(&mut self, serving: Option<&Generation>) -> Result<bool, EngineError> {
+        let Some(serving) = serving else { return Ok(self.is_swept) };
+        if !self.is_swept || self.compared_at == Some(self.n_commits) {
+            return Ok(false);
+        }
+        self.compared_at = Some(self.n_commits);
+        // Of one that cannot be read it is not known what it finds: then all text has to be in.
+        let rows = || serving.snapshot().and_then(|snapshot| snapshot.rows().map_err(|e| snapshot.failed(e)));
+        let Ok(found) = guarded(serving.folder(), rows) else { return Ok(false) };
+        let ledger = self.ledger();
+        let is_lost = |row: &Row| row.passages > 0 && ledger.keeps(&row.path) && !ledger.rows.contains_key(&row.path);
+        Ok(!found.iter().any(is_lost))
+    }
+
     /// Publishes what was written, text and vectors together, and then lets the catalog say so. Where the words of a text
     /// could not be found, what was written waits to be read once more, each file by itself.
     pub(crate) fn commit(&mut self) -> Result<(), EngineError> {
@@ -195,6 +220,8 @@ impl Session {
         let was_spoilt = writer.was_spoilt();
         self.is_dirty = false;
         self.last_commit = Instant::now();
+        self.commit_after = (2 * self.commit_after).clamp(COMMIT_FIRST, COMMIT_EVERY);
+        self.n_commits += 1;
         let written = std::mem::take(&mut self.written);
         if was_spoilt {
             for row in written.values().filter(|row| row.state == RowState::Indexed) {

@@ -17,6 +17,9 @@ use crate::scan::{Seen, Stamp, Verdict};
 /// Files read and cut at once; bounds memory and how long a cancel waits.
 const FILES_AT_ONCE: usize = 64;
 
+/// Of them at the beginning of a run.
+const FIRST_FILES: usize = 8;
+
 impl Indexer<'_> {
     /// Reads the next files. `false` where there is none.
     pub(super) fn text(&mut self) -> Result<bool, EngineError> {
@@ -28,7 +31,9 @@ impl Indexer<'_> {
         let n = {
             let ledger = self.session.ledger();
             let size = |path| ledger.entries.get(path).map_or(0, |seen| seen.stamp.size);
-            fitting(self.session.text.iter().map(size), FILES_AT_ONCE, self.limits.batch_bytes())
+            // The first ones are few, so that something is found at once.
+            let most = FILES_AT_ONCE.min(FIRST_FILES + self.session.n_read);
+            fitting(self.session.text.iter().map(size), most, self.limits.batch_bytes())
         };
         let (done, left) = (self.session.n_read, self.session.text.len());
         self.tell(Phase::Text, done, done + left, self.session.text.front().cloned());

@@ -1,9 +1,13 @@
 //! The note around a hit.
 
+mod recent;
+
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+
+pub(crate) use recent::Recent;
 
 use crate::extract::{Document, Format};
 use crate::snippet::highlights;
@@ -30,10 +34,10 @@ const REACH_CHARS: usize = 6000;
 
 /// Shows the note around `span`, a byte range as in [`crate::chunk::Chunk::span`] (one that no longer fits the file
 /// is moved into it): HTML as it reads, everything else as it is written.
-pub fn preview(path: &Path, document: Document, span: [usize; 2], query: &str) -> Preview {
+pub fn preview(path: &Path, document: &Document, span: [usize; 2], query: &str) -> Preview {
     let (text, parts, hit) = match document.format {
-        Format::Html => as_it_reads(&document, span),
-        _ => as_written(&document, span),
+        Format::Html => as_it_reads(document, span),
+        _ => as_written(document, span),
     };
     let shown = around(&text, &hit, &parts);
     let points = |range: Range<usize>| text[range].chars().count();
@@ -41,7 +45,7 @@ pub fn preview(path: &Path, document: Document, span: [usize; 2], query: &str) -
     let part = &text[shown.clone()];
     Preview {
         path: path.to_owned(),
-        title: document.title,
+        title: document.title.clone(),
         format: document.format.as_str().to_owned(),
         text: part.to_owned(),
         hit: [start, start + points(hit)],

@@ -10,7 +10,7 @@ fn slice(text: &str, [start, end]: [usize; 2]) -> String {
 fn show(name: &str, source: &str, passage: &str, query: &str) -> Preview {
     let start = source.find(passage).expect("passage");
     let document = extract(Path::new(name), source.as_bytes()).expect("readable");
-    preview(Path::new(name), document, [start, start + passage.len()], query)
+    preview(Path::new(name), &document, [start, start + passage.len()], query)
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn long_notes_are_cut_between_blocks() {
 fn a_span_beyond_the_file_is_moved_into_it() {
     for span in [[7, 9], [100, 200], [1, 2], [9, 3]] {
         let document = extract(Path::new("a.txt"), "茶 tea".as_bytes()).expect("readable");
-        let shown = preview(Path::new("a.txt"), document, span, "tea");
+        let shown = preview(Path::new("a.txt"), &document, span, "tea");
         assert!(shown.hit[0] <= shown.hit[1] && shown.hit[1] <= 5, "{span:?}: {:?}", shown.hit);
     }
 }

@@ -17,6 +17,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub(crate) use places::{Away, Places};
 pub(crate) use rules::Rules;
+pub(crate) use walk::special;
 
 use crate::index::Row;
 
@@ -63,6 +64,8 @@ pub(crate) enum Verdict {
     Read,
     /// Left out on purpose, and why.
     Skip(String),
+    /// A file of a kind that is read, left out for its size: found by its name all the same.
+    TooLarge(String),
     /// Could not be looked at, and why: what is known of it, and of anything under it, is kept.
     Unreadable(String),
 }

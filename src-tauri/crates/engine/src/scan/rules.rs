@@ -62,7 +62,7 @@ impl Rules {
     }
 
     /// A plain file by its name and size.
-    pub(super) fn file(&self, path: &Path, stamp: &Stamp) -> Verdict {
+    pub(crate) fn file(&self, path: &Path, stamp: &Stamp) -> Verdict {
         if path.to_str().is_none() {
             return Verdict::Skip("its name is not UTF-8: rename it".to_owned());
         }
@@ -80,7 +80,7 @@ impl Rules {
             false => (self.max_document_mb, "max_document_mb"),
         };
         if stamp.size > limit.saturating_mul(1 << 20) {
-            return Verdict::Skip(format!("larger than {limit} MB: `{setting}` in the settings is the limit"));
+            return Verdict::TooLarge(format!("larger than {limit} MB: `{setting}` in the settings is the limit"));
         }
         Verdict::Read
     }

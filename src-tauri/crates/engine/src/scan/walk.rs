@@ -268,8 +268,9 @@ fn is_gone(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
+/// What something is that is neither a file nor a folder nor a link.
 #[cfg(unix)]
-fn special(kind: FileType) -> &'static str {
+pub(crate) fn special(kind: FileType) -> &'static str {
     use std::os::unix::fs::FileTypeExt;
     match () {
         () if kind.is_fifo() => "a pipe",
@@ -280,7 +281,7 @@ fn special(kind: FileType) -> &'static str {
 }
 
 #[cfg(not(unix))]
-fn special(_: FileType) -> &'static str {
+pub(crate) fn special(_: FileType) -> &'static str {
     "no plain file"
 }
 

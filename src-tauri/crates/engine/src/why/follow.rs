@@ -17,7 +17,7 @@ use crate::recall::{self, Candidate};
 use crate::rerank;
 use crate::scan::{self, Places, Rules};
 use crate::search::Stage;
-use crate::{Cancel, EngineError, ModelError, SearchRequest, model};
+use crate::{Cancel, EngineError, Hit, ModelError, SearchRequest, model};
 
 /// How deep a rank is looked up. Deeper ones say nothing but "far away".
 const RANKS: usize = 10_000;
@@ -76,6 +76,7 @@ pub(crate) fn follow(
         top: request.top,
         rank: None,
         last_shown: None,
+        copy_of: None,
         passages: Vec::new(),
         steps: Vec::new(),
         advice: Vec::new(),
@@ -128,7 +129,11 @@ impl Following<'_> {
         report.read_in_time = self.read_in_time(&answer);
         report.degraded = self.asked.without(self.request.stage, &answer, &[])?;
         report.passages = self.passages(&question, &addresses, &answer, report)?;
-        let mine: HashSet<DocAddress> = addresses.into_iter().collect();
+        // Passages that say the same as one of its own stand for it among the candidates.
+        let mut mine: HashSet<DocAddress> = addresses.iter().copied().collect();
+        for twin in snapshot.twins(&addresses).map_err(failed)?.into_iter().collect::<HashSet<u64>>() {
+            mine.extend(snapshot.with_twin(twin).map_err(failed)?);
+        }
         let Some(best) = answer.scored.iter().find(|scored| mine.contains(&scored.candidate.address)) else {
             report.candidates_needed = self.candidates_needed(&mine)?;
             return Ok(WhyOutcome::NotRecalled);
@@ -140,10 +145,12 @@ impl Following<'_> {
         // All files found, in order, the threshold aside.
         let all = SearchRequest { top: usize::MAX, threshold: None, ..self.request.clone() };
         let found = hits(&answer, snapshot, &all, self.wall)?.hits;
-        report.rank = found.iter().position(|hit| hit.path == path).map(|at| at + 1);
+        let is_it = |hit: &Hit| hit.path == path || hit.copies.contains(&path);
+        report.rank = found.iter().position(is_it).map(|at| at + 1);
         let shown = hits(&answer, snapshot, self.request, self.wall)?.hits;
-        report.last_shown = shown.last().map(|hit| hit.score);
-        Ok(if shown.iter().any(|hit| hit.path == path) {
+        report.last_shown = shown.last().and_then(|hit| hit.score);
+        report.copy_of = found.into_iter().find(is_it).map(|hit| hit.path).filter(|shown| *shown != path);
+        Ok(if shown.iter().any(is_it) {
             WhyOutcome::Shown
         } else if self.request.threshold.is_some_and(|threshold| best.score < threshold) {
             WhyOutcome::BelowThreshold
@@ -153,7 +160,7 @@ impl Following<'_> {
     }
 
     fn run(&self, candidates: usize, stage: Stage) -> Result<Answer, EngineError> {
-        let question = Question { text: &self.request.query, candidates, stage, budget: None };
+        let question = Question { text: &self.request.query, candidates, stage, budget: None, folds_twins: true };
         pipeline::run(&self.asked.snapshot, &self.asked.models, &question, self.cancel, &mut |_| {})
     }
 
@@ -191,12 +198,15 @@ impl Following<'_> {
             Some(vector) => by_address(recall::vector(snapshot, vector, report.looked_at).map_err(failed)?.candidates),
             None => HashMap::new(),
         };
-        let scored: HashMap<DocAddress, &pipeline::Scored> =
-            answer.scored.iter().map(|scored| (scored.candidate.address, scored)).collect();
+        // By what they say: one passage stands for all that say the same.
+        let candidates: Vec<DocAddress> = answer.scored.iter().map(|scored| scored.candidate.address).collect();
+        let of_candidates = snapshot.twins(&candidates).map_err(failed)?;
+        let scored: HashMap<u64, &pipeline::Scored> = of_candidates.into_iter().zip(&answer.scored).collect();
+        let twins = snapshot.twins(addresses).map_err(failed)?;
         let mut passages = Vec::with_capacity(addresses.len());
-        for address in addresses {
+        for (address, twin) in addresses.iter().zip(twins) {
             let passage = snapshot.passage(*address).map_err(failed)?;
-            let (lexical, found) = (by_words.get(address), scored.get(address));
+            let (lexical, found) = (by_words.get(address), scored.get(&twin));
             let text: Vec<&str> = passage.chunk.text.split_whitespace().collect();
             passages.push(WhyPassage {
                 span: [passage.chunk.span.start, passage.chunk.span.end],

@@ -183,7 +183,14 @@ impl Told<'_> {
                 self.step("The file is not there any more, so it is not shown.");
                 self.advise("Run `nuthatch index` to take it out of the index.");
             }
-            WhyOutcome::Shown => self.step(format!("It is shown, as file number {}.", report.rank.unwrap_or_default())),
+            WhyOutcome::Shown => match &report.copy_of {
+                Some(note) => self.step(format!(
+                    "It is the same note as {}, which is shown as number {} and lists it as a copy.",
+                    note.display(),
+                    report.rank.unwrap_or_default()
+                )),
+                None => self.step(format!("It is shown, as file number {}.", report.rank.unwrap_or_default())),
+            },
             _ => {}
         }
     }

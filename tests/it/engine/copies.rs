@@ -48,6 +48,16 @@ fn five_hits_are_five_answers() {
     assert!(found[1..].iter().all(|(_, copies)| copies.is_empty()), "{found:?}");
 }
 
+/// Nor what is a copy of none, but says the same in one passage.
+#[test]
+fn a_copy_that_is_left_out_is_not_listed() {
+    let bench = Bench::with_models();
+    bench.write("bread.md", BREAD);
+    bench.write("sandwich bread.md", BREAD);
+    bench.index();
+    assert_eq!(found(&bench, "sourdough starter -sandwich"), [("bread.md".to_owned(), vec![])]);
+}
+
 /// Each of these beside `BREAD`: whether they are one hit.
 #[test]
 fn what_is_a_copy() {

@@ -62,6 +62,7 @@ pub(crate) fn hits(
         snapshot,
         wall,
         named: &answer.named,
+        were_folded: !answer.terms.narrows(),
         files: HashSet::new(),
         entries: Vec::new(),
         outdated: Vec::new(),
@@ -120,6 +121,8 @@ struct Listing<'a> {
     snapshot: &'a Snapshot,
     wall: &'a Wall<'a>,
     named: &'a [Named],
+    /// Whether of passages that say the same only one is in the answer.
+    were_folded: bool,
     /// Those that were looked at.
     files: HashSet<String>,
     entries: Vec<Entry>,
@@ -200,6 +203,9 @@ impl Listing<'_> {
     /// Other passages that say the same as the one at `address`, in an order that no merge changes.
     fn twins(&self, address: DocAddress) -> Result<Vec<DocAddress>, EngineError> {
         let look = || -> tantivy::Result<Vec<DocAddress>> {
+            if !self.were_folded {
+                return Ok(Vec::new());
+            }
             let Some(twin) = self.snapshot.twins(&[address])?.pop() else { return Ok(Vec::new()) };
             let mut found = self.snapshot.with_twin(twin)?;
             found.retain(|other| *other != address);

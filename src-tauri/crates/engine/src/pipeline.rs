@@ -125,7 +125,9 @@ pub(crate) fn run(
             let (query, scores, budget) = (text, models.scores.as_deref(), question.budget);
             Reading { snapshot, query, reranker, scores, budget, start }.rerank(answer, cancel, landed)
         };
-        let folded = |candidates: Vec<Candidate>| match question.folds_twins {
+        // A note that says the same here may say elsewhere what leaves it out.
+        let folds_twins = question.folds_twins && !terms.narrows();
+        let folded = |candidates: Vec<Candidate>| match folds_twins {
             true => recall::folded(snapshot, &named, candidates).map_err(|e| snapshot.failed(e)),
             false => Ok(candidates),
         };

@@ -67,7 +67,9 @@ impl Narrow {
             }
             // Names and links hold no places: all words of the phrase will do.
             for field in [f.name, f.unseen] {
-                any.push(Box::new(BooleanQuery::intersection(phrase.iter().map(|(_, word)| has(field, word)).collect())));
+                any.push(Box::new(BooleanQuery::intersection(
+                    phrase.iter().map(|(_, word)| has(field, word)).collect(),
+                )));
             }
         }
         for field in [f.name, f.tags, f.unseen].into_iter().filter(|_| !exact.terms.is_empty()) {

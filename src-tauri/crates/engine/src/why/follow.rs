@@ -131,7 +131,11 @@ impl Following<'_> {
         report.passages = self.passages(&question, &addresses, &answer, report)?;
         // Passages that say the same as one of its own stand for it among the candidates.
         let mut mine: HashSet<DocAddress> = addresses.iter().copied().collect();
-        for twin in snapshot.twins(&addresses).map_err(failed)?.into_iter().collect::<HashSet<u64>>() {
+        let twins: HashSet<u64> = match question.terms().narrows() {
+            true => HashSet::new(),
+            false => snapshot.twins(&addresses).map_err(failed)?.into_iter().collect(),
+        };
+        for twin in twins {
             mine.extend(snapshot.with_twin(twin).map_err(failed)?);
         }
         let Some(best) = answer.scored.iter().find(|scored| mine.contains(&scored.candidate.address)) else {

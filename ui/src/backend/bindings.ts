@@ -23,7 +23,7 @@ export const commands = {
 	why: (question: WhyQuestion, path: string) => __TAURI_INVOKE<WhyReport>("why", { question, path }),
 	/**  Opens the system's file picker; `null` when nothing was picked. */
 	pickFile: () => __TAURI_INVOKE<string | null>("pick_file"),
-	/**  `span` is the hit's, in bytes. */
+	/**  `span` is the hit's, in bytes. A newer preview ends an older one, which is then `cancelled`. */
 	preview: (path: string, span: [number, number], query: string) => __TAURI_INVOKE<Preview>("preview", { path, span, query }),
 	/**  Opens a note in its default app. */
 	openFile: (path: string) => __TAURI_INVOKE<null>("open_file", { path }),
@@ -91,7 +91,8 @@ export type Health = "loading" | "ready" | "missing";
 /**  Offsets in `highlights` count Unicode code points of `snippet`; `span` counts bytes of the file. */
 export type Hit = {
 	rank: number,
-	score: number,
+	/**  `null` for a file that was not read. */
+	score: number | null,
 	raw_score: number,
 	path: string,
 	title: string,
@@ -104,6 +105,10 @@ export type Hit = {
 	vector_rank: number | null,
 	/**  The file has changed since it was read. */
 	stale: boolean,
+	/**  Other files that are this note, the most wanted first. */
+	copies: string[],
+	/**  Why the file could not be read, of one that is shown because it is called what was asked for. */
+	unread: string | null,
 };
 
 /**  Where an indexing run stands. */

@@ -171,19 +171,22 @@ mod tests {
         assert_eq!(asked(), Ok(()));
     }
 
+    /// As many as a search may show, and enough for several commits while they are read.
+    const N_NOTES: usize = 900;
+
     /// Starts as the app does, over a folder of notes that takes several batches to read. Another process asks by words
     /// each time a batch is in: how many of the files are read by then, of how many, and how many are found.
     fn finds_while_it_reads(data: &Path) -> Vec<(usize, usize, usize)> {
         let notes = folder();
-        for i in 0..200 {
+        for i in 0..N_NOTES {
             fs::write(notes.path().join(format!("n{i:03}.md")), format!("# Note {i}\n\nThe heron of day {i}."))
                 .unwrap();
         }
         let engine = Engine::open(EngineOptions::new(data)).unwrap();
-        engine.update_settings(|settings| settings.settle_ms = 1).unwrap();
+        engine.update_settings(|settings| settings.settle_ms = 20).unwrap();
         drop(engine);
         let args = Args { data_dir: Some(data.to_owned()), folders: vec![notes.path().to_owned()] };
-        let other = Engine::open(EngineOptions::new(data)).unwrap();
+        let data = data.to_owned();
         let request =
             SearchRequest { stage: Stage::Lexical, top: 1000, candidates: 1000, ..SearchRequest::new("heron") };
         let (tell, told) = mpsc::channel();
@@ -194,6 +197,8 @@ mod tests {
                 if !matches!(progress.phase, Phase::Text | Phase::Done) {
                     return;
                 }
+                // As another process finds the settings and the index at this moment.
+                let other = Engine::open(EngineOptions::new(&data)).unwrap();
                 let found = other.search(&request, &Cancel::new(), &mut |_, _| {});
                 let n_found = found.map_or(0, |results| results.hits.len());
                 let _ = tell.send((progress.phase, (progress.done, progress.total, n_found)));
@@ -204,7 +209,7 @@ mod tests {
         let mut seen = Vec::new();
         for (phase, state) in told {
             seen.push(state);
-            if phase == Phase::Done && state.2 == state.1 {
+            if phase == Phase::Done && state.2 == N_NOTES {
                 break;
             }
         }
@@ -217,7 +222,7 @@ mod tests {
         let early = |(done, total, n_found): &(usize, usize, usize)| *n_found > 0 && done < total;
         assert!(seen.iter().any(early), "{seen:?}");
         assert!(seen.iter().map(|(.., n_found)| n_found).is_sorted(), "{seen:?}");
-        assert_eq!(seen.last(), Some(&(200, 200, 200)));
+        assert_eq!(seen.last(), Some(&(N_NOTES, N_NOTES, N_NOTES)));
     }
 
     #[test]

@@ -74,7 +74,7 @@ fn a_reader_sees_what_another_process_commits() {
     assert_eq!(n_found(&engine, "heron"), 1);
     // Enough commits for the writer to merge segments and to clear the old ones away.
     for i in 0..10 {
-        write(folder.path(), &[(&format!("n{i}.md"), b"# Heron\n\nAnother.")]);
+        write(folder.path(), &[(&format!("n{i}.md"), format!("# Heron\n\nAnother, number {i}.").as_bytes())]);
         nuthatch.index(folder.path());
         assert_eq!(n_found(&engine, "heron"), 2 + i);
     }

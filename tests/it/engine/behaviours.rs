@@ -164,8 +164,9 @@ impl Run {
         differences.extend(rows.into_iter().map(|(file, row)| format!("{file}: {row:?}, not expected")));
         for (word, expected) in &step.finds {
             let request = SearchRequest { top: 100, stage: Stage::Lexical, ..SearchRequest::new(word) };
-            let mut found: Vec<String> =
-                self.bench.search(&request).hits.iter().filter(|hit| !hit.stale).map(|hit| name(&hit.path)).collect();
+            let hits = self.bench.search(&request).hits.into_iter().filter(|hit| !hit.stale);
+            let files = hits.flat_map(|hit| std::iter::once(hit.path).chain(hit.copies));
+            let mut found: Vec<String> = files.map(|file| name(&file)).collect();
             found.sort();
             if found != *expected {
                 differences.push(format!("{word} finds {found:?}, expected {expected:?}"));

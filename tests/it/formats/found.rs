@@ -63,7 +63,7 @@ const FILES: &[(&str, &str, &[&str])] = &[
         &["cardamom", "spice rack"],
     ),
     (
-        "sketch.excalidraw.md",
+        "drawn.excalidraw.md",
         "---\nexcalidraw-plugin: parsed\n---\n# Excalidraw Data\n## Text Elements\nTrebuchet arm ^aB3dE6gH\n%%\n## Drawing\n```json\n{}\n```\n%%\n",
         &["trebuchet"],
     ),

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Fit the blend of the engine (`engine/src/blend.rs`), each set left out once.
+"""Fit a blend of the engine (`engine/src/blend.rs`), each set left out once: of a pair of models, or with `--features cosine words` of a
+bi-encoder's first stage.
 
-usage: fit_blend.py NAME=EVIDENCE.jsonl [NAME=EVIDENCE.jsonl ...] [--check NAME=EVIDENCE.jsonl ...] [--features cross first ...]
+usage: fit_blend.py NAME=EVIDENCE.jsonl [NAME=EVIDENCE.jsonl ...] [--check NAME=EVIDENCE.jsonl ...] [--features cross cosine words]
 
 EVIDENCE comes from `nuthatch eval DIR --stage rerank --evidence EVIDENCE.jsonl`: one candidate a line, {"query", "doc", "relevance",
-"cross" (calibrated score), "cosine", "words", "recall_rank", "first_score" (what the first stage ranked by), "near" (to the best ones, as the
-weights that ship make them)}.
+"cross" (calibrated score), "cosine", "bm25", "words", "recall_rank", "first_score" (what the first stage ranked by)}. A set whose name ends in `none` holds
+questions that nothing answers: whatever its judgements say, nothing in it is relevant.
 
 The weights minimise a listwise softmax loss within each question, every set weighing the same; scale and offset then turn the sum into
 a probability (Platt). Figures are of the set left out. A set given with --check is never fitted on: it is only measured.
@@ -17,11 +18,11 @@ import numpy as np
 from scipy.optimize import minimize
 
 # name: (first guess, largest weight)
-FEATURES = {"cross": (0.3, 3.0), "cosine": (5.0, 80.0), "words": (2.0, 20.0), "rank": (0.3, 3.0), "first": (0.5, 5.0), "near": (5.0, 40.0)}
+FEATURES = {"cross": (0.3, 3.0), "cosine": (5.0, 80.0), "words": (2.0, 20.0)}
 DEPTHS = (10, 20, 30, 50, 100)
 
 
-def read(path):
+def read(path, unanswered=False):
     """Questions of one set, each ({feature: [n]}, gains [n], recall ranks [n])."""
     questions = {}
     with open(path, encoding="utf-8") as lines:
@@ -31,14 +32,9 @@ def read(path):
     for rows in questions.values():
         column = lambda name: np.array([row[name] or 0.0 for row in rows], float)
         p = np.clip(column("cross"), 1e-6, 1 - 1e-6)
-        first, rank = column("first_score"), column("recall_rank")
-        spread = first.std()
-        features = {
-            "cross": np.log(p / (1 - p)), "cosine": column("cosine"), "words": column("words"), "rank": -np.log(rank),
-            "first": (first - first.mean()) / spread if spread > 1e-6 else first * 0,
-            "near": np.array([row.get("near", 0.0) for row in rows], float),
-        }
-        read.append((features, np.maximum(column("relevance"), 0), rank))
+        features = {"cross": np.log(p / (1 - p)), "cosine": column("cosine"), "words": column("words")}
+        gains = np.maximum(column("relevance"), 0)
+        read.append((features, gains * (not unanswered), column("recall_rank")))
     return read
 
 
@@ -55,13 +51,13 @@ def ndcg(questions, score, depth=100):
             discount = 1 / np.log2(np.arange(2, 12))
             best, got = np.sort(gains)[::-1][:10], gains[np.argsort(-s, kind="stable")][:10]
             total.append((got * discount[: len(got)]).sum() / (best * discount[: len(best)]).sum())
-    return float(np.mean(total))
+    return float(np.mean(total)) if total else float("nan")
 
 
 def fit(sets, names):
     """Weights of the features, by listwise softmax over every question that has an answer among its candidates."""
     scale = np.array([FEATURES[n][1] for n in names])
-    prepared = [[(matrix(f, names), g) for f, g, _ in questions if g.any()] for questions in sets]
+    prepared = [[(matrix(f, names), g) for f, g, _ in questions if g.any()] for questions in sets if any(g.any() for _, g, _ in questions)]
 
     def loss(weights):
         value, slope = 1e-2 * ((weights / scale) ** 2).sum(), 2e-2 * weights / scale**2
@@ -105,9 +101,9 @@ def main():
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     args.add_argument("sets", nargs="+")
     args.add_argument("--check", nargs="*", default=[])
-    args.add_argument("--features", nargs="+", choices=list(FEATURES), default=["cross", "cosine", "words", "rank"])
+    args.add_argument("--features", nargs="+", choices=list(FEATURES), default=list(FEATURES))
     args = args.parse_args()
-    load = lambda arguments: {name: read(path) for name, path in (a.split("=", 1) for a in arguments)}
+    load = lambda arguments: {name: read(path, name.endswith("none")) for name, path in (a.split("=", 1) for a in arguments)}
     sets, checks = load(args.sets), load(args.check)
     names = args.features
     print(f"{'left out':<14}{'first':>7}{'cross':>7}{'blend':>7}" + "".join(f"{'@' + str(d):>7}" for d in DEPTHS[:-1]) + f"{'ece':>7}{'ece1+':>7}  {' '.join(names)}")
@@ -125,7 +121,7 @@ def main():
         if name in sets:
             means.append(row)
         print(f"{name:<14}" + "".join(f"{v:7.3f}" for v in row), "", weights.round(3), "(check)" if name in checks else "")
-    print(f"{'mean':<14}" + "".join(f"{v:7.3f}" for v in np.mean(means, 0)))
+    print(f"{'mean':<14}" + "".join(f"{v:7.3f}" for v in np.nanmean(means, 0)))
     weights = fit(list(sets.values()), names)
     scale, offset = platt(list(sets.values()), names, weights)
     print("all sets: Blend {", f"offset: {offset:.3f},", ", ".join(f"{n}: {scale * w:.3f}" for n, w in zip(names, weights)), "}")

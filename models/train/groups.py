@@ -25,6 +25,7 @@ class Group(NamedTuple):
     passages: list[tuple[str, str]]  # (title or "", text), the positive first
     cosines: list[float]  # of the first query with each passage by the embedder that mined the group; empty where unknown
     teacher: list[float] = []  # logits of the passages, in the groups of `make_topics.py`
+    unanswered: bool = False  # none of the passages answers (`mine.py`)
 
 
 class Example(NamedTuple):
@@ -34,6 +35,7 @@ class Example(NamedTuple):
     cosines: list[float]
     teacher: list[float]
     has_positive: bool  # the first passage is what the query was made from
+    unanswered: bool = False  # none of the passages answers
 
 
 class Split(NamedTuple):
@@ -44,6 +46,9 @@ class Split(NamedTuple):
 def load(*paths: Path) -> Split:
     split = Split([], [])
     for g in (g for path in paths for g in data.jsonl(path)):
+        if "q" in g and isinstance(g["q"], str):  # a written question: `mine.py`
+            split.train.append(Group(f"asked-{g['l']}", [g["q"]], [tuple(d) for d in g["d"]], [], unanswered=g["n"]))
+            continue
         group = Group(g["s"], g["q"], [tuple(d) for d in g["d"]], g["cos"], g.get("t", []))
         (split.validation if g["v"] else split.train).append(group)
     random.Random(1).shuffle(split.validation)
@@ -63,8 +68,21 @@ def keywords(query: str, rng: random.Random) -> str:
     return " ".join(words).lower()
 
 
+def draw_asked(group: Group, negatives: int, rng: random.Random) -> Example:
+    """A written question: its passage and some of those that lie near, each under its title, as the app's chunks are."""
+    nearest = list(range(1, len(group.passages)))
+    # Three of the nearest eight, the rest from all that was mined.
+    chosen = rng.sample(nearest[:8], min(3, len(nearest[:8])))
+    spare = [i for i in nearest if i not in chosen]
+    chosen = [0, *chosen, *rng.sample(spare, min(negatives - len(chosen), len(spare)))]
+    passages = ["\n".join(part for part in group.passages[i] if part) for i in chosen]
+    return Example(group.source, group.queries[0], passages, [], [], not group.unanswered, group.unanswered)
+
+
 def draw(group: Group, negatives: int, rng: random.Random) -> Example:
     """One training example: a query, the positive (mostly), then `negatives` others, harder ones preferred."""
+    if group.source.startswith("asked"):
+        return draw_asked(group, negatives, rng)
     rest = list(range(1, len(group.passages)))
     hard, middle, far = rest[:HARD], rest[HARD:MIDDLE], rest[MIDDLE:]
     chosen = rng.sample(hard, min(2, len(hard))) + rng.sample(middle, min(2, len(middle))) + rng.sample(far, min(1, len(far)))

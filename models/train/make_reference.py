@@ -3,7 +3,8 @@
 
 usage: make_reference.py MODEL_DIR...
 
-The weights are read as they are stored (f16 too) and cast to fp32. Embedders: the mean over the tokens, scaled to unit length.
+The weights are read as they are stored (f16 too) and cast to fp32. Embedders: the mean over the tokens, scaled to unit length, less the centre that
+the folder names and scaled again.
 Cross-encoders: the raw logit, and as `score` what sentence-transformers' CrossEncoder.predict answers, which goes through the activation
 that the folder names. Single texts are cut at the end. Of a passage that is too long the part is read that the app reads (`rescore.part`); the other pairs
 predict is checked to have read as the same tokens.
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from safetensors.torch import load_file
 from sentence_transformers import CrossEncoder
 from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, PreTrainedTokenizerFast
@@ -108,6 +110,19 @@ def predict(model: CrossEncoder, query: str, passage: str, ids: list[int]) -> tu
     return raw, score
 
 
+def embedder(folder: Path, config) -> tuple[torch.nn.Module, torch.Tensor]:
+    """The model and what is taken from its vectors. Tables in 8 bits (`finish_bi.py`), which transformers does not know, are widened before."""
+    weights = load_file(folder / "model.safetensors")
+    for name in [name for name in weights if name.endswith("_scale")]:
+        table = name.removesuffix("_scale")
+        weights[table] = weights[table].float() * weights.pop(name)[:, None]
+    centre = weights.pop("centre", torch.zeros(config.hidden_size)).float()
+    model = AutoModel.from_config(config, attn_implementation="eager").float().eval()
+    missing = [name for name in model.load_state_dict({k: v.float() for k, v in weights.items()}, strict=False).missing_keys if "pooler" not in name]
+    assert not missing, missing
+    return model, centre
+
+
 def reference(folder: Path) -> dict:
     config = AutoConfig.from_pretrained(folder)
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -115,7 +130,10 @@ def reference(folder: Path) -> dict:
     classifier = "SequenceClassification" in config.architectures[0]
     cross = classifier or (folder / "4_Dense").is_dir()
     loader = AutoModelForSequenceClassification if classifier else AutoModel
-    model = loader.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+    if cross:
+        model = loader.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+    else:
+        model, centre = embedder(folder, config)
     scorer = predictor(folder, max_length) if cross else None
     cases = []
     with torch.no_grad():
@@ -133,11 +151,11 @@ def reference(folder: Path) -> dict:
                 assert abs(logit - raw) < 1e-4, f"{logit} from transformers, {raw} from sentence-transformers"
                 cases.append(case | {"logit": round(logit, 6), "score": round(score, 6)})
         else:
-            prefixes = E5_PREFIXES if folder.name == "bi-encoder" else ("",)
+            prefixes = E5_PREFIXES if folder.name == "bi-encoder-zh" else ("",)
             for text in (p + t for t in TEXTS for p in prefixes):
                 encoding = encode(tokenizer, max_length, text)
                 mean = model(**inputs(config, encoding)).last_hidden_state[0].mean(0)
-                vector = torch.nn.functional.normalize(mean, dim=0)
+                vector = torch.nn.functional.normalize(torch.nn.functional.normalize(mean, dim=0) - centre, dim=0)
                 cases.append({"text": text, "ids": encoding.ids, "embedding": [round(x, 6) for x in vector.tolist()]})
     kind = {"output": "logit", "truncation": "part"} if cross else {"output": "embedding", "pooling": "mean", "unit_length": True}
     return {"computed_with": f"transformers, fp32, eager attention, torch {torch.__version__}", "max_length": max_length, **kind, "cases": cases}

@@ -22,7 +22,7 @@ from tokenizers import Tokenizer
 from transformers import AutoModelForSequenceClassification
 
 import data
-from train_cross import BOS, EOS, logits
+from train_cross import Pairs, logits
 
 WINDOW, QUESTION = 256, 64  # as the manifest says
 SPECIAL = 4  # tokens of a pair that are no text
@@ -55,12 +55,13 @@ def lowered(text: str) -> str:
     return text
 
 
-def pair(question: list[int], passage: list[int]) -> list[int]:
+def pair(pairs: Pairs, question: list[int], passage: list[int]) -> list[int]:
     """As the app cuts them (`tokenize.rs`)."""
     room = WINDOW - SPECIAL
     question = question[:QUESTION]
     question = question[: room - min(len(passage), room // PASSAGE_SHARE)]
-    return [BOS, *question, EOS, EOS, *part(question, passage, room - len(question)), EOS]
+    middle = [pairs.eos] if pairs.typed else [pairs.eos, pairs.eos]
+    return [pairs.bos, *question, *middle, *part(question, passage, room - len(question)), pairs.eos]
 
 
 def part(question: list[int], passage: list[int], room: int) -> list[int]:
@@ -90,16 +91,15 @@ def rescore(model_dir: Path, folder: Path, evidence: Path, out: Path) -> str:
     torch.set_num_threads(1)
     model = AutoModelForSequenceClassification.from_pretrained(model_dir, dtype=torch.float32).eval()
     tokenizer = Tokenizer.from_file(str(model_dir / "tokenizer.json"))
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
+    pairs = Pairs(tokenizer)
     texts = {d["_id"]: shown(d) for d in data.jsonl(next(folder.glob("corpus.jsonl*")))}
     questions = {q["_id"]: q["text"] for q in data.jsonl(folder / "queries.jsonl")}
     rows = list(data.jsonl(evidence))
     known = list({questions[r["query"]] for r in rows} | {texts[r["doc"]] for r in rows})
     bare = {text: e.ids for text, e in zip(known, tokenizer.encode_batch([lowered(text) for text in known], add_special_tokens=False))}
-    ids = [pair(bare[questions[r["query"]]], bare[texts[r["doc"]]]) for r in rows]
+    ids = [pair(pairs, bare[questions[r["query"]]], bare[texts[r["doc"]]]) for r in rows]
     with torch.inference_mode():
-        scores = expit(logits(model, ids).numpy().astype(np.float64))
+        scores = expit(logits(model, pairs, ids).numpy().astype(np.float64))
     part = out.with_suffix(".part")
     part.write_text("".join(json.dumps({**row, "cross": float(p)}) + "\n" for row, p in zip(rows, scores)), "utf8")
     part.rename(out)

@@ -52,11 +52,12 @@ SOFT_START, SOFT_END, SOFT_TEMPERATURE = 0.4, 0.1, 0.05
 TEACHER_TEMPERATURE, TEACHER_EVEN = 1.5, 4.5
 # Where `make_topics.py` says what a teacher thinks of every passage, this much of the target is the passage that the query was made from.
 HARD_SHARE = {"topic-question": 0.5, "topic-keywords": 0.4, "topic-title": 0.4, "topic-claim": 0.4, "topic-need": 0.25, "topic-topic": 0.15}
+UNANSWERED_WEIGHT = 0.6  # of a list that nothing in answers
 BCE_WEIGHT = 0.3  # beside the listwise loss: makes the logit mean something on its own, not only within a list
 CHECKPOINT_S, LOG_S, VALIDATE_S = 240, 60, 1800
 VALIDATION_GROUPS = {False: 100, True: 60}  # Chinese?
 VALIDATION_TOKENS = 160
-BOS, PAD, EOS = 0, 1, 2
+BOS, PAD, EOS = 0, 1, 2  # of XLM-RoBERTa's tokenizers, for `distill.py`
 
 
 class Attention(torch.autograd.Function):
@@ -108,13 +109,22 @@ def build_model(base: Path, layers: list[int], frozen_layers: int) -> BertForSeq
 
 
 class Pairs:
-    """Turns queries and passages into token ids, remembering the passages it has seen."""
+    """Turns queries and passages into token ids, remembering the passages it has seen: `<s> q </s></s> p </s>` as XLM-RoBERTa has it, or
+    `[CLS] q [SEP] p [SEP]` with the second part of type 1 as BERT has it."""
 
     def __init__(self, tokenizer: Tokenizer):
         tokenizer.no_padding()
         tokenizer.no_truncation()
         self.tokenizer = tokenizer
         self.known: dict[str, list[int]] = {}
+        self.typed = tokenizer.token_to_id("[CLS]") is not None
+        names = ("[CLS]", "[SEP]", "[PAD]") if self.typed else ("<s>", "</s>", "<pad>")
+        self.bos, self.eos, self.pad = map(tokenizer.token_to_id, names)
+
+    def types(self, ids: torch.Tensor) -> torch.Tensor | None:
+        """1 for what comes after the first separator."""
+        ends = (ids == self.eos).long()
+        return ((ends.cumsum(1) - ends) > 0).long() if self.typed else None
 
     def ids(self, texts: list[str]) -> list[list[int]]:
         new = [t for t in dict.fromkeys(texts) if t not in self.known]
@@ -125,7 +135,8 @@ class Pairs:
     def encode(self, query: str, passages: list[str], max_tokens: int) -> list[list[int]]:
         query_ids = self.ids([query])[0][:MAX_QUERY_TOKENS]
         room = max(max_tokens - len(query_ids) - 4, MIN_PASSAGE_TOKENS)
-        return [[BOS, *query_ids, EOS, EOS, *window(query_ids, p, room), EOS] for p in self.ids(passages)]
+        middle = [self.eos] if self.typed else [self.eos, self.eos]
+        return [[self.bos, *query_ids, *middle, *window(query_ids, p, room), self.eos] for p in self.ids(passages)]
 
 
 def window(query: list[int], passage: list[int], room: int) -> list[int]:
@@ -161,14 +172,14 @@ def mask_of(lengths: list[int]) -> torch.Tensor:
     return (torch.arange(lengths[-1]) < torch.tensor(lengths)[:, None]).long()
 
 
-def logits(model, sequences: list[list[int]]) -> torch.Tensor:
+def logits(model, pairs: Pairs, sequences: list[list[int]]) -> torch.Tensor:
     """One logit a sequence, in order."""
 
     def compute(ids: torch.Tensor, lengths: list[int]) -> torch.Tensor:
         mask = None if lengths[0] == lengths[-1] else mask_of(lengths)
-        return model(input_ids=ids, attention_mask=mask).logits[:, 0].float()
+        return model(input_ids=ids, attention_mask=mask, token_type_ids=pairs.types(ids)).logits[:, 0].float()
 
-    return by_length(sequences, PAD, compute)
+    return by_length(sequences, pairs.pad, compute)
 
 
 def batches(train: list[groups.Group], pairs: Pairs, size: int, seed: int, weights: dict[str, float], lengths_at):
@@ -195,6 +206,8 @@ def batches(train: list[groups.Group], pairs: Pairs, size: int, seed: int, weigh
 def group_loss(scores: torch.Tensor, example: groups.Example, progress: float) -> torch.Tensor:
     """Listwise softmax towards the positive (the first) and, less and less, towards the cosines, or towards the teacher; plus a little
     binary cross-entropy."""
+    if example.unanswered:
+        return UNANSWERED_WEIGHT * F.binary_cross_entropy_with_logits(scores, torch.zeros_like(scores))
     target = labels = hard = F.one_hot(torch.tensor(0), len(scores)).float()
     if example.teacher:
         share, told = HARD_SHARE[example.source] * example.has_positive, torch.tensor(example.teacher)
@@ -215,7 +228,7 @@ def validate(model, split: list[groups.Group], pairs: Pairs) -> str:
         for chinese, n in VALIDATION_GROUPS.items():
             chosen = [g for g in split if data.is_chinese(g.passages[0][1]) == chinese][:n]
             encoded = [pairs.encode(g.queries[0], [text for _, text in g.passages], VALIDATION_TOKENS) for g in chosen]
-            scores = logits(model, [s for e in encoded for s in e]).split([len(e) for e in encoded])
+            scores = logits(model, pairs, [s for e in encoded for s in e]).split([len(e) for e in encoded])
             ranks = [1 + int((s[1:] >= s[0]).sum()) for s in scores]
             report.append(f"{'zh' if chinese else 'en'} top-1 {sum(r == 1 for r in ranks) / len(ranks):.3f} mrr {sum(1 / r for r in ranks) / len(ranks):.3f}")
     model.train()
@@ -325,7 +338,7 @@ def worker(rank: int, args: argparse.Namespace) -> None:
         if now >= until:
             break
         mine = batch[rank :: args.processes]
-        z = logits(model, [s for _, encoded in mine for s in encoded])
+        z = logits(model, pairs, [s for _, encoded in mine for s in encoded])
         loss, start = 0.0, 0
         for example, encoded in mine:
             scores = z[start : start + len(encoded)]

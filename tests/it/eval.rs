@@ -192,7 +192,7 @@ fn questions_off_the_topic_get_lower_scores() {
             b"{\"_id\": \"1\", \"text\": \"quarterly tax form\"}\n{\"_id\": \"2\", \"text\": \"annual report on water levels of the lake\"}\n",
         )],
     );
-    let args = [path(set.path()), "--stage", "lexical", "--threshold", "0.4", "--off-topic", path(&other)];
+    let args = [path(set.path()), "--stage", "lexical", "--threshold", "0.1", "--off-topic", path(&other)];
     let found = run(&nuthatch, &args)["best_scores"].clone();
     assert_eq!(
         (&found["stage"], &found["real"]["n"], &found["off_topic"]["n"]),

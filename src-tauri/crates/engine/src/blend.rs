@@ -1,26 +1,38 @@
-//! From what all stages know of a passage to the one score that is shown and sorted by.
+//! From what the stages know of a passage to the one score that is shown and sorted by.
+
+use serde::{Deserialize, Serialize};
 
 use crate::calibrate::sigmoid;
 use crate::pipeline::Answer;
 use crate::search::Stage;
 
-/// A logistic regression over the evidence:
-/// `sigmoid(offset + cross * logit(p) + cosine * cos + words * share - rank * ln(recall rank) + first * z + near * n)`,
-/// where `p` is the cross-encoder's calibrated score, `share` the part of the question's weight in words that the passage
-/// holds, `z` the first stage's score, standardised over the candidates, and `n` how near the passage lies to the best
-/// ones (`rerank/feedback.rs`).
+/// A logistic regression over what is known of one passage:
+/// `sigmoid(offset + cross * logit(p) + cosine * cos + words * share)`, where `p` is the cross-encoder's calibrated score, `cos`
+/// the cosine of question and passage, and `share` the part of the question's weight in words that the passage holds.
 ///
-/// Those for after the cross-encoder come from `models/train/fit_blend.py`; the sets and what came out stand in
-/// `models/train/README.md`. The others were set by hand: a first stage's scores say little across questions.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Blend {
+/// Nothing in it is relative to the other candidates, so a score is the same whatever else was recalled. Weights belong to a
+/// pair of models ([`Reranker::blend`](crate::Reranker::blend)) or to a bi-encoder ([`Embedder::first_stage`](crate::Embedder::first_stage));
+/// `models/train/README.md` says how they are fitted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Blend {
     pub offset: f32,
+    #[serde(default)]
     pub cross: f32,
+    #[serde(default)]
     pub cosine: f32,
+    #[serde(default)]
     pub words: f32,
-    pub rank: f32,
-    pub first: f32,
-    pub near: f32,
+}
+
+/// What a bi-encoder's cosines say before anything is read.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FirstStage {
+    /// By vectors alone.
+    pub vector: Blend,
+    /// By vectors and words.
+    pub hybrid: Blend,
 }
 
 /// What is known of one passage.
@@ -31,58 +43,103 @@ pub(crate) struct Known {
     pub cosine: Option<f32>,
     /// In `0..=1`.
     pub words: f32,
-    /// 1-based place among the candidates.
-    pub recall_rank: usize,
-    /// The first stage's score as a z-score among the candidates; 0 where they are all alike.
-    pub first: f32,
-    /// How near it lies to the best ones, as a difference of cosines; 0 on average.
-    pub near: f32,
 }
 
-/// After the cross-encoder.
-pub(crate) const RERANKED: Blend =
-    Blend { offset: -9.297, cross: 0.398, cosine: 9.548, words: 0.0, rank: 0.0, first: 0.398, near: 4.42 };
+/// By words alone. Fitted with those of the built-in bi-encoder.
+pub(crate) const WORDS: Blend = Blend { offset: -3.172, cross: 0.0, cosine: 0.0, words: 3.912 };
 
-/// Before it: what words alone, vectors alone and both say.
-pub(crate) const LEXICAL: Blend =
-    Blend { offset: -1.0, cross: 0.0, cosine: 0.0, words: 2.5, rank: 0.6, first: 0.0, near: 0.0 };
-pub(crate) const VECTOR: Blend =
-    Blend { offset: -13.0, cross: 0.0, cosine: 15.0, words: 0.0, rank: 0.6, first: 0.0, near: 0.0 };
-pub(crate) const HYBRID: Blend =
-    Blend { offset: -0.5, cross: 0.0, cosine: 0.0, words: 1.5, rank: 0.7, first: 0.0, near: 0.0 };
+/// The cross-encoder alone: of a passage without a vector, and of a pair of models that nobody has fitted a blend for.
+const CROSS: Blend = Blend { offset: 0.0, cross: 1.0, cosine: 0.0, words: 0.0 };
 
-/// The cosine of a passage that has no vector, for the blend: that of a middling candidate on the sets it was fitted
-/// on, so that an index without vectors is judged by the cross-encoder and not condemned.
-const ABSENT_COSINE: f32 = 0.81;
+/// A bi-encoder that nobody has fitted: its cosine is taken for a chance.
+const COSINE: Blend = Blend { offset: -3.0, cross: 0.0, cosine: 6.0, words: 0.0 };
 
 /// A question whose best reranked score is below has probably no answer here. `models/train/README.md` says how often
-/// that is right for questions from another domain, and wrong for others.
-pub const NOTHING_ANSWERS_BELOW: f32 = 0.15;
+/// that is right for questions that nothing answers, and wrong for others.
+pub const NOTHING_ANSWERS_BELOW: f32 = 0.04;
 
 /// Only what the cross-encoder read is judged: scores of the first stage say little across questions.
 pub(crate) fn nothing_answers(answer: &Answer) -> bool {
     answer.stage == Stage::Rerank && answer.scored.iter().all(|s| s.score < NOTHING_ANSWERS_BELOW)
 }
 
+/// The score of a passage before it was read.
+pub(crate) fn first_stage(stage: Stage, of_embedder: Option<FirstStage>, known: &Known) -> f32 {
+    let blend = match (stage, known.cosine, of_embedder) {
+        (Stage::Lexical, ..) | (_, None, _) => WORDS,
+        (_, Some(_), None) => COSINE,
+        (Stage::Vector, Some(_), Some(fitted)) => fitted.vector,
+        (Stage::Hybrid | Stage::Rerank, Some(_), Some(fitted)) => fitted.hybrid,
+    };
+    blend.score(known)
+}
+
+/// The score of a passage that the cross-encoder read; `of_pair` is the blend of the two models.
+pub(crate) fn reranked(of_pair: Option<Blend>, known: &Known) -> f32 {
+    of_pair.filter(|_| known.cosine.is_some()).unwrap_or(CROSS).score(known)
+}
+
 impl Blend {
-    /// In `0..=1`. What is absent counts as 0, a cosine as a middling one.
-    pub(crate) fn score(self, known: &Known) -> f32 {
+    /// In `0..=1`. What is absent counts as 0.
+    fn score(self, known: &Known) -> f32 {
         sigmoid(self.logit(known))
     }
 
-    /// The same, before the sigmoid.
+    /// The same before the sigmoid.
     pub(crate) fn logit(self, known: &Known) -> f32 {
-        let logit = known.cross.map_or(0.0, |p| {
+        let cross = known.cross.map_or(0.0, |p| {
             let p = p.clamp(1e-6, 1.0 - 1e-6);
             (p / (1.0 - p)).ln()
         });
-        let rank = (known.recall_rank.max(1) as f32).ln();
-        self.offset
-            + self.cross * logit
-            + self.cosine * known.cosine.unwrap_or(ABSENT_COSINE)
-            + self.words * known.words
-            - self.rank * rank
-            + self.first * known.first
-            + self.near * known.near
+        self.offset + self.cross * cross + self.cosine * known.cosine.unwrap_or(0.0) + self.words * known.words
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAIR: Blend = Blend { offset: -4.0, cross: 0.5, cosine: 6.0, words: 1.0 };
+
+    fn known(cross: Option<f32>, cosine: Option<f32>, words: f32) -> Known {
+        Known { cross, cosine, words }
+    }
+
+    #[test]
+    fn each_piece_of_evidence_raises_the_score() {
+        let base = reranked(Some(PAIR), &known(Some(0.3), Some(0.3), 0.3));
+        for more in
+            [known(Some(0.6), Some(0.3), 0.3), known(Some(0.3), Some(0.6), 0.3), known(Some(0.3), Some(0.3), 0.6)]
+        {
+            assert!(reranked(Some(PAIR), &more) > base, "{more:?}");
+        }
+    }
+
+    /// Without a vector, or without a blend, the calibrated score stands as it is.
+    #[test]
+    fn the_cross_encoder_stands_alone_where_nothing_else_is_known() {
+        for (pair, cosine) in [(Some(PAIR), None), (None, Some(0.9)), (None, None)] {
+            let score = reranked(pair, &known(Some(0.7), cosine, 1.0));
+            assert!((score - 0.7).abs() < 1e-5, "{score}");
+        }
+    }
+
+    #[test]
+    fn scores_are_probabilities_at_every_end() {
+        for cross in [0.0, 1.0, f32::NAN] {
+            for cosine in [-1.0, 1.0] {
+                let score = reranked(Some(PAIR), &known(Some(cross), Some(cosine), 1.0));
+                assert!((0.0..=1.0).contains(&score), "{cross} {cosine}: {score}");
+            }
+        }
+        let fitted = FirstStage { vector: PAIR, hybrid: PAIR };
+        for stage in [Stage::Lexical, Stage::Vector, Stage::Hybrid] {
+            for of_embedder in [None, Some(fitted)] {
+                for cosine in [None, Some(-1.0), Some(1.0)] {
+                    let score = first_stage(stage, of_embedder, &known(None, cosine, 0.5));
+                    assert!((0.0..=1.0).contains(&score), "{stage:?} {cosine:?}: {score}");
+                }
+            }
+        }
     }
 }

@@ -44,14 +44,14 @@ pub struct RankedDoc {
     /// What the cross-encoder said, calibrated; `None` before it.
     pub cross: Option<f32>,
     pub cosine: Option<f32>,
+    /// 0 where no word of the question stands in it.
+    pub bm25: f32,
     /// The part of the question's weight in words that the document holds, `0..=1`.
     pub words: f32,
     /// 1-based rank among the candidates.
     pub recall_rank: usize,
     /// What the first stage ranked it by: the fused z-score, or the one side's score where the other was silent.
     pub first_score: f32,
-    /// How near it lies to the best ones: the mean cosine with three of them, less that of all candidates; 0 before reranking.
-    pub near: f32,
 }
 
 /// Documents, best first.
@@ -142,10 +142,10 @@ impl Collection {
                 raw_score: scored.raw_score,
                 cross: scored.cross,
                 cosine: scored.candidate.evidence.cosine,
+                bm25: scored.candidate.evidence.bm25,
                 words: scored.words,
                 recall_rank: scored.recall_rank,
                 first_score: scored.candidate.score,
-                near: scored.near,
             });
         }
         let mut by_cross: Vec<RankedDoc> = ranked.iter().filter(|doc| doc.cross.is_some()).cloned().collect();

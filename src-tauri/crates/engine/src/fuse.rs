@@ -1,7 +1,9 @@
 //! Two rankings become one.
 
-/// Weight of the cosine in the weighted sum; the rest is BM25's. See `models/train/README.md` for the sets it was
-/// chosen on, as [`BM25_POWER`].
+use crate::blend::{FirstStage, Known};
+
+/// Weight of the cosine in the sum for a bi-encoder that nobody has fitted; the rest is BM25's. Chosen with multilingual-e5, as
+/// [`BM25_POWER`].
 const COSINE_WEIGHT: f32 = 0.45;
 
 /// BM25 is raised to this power before it is standardised. Its scores are skewed: a few passages that hold a rare word
@@ -24,14 +26,21 @@ pub struct Evidence {
 
 /// One fused score a candidate, higher is better; comparable within one question only.
 ///
-/// A weighted sum of z-scores (of BM25's evened out, see [`BM25_POWER`]), which beat reciprocal rank fusion on five
-/// development sets. Where a side is silent (no word matched, or no vectors) its scores say nothing and their spread
-/// would be noise: reciprocal rank fusion then keeps the other side's order.
-pub fn fuse(candidates: &[Evidence]) -> Vec<f32> {
+/// With a bi-encoder that was fitted it is the logit of the chance that both sides together give a passage ([`FirstStage::hybrid`]);
+/// `share` turns a BM25 into the part of the question's weight in words that it stands for, so words count for as much as they
+/// found. Without, a weighted sum of z-scores (of BM25's evened out, see [`BM25_POWER`]). Where a side is silent (no
+/// word matched, or no vectors) its scores say nothing and their spread would be noise: reciprocal rank fusion then keeps the
+/// other side's order.
+pub fn fuse(candidates: &[Evidence], share: impl Fn(f32) -> f32, fitted: Option<FirstStage>) -> Vec<f32> {
     let lexical_speaks = candidates.iter().any(|c| c.bm25 > 0.0);
     let vector_speaks = candidates.iter().any(|c| c.cosine.is_some());
     if !(lexical_speaks && vector_speaks) {
         return candidates.iter().map(|c| reciprocal(c.lexical_rank) + reciprocal(c.vector_rank)).collect();
+    }
+    if let Some(FirstStage { hybrid, .. }) = fitted {
+        let lowest = candidates.iter().filter_map(|c| c.cosine).fold(f32::INFINITY, f32::min);
+        let known = |c: &Evidence| Known { cross: None, cosine: c.cosine.or(Some(lowest)), words: share(c.bm25) };
+        return candidates.iter().map(|c| hybrid.logit(&known(c))).collect();
     }
     let bm25 = z_scores(candidates.iter().map(|c| Some(c.bm25.max(0.0).powf(BM25_POWER))));
     let cosine = z_scores(candidates.iter().map(|c| c.cosine));
@@ -43,7 +52,7 @@ fn reciprocal(rank: Option<usize>) -> f32 {
 }
 
 /// `(x - mean) / standard deviation`; an absent value counts as the lowest, all-equal values as 0.
-pub(crate) fn z_scores(values: impl Iterator<Item = Option<f32>>) -> Vec<f32> {
+fn z_scores(values: impl Iterator<Item = Option<f32>>) -> Vec<f32> {
     let values: Vec<Option<f32>> = values.collect();
     let lowest = values.iter().flatten().copied().fold(f32::INFINITY, f32::min);
     let values: Vec<f32> = values.into_iter().map(|v| v.unwrap_or(lowest)).collect();
@@ -56,13 +65,33 @@ pub(crate) fn z_scores(values: impl Iterator<Item = Option<f32>>) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::blend::Blend;
 
     fn candidate(bm25: f32, cosine: Option<f32>, lexical_rank: Option<usize>, vector_rank: Option<usize>) -> Evidence {
         Evidence { bm25, cosine, lexical_rank, vector_rank }
     }
 
+    fn share(bm25: f32) -> f32 {
+        bm25 / 10.0
+    }
+
+    /// Scattered common words do not outvote the nearest passage; most of the question in one passage does.
+    #[test]
+    fn words_count_for_as_much_as_they_found() {
+        let hybrid = Blend { offset: -6.0, cross: 0.0, cosine: 12.0, words: 4.0 };
+        let fitted = Some(FirstStage { vector: hybrid, hybrid });
+        let nearest = candidate(0.0, Some(0.5), None, Some(1));
+        for (bm25, wins) in [(1.0, false), (9.0, true)] {
+            let scores = fuse(&[nearest, candidate(bm25, Some(0.3), Some(1), Some(2))], share, fitted);
+            assert_eq!(scores[1] > scores[0], wins, "{bm25}: {scores:?}");
+        }
+        // Without a vector it counts as the farthest.
+        let scores = fuse(&[nearest, candidate(5.0, None, Some(1), None)], share, fitted);
+        assert!(scores.iter().all(|score| score.is_finite()), "{scores:?}");
+    }
+
     fn order(candidates: &[Evidence]) -> Vec<usize> {
-        let scores = fuse(candidates);
+        let scores = fuse(candidates, share, None);
         assert!(scores.iter().all(|s| s.is_finite()));
         let mut order: Vec<usize> = (0..candidates.len()).collect();
         order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
@@ -89,7 +118,7 @@ mod tests {
 
     #[test]
     fn nothing_and_all_equal_are_finite() {
-        assert!(fuse(&[]).is_empty());
-        assert_eq!(fuse(&[candidate(1.0, Some(0.5), Some(1), Some(1)); 3]), [0.0; 3]);
+        assert!(fuse(&[], share, None).is_empty());
+        assert_eq!(fuse(&[candidate(1.0, Some(0.5), Some(1), Some(1)); 3], share, None), [0.0; 3]);
     }
 }

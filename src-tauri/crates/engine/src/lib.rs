@@ -44,7 +44,7 @@ pub mod watch;
 pub mod watched;
 pub mod why;
 
-pub use blend::NOTHING_ANSWERS_BELOW;
+pub use blend::{Blend, FirstStage, NOTHING_ANSWERS_BELOW};
 pub use calibrate::Calibration;
 pub use cancel::Cancel;
 pub use catalog::{FileRow, FileState, Following, Pause, ReasonCount, RootStatus, Status, WatchProblem, WatchStatus};

@@ -1,7 +1,7 @@
 //! The seam between the engine and whatever computes: batches of text in, numbers out.
 
 use crate::guard::caught;
-use crate::{Calibration, Cancel, ModelError};
+use crate::{Blend, Calibration, Cancel, FirstStage, ModelError};
 
 /// A bi-encoder: a text becomes a unit vector, questions and passages apart.
 pub trait Embedder: Send + Sync {
@@ -17,6 +17,11 @@ pub trait Embedder: Send + Sync {
     /// One unit vector a passage, in order. Returns [`ModelError::Cancelled`] within one batch of the flag. Called on a
     /// thread of a Rayon pool, it works on that pool's threads alone: they are as many as indexing may use.
     fn embed_passages(&self, passages: &[&str], cancel: &Cancel) -> Result<Vec<Vec<f32>>, ModelError>;
+
+    /// What its cosines say of a passage's chance to be relevant; `None` where nobody has fitted it.
+    fn first_stage(&self) -> Option<FirstStage> {
+        None
+    }
 }
 
 /// A cross-encoder: reads question and passage together and says how well they fit.
@@ -30,6 +35,12 @@ pub trait Reranker: Send + Sync {
 
     /// How a raw score of this model becomes a probability.
     fn calibration(&self) -> Calibration;
+
+    /// How this model's score is joined with the cosines of the embedder of that id; `None` where nobody has fitted it, and the
+    /// calibrated score is shown as it is.
+    fn blend(&self, _embedder: Option<&str>) -> Option<Blend> {
+        None
+    }
 }
 
 /// A question's vector, if it is one: of the length that was promised, and all of it numbers. A panic is a failure like

@@ -35,8 +35,6 @@ pub(crate) struct Scored {
     pub cross: Option<f32>,
     /// See [`Words::share`].
     pub words: f32,
-    /// How near it lies to the best ones, as [`Known::near`]; 0 before the cross-encoder.
-    pub near: f32,
     pub score: f32,
 }
 
@@ -113,7 +111,7 @@ pub(crate) fn run(
             Ok(ranked)
         };
         let first_stage = |stage, candidates, took_ms| {
-            let answer = first_stage(stage, candidates, &words, question, took_ms, start);
+            let answer = first_stage(stage, candidates, &words, models, question, took_ms, start);
             Answer { named: named.clone(), terms: terms.clone(), ..answer }
         };
         // Without a cross-encoder, or for an earlier stage, the first stage's answer is final.
@@ -123,7 +121,8 @@ pub(crate) fn run(
             };
             landed(&answer);
             let (query, scores, budget) = (text, models.scores.as_deref(), question.budget);
-            Reading { snapshot, query, reranker, scores, budget, start }.rerank(answer, cancel, landed)
+            let blend = reranker.blend(models.embedder.as_deref().map(Embedder::id));
+            Reading { snapshot, query, reranker, blend, scores, budget, start }.rerank(answer, cancel, landed)
         };
         // A note that says the same here may say elsewhere what leaves it out.
         let folds_twins = question.folds_twins && !terms.narrows();
@@ -176,6 +175,7 @@ pub(crate) fn run(
             Some(&meaning),
             &lexical.candidates,
             &by_meaning.candidates,
+            models.embedder.as_deref().and_then(Embedder::first_stage),
             lexical.candidates.len() + by_meaning.candidates.len(),
         )
         .map_err(|e| snapshot.failed(e))?;
@@ -215,15 +215,12 @@ fn first_stage(
     stage: Stage,
     candidates: Vec<Candidate>,
     words: &Words,
+    models: &Models,
     question: &Question<'_>,
     mut took_ms: TookMs,
     start: Instant,
 ) -> Answer {
-    let blend = match stage {
-        Stage::Lexical => blend::LEXICAL,
-        Stage::Vector => blend::VECTOR,
-        Stage::Hybrid | Stage::Rerank => blend::HYBRID,
-    };
+    let fitted = models.embedder.as_deref().and_then(Embedder::first_stage);
     let counts = Counts { asked: question.candidates, recalled: candidates.len(), reranked: 0 };
     // No score exceeds that of a passage ranked above, so that a threshold cuts the list and leaves no holes in it.
     let mut ceiling = 1.0f32;
@@ -232,24 +229,9 @@ fn first_stage(
         .enumerate()
         .map(|(i, candidate)| {
             let words = words.share(candidate.evidence.bm25);
-            let known = Known {
-                cross: None,
-                cosine: candidate.evidence.cosine,
-                words,
-                recall_rank: i + 1,
-                first: 0.0,
-                near: 0.0,
-            };
-            ceiling = ceiling.min(blend.score(&known));
-            Scored {
-                candidate,
-                recall_rank: i + 1,
-                raw_score: candidate.score,
-                cross: None,
-                words,
-                near: 0.0,
-                score: ceiling,
-            }
+            let known = Known { cross: None, cosine: candidate.evidence.cosine, words };
+            ceiling = ceiling.min(blend::first_stage(stage, fitted, &known));
+            Scored { candidate, recall_rank: i + 1, raw_score: candidate.score, cross: None, words, score: ceiling }
         })
         .collect();
     took_ms.total = ms(start);

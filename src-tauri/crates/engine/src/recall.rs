@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use tantivy::DocAddress;
 
+use crate::blend::FirstStage;
 use crate::bm25::Words;
 use crate::fuse::{Evidence, fuse};
 use crate::index::Snapshot;
@@ -99,13 +100,14 @@ pub(crate) fn depth(n: usize) -> usize {
     n.max(MIN_DEPTH)
 }
 
-/// Both lists, every candidate scored by both sides, best `n` first.
+/// Both lists, every candidate scored by both sides, best `n` first. `fitted` is the embedder's.
 pub(crate) fn fused(
     snapshot: &Snapshot,
     words: &Words,
     question: Option<&[f32]>,
     lexical: &[Candidate],
     vector: &[Candidate],
+    fitted: Option<FirstStage>,
     n: usize,
 ) -> tantivy::Result<Ranked> {
     let start = Instant::now();
@@ -138,7 +140,7 @@ pub(crate) fn fused(
         pairs.sort_by_key(|(address, _)| *address);
         pairs.into_iter().unzip()
     };
-    let scores = fuse(&evidence);
+    let scores = fuse(&evidence, |bm25| words.share(bm25), fitted);
     let mut candidates: Vec<Candidate> = addresses
         .into_iter()
         .zip(evidence)

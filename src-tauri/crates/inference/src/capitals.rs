@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// Goes into the identity of every model, and so of every index: changes whenever the same text is read differently.
+/// Goes into the identity of every model that reads so, and of its indexes: changes whenever the same text is read differently.
 pub const READING: &str = "capitals in small letters";
 
 /// Letters that a stretch has at least: fewer may be abbreviations ("HTTP API"), which stay.

@@ -1,10 +1,10 @@
 //! The cross-encoder: reads question and passage together.
 
-use nuthatch_engine::{Calibration, Cancel, ModelError, Reranker};
+use nuthatch_engine::{Blend, Calibration, Cancel, ModelError, Reranker};
 
 use crate::device::Placed;
 use crate::model::Model;
-use crate::store::{Activation, Entry};
+use crate::store::{Activation, Entry, Pair};
 use crate::tokenize::Tokens;
 use crate::{Kind, LoadError, LoadOptions};
 
@@ -17,18 +17,20 @@ pub struct CrossEncoder {
     id: String,
     activation: Activation,
     calibration: Calibration,
+    pairs: Vec<Pair>,
     question_window: Option<usize>,
 }
 
 impl CrossEncoder {
     /// Loads the model in `folder`, which `entry` describes.
     pub fn load(folder: &std::path::Path, entry: &Entry, options: &LoadOptions) -> Result<Self, LoadError> {
-        let model = Model::load(folder, Kind::CrossEncoder, entry.pooling, entry.window, options)?;
+        let model = Model::load(folder, Kind::CrossEncoder, entry, options)?;
         Ok(Self {
             id: format!("{}@{}", entry.name, model.content),
             model,
             activation: entry.activation,
             calibration: entry.calibration,
+            pairs: entry.pairs.clone(),
             question_window: entry.question_window,
         })
     }
@@ -79,5 +81,11 @@ impl Reranker for CrossEncoder {
 
     fn calibration(&self) -> Calibration {
         self.calibration
+    }
+
+    fn blend(&self, embedder: Option<&str>) -> Option<Blend> {
+        // An identity is a name and the sum of its content.
+        let (name, _) = embedder?.rsplit_once('@')?;
+        self.pairs.iter().find(|pair| pair.embedder == name).map(|pair| pair.blend)
     }
 }

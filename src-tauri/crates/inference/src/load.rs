@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::ModelStore;
+use crate::store::{Chinese, ModelStore};
 use crate::{BiEncoder, CrossEncoder, DeviceChoice, LoadError};
 
 /// What a model is for.
@@ -71,7 +71,10 @@ pub struct LoadOptions {
 /// The bi-encoder of that name, or the store's default.
 pub fn load_embedder(store: &ModelStore, name: Option<&str>, options: &LoadOptions) -> Result<BiEncoder, LoadError> {
     let (folder, entry) = store.find(Kind::BiEncoder, name)?;
-    BiEncoder::load(&folder, &entry, options)
+    let model = BiEncoder::load(&folder, &entry, options)?;
+    let Some(Chinese { model: name, weight }) = &entry.chinese else { return Ok(model) };
+    let (folder, entry) = store.find(Kind::BiEncoder, Some(name))?;
+    Ok(model.with_chinese(BiEncoder::load(&folder, &entry, options)?, *weight))
 }
 
 /// The cross-encoder of that name, or the store's default.

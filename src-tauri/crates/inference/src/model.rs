@@ -14,6 +14,7 @@ use crate::device::{Placed, Placement};
 use crate::encoder::{Encoder, Workspace};
 use crate::head::Head;
 use crate::modules::Modules;
+use crate::store::Entry;
 use crate::tensor::{TensorEncoder, TensorLoadError};
 use crate::tokenize::{Tokenizer, Tokens};
 use crate::weights::WeightFiles;
@@ -38,6 +39,9 @@ pub struct Model {
     /// First 12 hexadecimal digits of the SHA-256 over weights, tokenizer, config and number format.
     pub content: String,
     pub placed: Placed,
+    /// What is taken from every vector of a bi-encoder whose vectors lie in a narrow cone, so that cosines of unlike texts are
+    /// near 0; the tensor `centre` of its weights.
+    pub centre: Option<Vec<f32>>,
     threads: ThreadPool,
 }
 
@@ -47,14 +51,8 @@ enum Backend {
 }
 
 impl Model {
-    /// `window` is in tokens; it is lowered to what the model's positions allow.
-    pub fn load(
-        folder: &Path,
-        kind: Kind,
-        pooling: Pooling,
-        window: usize,
-        options: &LoadOptions,
-    ) -> Result<Self, LoadError> {
+    /// The model in `folder`, which `entry` describes. Its window is lowered to what the model's positions allow.
+    pub fn load(folder: &Path, kind: Kind, entry: &Entry, options: &LoadOptions) -> Result<Self, LoadError> {
         if !folder.is_dir() {
             return Err(LoadError::NoFolder { folder: folder.to_owned() });
         }
@@ -66,10 +64,10 @@ impl Model {
         let placement = options.device.place()?;
         let files = WeightFiles::read(folder)?;
         let weights = files.parse()?;
-        let window = window.min(config.window());
-        let tokenizer = Tokenizer::load(folder, config.vocab_size, window)?;
+        let window = entry.window.min(config.window());
+        let tokenizer = Tokenizer::load(folder, config.vocab_size, window, entry.lowers_capitals)?;
         let pooling = match kind {
-            Kind::BiEncoder => pooling,
+            Kind::BiEncoder => entry.pooling,
             Kind::CrossEncoder => head_pooling(folder, &config, &modules)?,
         };
         let precision = options.precision.unwrap_or_default();
@@ -107,10 +105,11 @@ impl Model {
         Ok(Self {
             folder: folder.to_owned(),
             backend,
+            centre: weights.optional("centre", &[config.hidden_size])?,
             head,
             tokenizer,
             hidden_size: config.hidden_size,
-            content: content(folder, &files, &modules, format)?,
+            content: content(folder, &files, &modules, format, entry.lowers_capitals)?,
             placed,
             threads,
         })
@@ -220,10 +219,17 @@ fn head_pooling(folder: &Path, config: &Config, modules: &Modules) -> Result<Poo
     })
 }
 
-fn content(folder: &Path, weights: &WeightFiles, modules: &Modules, format: &str) -> Result<String, LoadError> {
+fn content(
+    folder: &Path,
+    weights: &WeightFiles,
+    modules: &Modules,
+    format: &str,
+    lowers_capitals: bool,
+) -> Result<String, LoadError> {
     let sum = |name: &str| Ok(files::sha256(&files::read(&folder.join(name))?));
     let mut parts: Vec<String> = weights.bytes().map(files::sha256).collect();
-    parts.extend([sum(tokenize::FILE)?, sum(config::FILE)?, format.to_owned(), capitals::READING.to_owned()]);
+    parts.extend([sum(tokenize::FILE)?, sum(config::FILE)?, format.to_owned()]);
+    parts.extend(lowers_capitals.then(|| capitals::READING.to_owned()));
     for name in modules.files() {
         parts.push(sum(name)?);
     }

@@ -29,12 +29,14 @@ pub struct Tokens {
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     window: usize,
+    lowers_capitals: bool,
 }
 
 impl Tokenizer {
     /// Reads `tokenizer.json` in `folder`, for a model with `vocab_size` embedding rows and `window` positions.
-    /// Truncation and padding written in the file are not ours: they suit whoever exported it.
-    pub fn load(folder: &Path, vocab_size: usize, window: usize) -> Result<Self, LoadError> {
+    /// Truncation and padding written in the file are not ours: they suit whoever exported it. `lowers_capitals` reads
+    /// text in capitals as in small letters (see [`capitals`]).
+    pub fn load(folder: &Path, vocab_size: usize, window: usize, lowers_capitals: bool) -> Result<Self, LoadError> {
         let file = folder.join(FILE);
         if !file.is_file()
             && let Some(found) = OLDER.iter().map(|name| folder.join(name)).find(|file| file.is_file())
@@ -50,7 +52,7 @@ impl Tokenizer {
         if highest_id as usize >= vocab_size {
             return Err(LoadError::TokenizerDoesNotFit { file, highest_id, rows: vocab_size });
         }
-        Ok(Self { inner, window })
+        Ok(Self { inner, window, lowers_capitals })
     }
 
     /// One text, its end cut off to fit, and to `most` tokens if that is given.
@@ -88,7 +90,11 @@ impl Tokenizer {
 
     fn bare(&self, text: &str) -> Result<Encoding, tokenizers::Error> {
         let end = text.floor_char_boundary(self.window * BYTES_A_TOKEN);
-        self.inner.encode_fast(capitals::lowered(&text[..end]), false)
+        let text = &text[..end];
+        match self.lowers_capitals {
+            true => self.inner.encode_fast(capitals::lowered(text), false),
+            false => self.inner.encode_fast(text, false),
+        }
     }
 
     /// Tokens left for text besides the special ones.

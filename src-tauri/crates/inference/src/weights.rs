@@ -25,6 +25,9 @@ const PREFIXES: [&str; 4] = ["", "bert.", "roberta.", "model."];
 /// Tables that every encoder has one of, whatever its family.
 const WORDS: [&str; 2] = ["embeddings.word_embeddings.weight", "embeddings.tok_embeddings.weight"];
 
+/// Behind the name of a table in 8 bits: the tensor of its rows' scales. Our own built-in models are kept so.
+const SCALE: &str = "_scale";
+
 #[derive(Deserialize)]
 struct Index {
     weight_map: BTreeMap<String, String>,
@@ -96,12 +99,22 @@ impl<'a> Weights<'a> {
         self.read(name, shape)
     }
 
-    /// A table of the encoder, kept in f16 where the file has f16.
+    /// A tensor that most models do not have.
+    pub fn optional(&self, name: &str, shape: &[usize]) -> Result<Option<Vec<f32>>, LoadError> {
+        let is_there = self.shards.iter().any(|(_, tensors)| tensors.tensor(name).is_ok());
+        if is_there { self.read(name, shape).map(Some) } else { Ok(None) }
+    }
+
+    /// A table of the encoder, kept in f16 or in 8 bits where the file has them.
     pub fn table(&self, name: &str, shape: [usize; 2]) -> Result<Table, LoadError> {
         let name = format!("{}{name}", self.prefix);
         let (file, view) = self.view(&name, &shape)?;
         let numbers = match view.dtype() {
             Dtype::F16 => Numbers::F16(finite(file, &name, f16s(view.data()), |x| x.is_finite())?),
+            Dtype::I8 => Numbers::I8 {
+                values: view.data().iter().map(|byte| byte.cast_signed()).collect(),
+                scales: self.scales(&name, &shape)?,
+            },
             _ => Numbers::F32(values(file, &name, &view)?),
         };
         Ok(Table { numbers, columns: shape[1] })
@@ -109,7 +122,20 @@ impl<'a> Weights<'a> {
 
     fn read(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, LoadError> {
         let (file, view) = self.view(name, shape)?;
-        values(file, name, &view)
+        if view.dtype() != Dtype::I8 {
+            return values(file, name, &view);
+        }
+        let scales = self.scales(name, shape)?;
+        let columns = view.data().len() / scales.len().max(1);
+        let rows = view.data().chunks(columns.max(1)).zip(scales);
+        Ok(rows.flat_map(|(row, scale)| row.iter().map(move |byte| f32::from(byte.cast_signed()) * scale)).collect())
+    }
+
+    /// What one stands for in each row of a table in 8 bits.
+    fn scales(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, LoadError> {
+        let name = format!("{name}{SCALE}");
+        let (file, view) = self.view(&name, &shape[..1])?;
+        values(file, &name, &view)
     }
 
     fn view(&self, name: &str, shape: &[usize]) -> Result<(&Path, TensorView<'a>), LoadError> {
@@ -170,6 +196,11 @@ pub struct Table {
 enum Numbers {
     F32(Vec<f32>),
     F16(Vec<f16>),
+    /// Whole numbers, and what one of each row stands for.
+    I8 {
+        values: Vec<i8>,
+        scales: Vec<f32>,
+    },
 }
 
 impl Table {
@@ -177,6 +208,7 @@ impl Table {
         match &self.numbers {
             Numbers::F32(values) => values.len() / self.columns,
             Numbers::F16(values) => values.len() / self.columns,
+            Numbers::I8 { scales, .. } => scales.len(),
         }
     }
 
@@ -186,6 +218,11 @@ impl Table {
         match &self.numbers {
             Numbers::F32(values) => row.copy_from_slice(&values[range]),
             Numbers::F16(values) => values[range].convert_to_f32_slice(row),
+            Numbers::I8 { values, scales } => {
+                for (number, value) in row.iter_mut().zip(&values[range]) {
+                    *number = f32::from(*value) * scales[id];
+                }
+            }
         }
     }
 }

@@ -22,7 +22,7 @@ pub(crate) enum BeirError {
     Io { path: PathBuf, source: std::io::Error },
     #[error("{}, line {line}: {message}", path.display())]
     BadLine { path: PathBuf, line: usize, message: String },
-    #[error("{} has two documents with the _id {id}", path.display())]
+    #[error("{} has two documents with the _id {id}: passages of one document stand on neighbouring lines", path.display())]
     Twice { path: PathBuf, id: String },
     #[error("{} judges none of the questions in {}", qrels.display(), queries.display())]
     NothingJudged { qrels: PathBuf, queries: PathBuf },
@@ -36,6 +36,9 @@ struct Document {
     id: String,
     #[serde(default)]
     title: String,
+    /// The headings above a passage, outermost first; not part of BEIR.
+    #[serde(default)]
+    headings: Vec<String>,
     #[serde(default)]
     text: String,
 }
@@ -62,14 +65,16 @@ impl TestSet {
             questions.iter().map(|(question, _)| (question.id.as_str(), question.text.trim())).collect();
         let (mut documents, mut seen, mut own_document) = (Vec::new(), HashSet::new(), HashSet::new());
         for document in json_lines::<Document>(&corpus)? {
-            let Document { id, title, text } = document?;
-            if !seen.insert(id.clone()) {
+            let Document { id, title, headings, text } = document?;
+            // Neighbouring lines of one `_id` are passages of one document.
+            let goes_on = documents.last().is_some_and(|before: &EvalDoc| before.id == id);
+            if !goes_on && !seen.insert(id.clone()) {
                 return Err(BeirError::Twice { path: corpus, id });
             }
             if asked.get(id.as_str()).is_some_and(|question| *question == text.trim()) {
                 own_document.insert(id.clone());
             }
-            documents.push(EvalDoc { id, title, headings: Vec::new(), text });
+            documents.push(EvalDoc { id, title, headings, text });
         }
         let corpus_hash = hash(&documents);
         Ok(Self { name: dir.display().to_string(), documents, corpus_hash, questions, own_document, ..Self::default() })
@@ -200,11 +205,30 @@ mod tests {
             TestSet::read(dir.path()).unwrap_err().to_string()
         };
         assert!(with("{\"_id\": \"d1\"}\n{oops", QRELS).contains("corpus.jsonl, line 2: "));
-        assert!(with("{\"_id\": \"d1\"}\n{\"_id\": \"d1\"}", QRELS).contains("two documents with the _id d1"));
+        let apart = "{\"_id\": \"d1\"}\n{\"_id\": \"d2\"}\n{\"_id\": \"d1\"}";
+        assert!(with(apart, QRELS).contains("two documents with the _id d1"));
         assert!(with(CORPUS, "h\nq1 d1 1\n").contains("qrels.tsv, line 2: not the three columns"));
         assert!(with(CORPUS, "h\nq1\td1\tyes\n").contains("the grade is not a number"));
         assert!(with(CORPUS, "h\nother\td1\t1\n").contains("judges none of the questions"));
         let empty = folder(&[]);
         assert!(TestSet::read(empty.path()).unwrap_err().to_string().contains("has no corpus.jsonl"));
+    }
+
+    #[test]
+    fn neighbouring_lines_of_one_id_are_passages_of_one_document() {
+        let corpus = concat!(
+            "{\"_id\": \"d1\", \"title\": \"T\", \"headings\": [\"A\", \"B\"], \"text\": \"one\"}\n",
+            "{\"_id\": \"d1\", \"title\": \"T\", \"text\": \"two\"}\n",
+            "{\"_id\": \"d2\", \"text\": \"three\"}\n",
+        );
+        let dir = folder(&[
+            ("corpus.jsonl", corpus.as_bytes()),
+            ("queries.jsonl", QUERIES.as_bytes()),
+            ("qrels.tsv", QRELS.as_bytes()),
+        ]);
+        let set = TestSet::read(dir.path()).expect("a set");
+        let ids: Vec<&str> = set.documents.iter().map(|doc| doc.id.as_str()).collect();
+        assert_eq!(ids, ["d1", "d1", "d2"]);
+        assert_eq!(set.documents[0].headings, ["A", "B"]);
     }
 }

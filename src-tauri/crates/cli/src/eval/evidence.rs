@@ -21,10 +21,10 @@ struct Line<'a> {
     relevance: f64,
     cross: Option<f32>,
     cosine: Option<f32>,
+    bm25: f32,
     words: f32,
     recall_rank: usize,
     first_score: f32,
-    near: f32,
 }
 
 impl Evidence {
@@ -47,10 +47,10 @@ impl Evidence {
                 relevance: relevance(&doc.id),
                 cross: doc.cross,
                 cosine: doc.cosine,
+                bm25: doc.bm25,
                 words: doc.words,
                 recall_rank: doc.recall_rank,
                 first_score: doc.first_score,
-                near: doc.near,
             };
             let written = serde_json::to_writer(&mut self.out, &line).map_err(std::io::Error::from);
             written.and_then(|()| self.out.write_all(b"\n")).map_err(|error| cannot_write(&self.path, &error))?;

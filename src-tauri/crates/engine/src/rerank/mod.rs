@@ -1,22 +1,17 @@
 //! The second stage: the cross-encoder reads the candidates in the first stage's order, batch after batch, as far as the
 //! time allows. Each batch gives a list of its own, so that the top is shown before the last candidate is read.
 
-mod feedback;
 mod pace;
 mod scores;
 
 use std::time::{Duration, Instant};
 
-use tantivy::DocAddress;
-
-use feedback::Judged;
 use pace::Pace;
 pub(crate) use pace::TOP;
 use scores::Key;
 pub(crate) use scores::Scores;
 
-use crate::blend::{self, Known};
-use crate::fuse;
+use crate::blend::{self, Blend, Known};
 use crate::index::{Passage, Snapshot};
 use crate::pipeline::{Answer, Scored};
 use crate::recall::ms;
@@ -28,6 +23,8 @@ pub(crate) struct Reading<'a> {
     pub snapshot: &'a Snapshot,
     pub query: &'a str,
     pub reranker: &'a dyn Reranker,
+    /// How its scores are joined with the embedder's cosines; see [`Reranker::blend`].
+    pub blend: Option<Blend>,
     /// Scores of earlier readings, and the speed they were made at; without, everything is read.
     pub scores: Option<&'a Scores>,
     /// How long it may take; `None` reads every candidate.
@@ -107,26 +104,16 @@ impl Reading<'_> {
     /// The list as far as it has been read.
     fn list(&self, first_stage: &Answer, passages: &[Passage], raw: &[Option<f32>], begun: Instant) -> Answer {
         let calibration = self.reranker.calibration();
-        let first = fuse::z_scores(first_stage.scored.iter().map(|s| Some(s.candidate.score)));
-        let known = first_stage.scored.iter().zip(raw).zip(first).map(|((scored, raw), first)| Known {
-            cross: raw.map(|raw| calibration.probability(raw)),
-            cosine: scored.candidate.evidence.cosine,
-            words: scored.words,
-            recall_rank: scored.recall_rank,
-            first,
-            near: 0.0,
-        });
-        let known: Vec<Known> = known.collect();
-        let near = self.nearness(first_stage, passages, &known);
         let (mut read, mut unread): (Vec<(usize, Scored)>, Vec<Scored>) = (Vec::new(), Vec::new());
         for (i, scored) in first_stage.scored.iter().enumerate() {
             let Some(raw) = raw[i] else {
                 unread.push(*scored);
                 continue;
             };
-            let known = Known { near: near[i], ..known[i] };
-            let score = blend::RERANKED.score(&known);
-            read.push((i, Scored { raw_score: raw, cross: known.cross, near: near[i], score, ..*scored }));
+            let cross = Some(calibration.probability(raw));
+            let known = Known { cross, cosine: scored.candidate.evidence.cosine, words: scored.words };
+            let score = blend::reranked(self.blend, &known);
+            read.push((i, Scored { raw_score: raw, cross, score, ..*scored }));
         }
         // Equal scores in the order of files and passages, which no merge of segments changes.
         let place = |i: usize| (&passages[i].path, passages[i].chunk.ordinal);
@@ -139,20 +126,5 @@ impl Reading<'_> {
         answer.took_ms.rerank = ms(begun);
         answer.took_ms.total = ms(self.start);
         answer
-    }
-
-    /// See [`feedback::nearness`]; `known` says what is known of each passage but this.
-    fn nearness(&self, first_stage: &Answer, passages: &[Passage], known: &[Known]) -> Vec<f32> {
-        let judged = passages.iter().zip(known).map(|(passage, known)| Judged {
-            file: &passage.path,
-            logit: known.cross.map(|_| blend::RERANKED.logit(known)),
-        });
-        let judged: Vec<Judged> = judged.collect();
-        let addresses: Vec<DocAddress> = first_stage.scored.iter().map(|scored| scored.candidate.address).collect();
-        let vectors = self.snapshot.vectors();
-        feedback::nearness(&judged, |i| {
-            let vector = vectors.payload(addresses[i])?.to_f32();
-            Some(vectors.cosines(&vector, &addresses))
-        })
     }
 }

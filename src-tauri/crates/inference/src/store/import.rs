@@ -192,7 +192,11 @@ fn describe(folder: &Path, name: String) -> Result<Entry, LoadError> {
         pooling: modules.pooling.unwrap_or_default(),
         activation: Activation::Sigmoid,
         default: false,
+        lowers_capitals: false,
         calibration: nuthatch_engine::Calibration::default(),
+        first_stage: None,
+        chinese: None,
+        pairs: Vec::new(),
         files: Vec::new(),
     })
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use nuthatch_engine::Calibration;
+use nuthatch_engine::{Blend, Calibration, FirstStage};
 use serde::{Deserialize, Serialize};
 
 use super::FILES;
@@ -44,6 +44,23 @@ pub struct Shape {
     pub width: usize,
     /// Rows of the word table.
     pub words: usize,
+}
+
+/// See [`BiEncoder::with_chinese`](crate::BiEncoder::with_chinese).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Chinese {
+    /// Name of a model of the manifest.
+    pub model: String,
+    pub weight: f32,
+}
+
+/// A cross-encoder's blend with one bi-encoder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pair {
+    /// Name of the bi-encoder.
+    pub embedder: String,
+    pub blend: Blend,
 }
 
 /// Everything about a model that its own files do not say.
@@ -90,8 +107,20 @@ pub struct Entry {
     /// Taken when no model of its kind is named.
     #[serde(default)]
     pub default: bool,
+    /// Capitals are read in small letters (`capitals.rs`), as they were in training and in every measurement.
+    #[serde(default)]
+    pub lowers_capitals: bool,
     #[serde(default)]
     pub calibration: Calibration,
+    /// Of a bi-encoder: what its cosines say before anything is read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_stage: Option<FirstStage>,
+    /// Of a bi-encoder: another one that reads Chinese passages in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chinese: Option<Chinese>,
+    /// Of a cross-encoder: how its scores are joined with the cosines of bi-encoders.
+    #[serde(default, rename = "pair", skip_serializing_if = "Vec::is_empty")]
+    pub pairs: Vec<Pair>,
     #[serde(default, rename = "file")]
     pub files: Vec<ModelFile>,
 }

@@ -16,7 +16,7 @@ use serde::Serialize;
 pub use download::DownloadError;
 pub use fetch::{FetchError, FetchOptions, FetchProgress, Token};
 pub use import::ImportError;
-pub use manifest::{Activation, Entry, ModelFile, Shape};
+pub use manifest::{Activation, Chinese, Entry, ModelFile, Pair, Shape};
 
 use crate::modules::Modules;
 use crate::{Kind, LoadError, config, files, tokenize, weights};

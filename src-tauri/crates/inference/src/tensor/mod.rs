@@ -87,7 +87,7 @@ mod tests {
             let config = Config::read(&folder).expect("reads");
             let files = WeightFiles::read(&folder).expect("reads");
             let (weights, window) = (files.parse().expect("parses"), config.window());
-            let tokenizer = Tokenizer::load(&folder, config.vocab_size, window).expect("loads");
+            let tokenizer = Tokenizer::load(&folder, config.vocab_size, window, false).expect("loads");
             let texts = ["undo", "use git reset to undo the last commit and keep your changes", "面包", "a b c d"];
             let tokens: Vec<_> = texts.iter().map(|t| tokenizer.text(t, None).expect("tokenizes")).collect();
             let batches = batch::cut(&tokens, 1000);

@@ -80,7 +80,11 @@ pub fn entry(kind: Kind, window: usize) -> Entry {
         pooling: Pooling::Mean,
         activation: Activation::Sigmoid,
         default: false,
+        lowers_capitals: true,
         calibration: Calibration::default(),
+        first_stage: None,
+        chinese: None,
+        pairs: Vec::new(),
         files: Vec::new(),
     }
 }

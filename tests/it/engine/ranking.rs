@@ -48,14 +48,28 @@ fn the_threshold_drops_hits_and_changes_no_score() {
     assert!(none.hits.iter().all(|hit| hit.score >= Some(1.0)));
 }
 
+/// The score that is shown, of each note: however many others are read, and whatever notes about other things are added.
 #[test]
-fn a_score_does_not_depend_on_the_other_hits() {
+fn a_score_stands_still() {
     let bench = birds();
-    let score = |bench: &Bench| bench.search(&SearchRequest::new(QUERY)).hits[0].raw_score;
-    let before = score(&bench);
-    bench.write("more.md", "# Heron again\n\nAnother grey heron by the water, and a third.");
+    let scores = |candidates: usize| -> std::collections::BTreeMap<String, f32> {
+        let request = SearchRequest { candidates, top: 100, ..SearchRequest::new(QUERY) };
+        let hits = bench.search(&request).hits.into_iter();
+        hits.map(|hit| (hit.title, hit.score.expect("it was read"))).collect()
+    };
+    let all = scores(100);
+    for candidates in [1, 2, 3] {
+        let some = scores(candidates);
+        assert_eq!(some.len(), candidates);
+        assert!(some.iter().all(|(title, score)| all[title] == *score), "{some:?} of {all:?}");
+    }
+    let things = ["tax form", "pump", "train to Lodz", "bean soup", "bicycle chain", "lease", "piano", "mortar"];
+    for (i, thing) in things.iter().enumerate() {
+        bench.write(&format!("other{i}.md"), &format!("# The {thing}\n\nWhat is to be known about the {thing}."));
+    }
     bench.index();
-    assert_eq!(score(&bench), before);
+    let later = scores(100);
+    assert!(all.iter().all(|(title, score)| (later[title] - score).abs() <= 0.02), "{all:?} and then {later:?}");
 }
 
 /// Whatever was written last, and however segments were merged since.

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use nuthatch_engine::{Calibration, Cancel, Embedder, ModelError, Reranker};
+use nuthatch_engine::{Blend, Calibration, Cancel, Embedder, ModelError, Reranker};
 
 /// Counts words into 64 buckets: texts that share words are near each other.
 pub struct BagOfWords {
@@ -89,6 +89,11 @@ impl Reranker for WordShare {
 
     fn calibration(&self) -> Calibration {
         Calibration::default()
+    }
+
+    /// As a pair of models that was fitted has it.
+    fn blend(&self, embedder: Option<&str>) -> Option<Blend> {
+        embedder.map(|_| Blend { offset: -1.0, cross: 1.0, cosine: 1.0, words: 0.5 })
     }
 }
 

@@ -18,6 +18,7 @@ mod why;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use nuthatch_engine::{
     Cancel, Embedder, Engine, EngineError, EngineOptions, IndexReport, SearchRequest, SearchResults, Stage,
@@ -25,6 +26,16 @@ use nuthatch_engine::{
 use tempfile::TempDir;
 
 use crate::support::{BagOfWords, WordShare, worker};
+
+/// A new folder whose name is one word of small letters. Words of a folder's name find what lies in it, and in a random name
+/// like `.tmp3aB` any digit or letter may be one.
+fn plainly_named(place: &Path) -> TempDir {
+    static N_MADE: AtomicU32 = AtomicU32::new(0);
+    let in_letters = |n: u32| n.to_string().bytes().map(|digit| char::from(digit - b'0' + b'k')).collect::<String>();
+    let name =
+        format!("watched{}q{}", in_letters(std::process::id()), in_letters(N_MADE.fetch_add(1, Ordering::Relaxed)));
+    tempfile::Builder::new().prefix(&name).rand_bytes(0).tempdir_in(place).unwrap()
+}
 
 /// An engine that watches one folder of its own.
 struct Bench {
@@ -36,7 +47,7 @@ struct Bench {
 impl Bench {
     /// Without models.
     fn new() -> Self {
-        Self::at(tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap())
+        Self::at(plainly_named(&std::env::temp_dir()), tempfile::tempdir().unwrap())
     }
 
     fn at(notes: TempDir, data: TempDir) -> Self {
@@ -49,11 +60,9 @@ impl Bench {
 
     /// Without models, in memory where the system has such a folder: each commit waits for the disk otherwise.
     fn in_memory() -> Self {
-        let folder = || {
-            let memory = Path::new("/dev/shm");
-            if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
-        };
-        Self::at(folder(), folder())
+        let memory = Path::new("/dev/shm");
+        let place = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+        Self::at(plainly_named(&place), tempfile::tempdir_in(&place).unwrap())
     }
 
     fn with_models() -> Self {

@@ -45,6 +45,15 @@ struct Failed {
     fault: Option<Fault>,
 }
 
+/// A merge that outlived its writer would remove files under the next one.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if let Err(error) = self.rest() {
+            tracing::warn!(%error, "merges of a writer that is no longer needed");
+        }
+    }
+}
+
 impl Writer {
     pub(super) fn open(
         (index, spoilt): (Index, Spoilt),

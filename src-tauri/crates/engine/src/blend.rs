@@ -13,7 +13,7 @@ use crate::search::Stage;
 /// Nothing in it is relative to the other candidates, so a score is the same whatever else was recalled. Weights belong to a
 /// pair of models ([`Reranker::blend`](crate::Reranker::blend)) or to a bi-encoder ([`Embedder::first_stage`](crate::Embedder::first_stage));
 /// `models/train/README.md` says how they are fitted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Blend {
     pub offset: f32,
@@ -46,7 +46,7 @@ pub(crate) struct Known {
 }
 
 /// By words alone. Fitted with those of the built-in bi-encoder.
-pub(crate) const WORDS: Blend = Blend { offset: -3.172, cross: 0.0, cosine: 0.0, words: 3.912 };
+const WORDS: Blend = Blend { offset: -3.172, cross: 0.0, cosine: 0.0, words: 3.912 };
 
 /// The cross-encoder alone: of a passage without a vector, and of a pair of models that nobody has fitted a blend for.
 const CROSS: Blend = Blend { offset: 0.0, cross: 1.0, cosine: 0.0, words: 0.0 };

@@ -4,7 +4,7 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::blend::{self, Known};
+use crate::blend::{self, FirstStage, Known};
 use crate::bm25::Words;
 use crate::index::{Snapshot, guarded};
 use crate::model;
@@ -97,6 +97,7 @@ pub(crate) fn run(
     let narrowing = if terms.narrows() { NARROWED_DEPTH } else { 1 };
     let (text, depth) = (asked.as_str(), recall::depth(question.candidates));
     let reach = depth * narrowing;
+    let fitted = models.embedder.as_deref().and_then(Embedder::first_stage);
     std::thread::scope(|scope| {
         // A panic there is an error here.
         let by_meaning = move || guarded(snapshot.folder(), || by_meaning(snapshot, models, text, reach));
@@ -111,7 +112,7 @@ pub(crate) fn run(
             Ok(ranked)
         };
         let first_stage = |stage, candidates, took_ms| {
-            let answer = first_stage(stage, candidates, &words, models, question, took_ms, start);
+            let answer = first_stage(stage, candidates, &words, fitted, question, took_ms, start);
             Answer { named: named.clone(), terms: terms.clone(), ..answer }
         };
         // Without a cross-encoder, or for an earlier stage, the first stage's answer is final.
@@ -175,7 +176,7 @@ pub(crate) fn run(
             Some(&meaning),
             &lexical.candidates,
             &by_meaning.candidates,
-            models.embedder.as_deref().and_then(Embedder::first_stage),
+            fitted,
             lexical.candidates.len() + by_meaning.candidates.len(),
         )
         .map_err(|e| snapshot.failed(e))?;
@@ -215,12 +216,11 @@ fn first_stage(
     stage: Stage,
     candidates: Vec<Candidate>,
     words: &Words,
-    models: &Models,
+    fitted: Option<FirstStage>,
     question: &Question<'_>,
     mut took_ms: TookMs,
     start: Instant,
 ) -> Answer {
-    let fitted = models.embedder.as_deref().and_then(Embedder::first_stage);
     let counts = Counts { asked: question.candidates, recalled: candidates.len(), reranked: 0 };
     // No score exceeds that of a passage ranked above, so that a threshold cuts the list and leaves no holes in it.
     let mut ceiling = 1.0f32;

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Give each written training question its passage and passages that a first stage would bring up instead.
 
-usage: mine.py --data DATA --questions questions/ --embed EMBED_BINARY --model BI_ENCODER --out QUESTIONS.jsonl
+usage: mine.py --data DATA --questions questions/ --embed EMBED_BINARY --model BI_ENCODER [--chinese-model E5] [--reader] --out QUESTIONS.jsonl
 
 A line: "q" question, "k" kind, "l" its language, "s" source, "d" [[title and heading, text], ...] the passage that answers first (absent for kind `none`,
 whose list is of negatives only: "n" true), then the others, nearest first, "cos" the cosines of all. Negatives come from the same source, from other files than the answer's: what lies
-nearest by the bi-encoder and by BM25, and, for questions that cross languages, from the twin source too.
+nearest by the bi-encoder (that of Chinese passages, where one is given, over Chinese sources) and by BM25.
 """
 import argparse
 import json
@@ -28,11 +28,13 @@ def main() -> None:
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("data", "questions", "embed", "model", "out"):
         args.add_argument(f"--{name}", type=Path, required=True)
+    args.add_argument("--chinese-model", type=Path)
+    args.add_argument("--reader", action="store_true", help="for the cross-encoder: without the sources that its scores are fitted on")
     args = args.parse_args()
     rng = random.Random(SEED)
     lines = questions.read(args.questions, "training")
     with args.out.open("w", encoding="utf8") as out:
-        for source in passages.TRAINING:
+        for source in (source for source in passages.TRAINING if not (args.reader and source in questions.CALIBRATION)):
             mine = [q for q in lines if q["source"] == source]
             if not mine:
                 continue
@@ -43,8 +45,11 @@ def main() -> None:
             cut = [p for p in cut if (p.file, p.start, p.end) in wanted] + rest[:PASSAGES_A_SOURCE]
             place = {(p.file, p.start, p.end): i for i, p in enumerate(cut)}
             texts = [passages.passage_text(p) for p in cut]
-            vectors = embed(args.embed, args.model, texts, "int8").astype(np.float32)
-            asked = embed(args.embed, args.model, [q["question"] for q in mine], "int8").astype(np.float32)
+            model, of_passages, of_questions = args.model, "", ""
+            if args.chinese_model and source.endswith("-zh"):
+                model, of_passages, of_questions = args.chinese_model, "passage: ", "query: "
+            vectors = embed(args.embed, model, [of_passages + t for t in texts], "int8").astype(np.float32)
+            asked = embed(args.embed, model, [of_questions + q["question"] for q in mine], "int8").astype(np.float32)
             cosines, words = asked @ vectors.T, retrieval.Bm25(texts).scores([q["question"] for q in mine])
             files = np.array([p.file for p in cut])
             first = 0

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Cut the texts that questions are written over into passages, and lay out sheets for the people (or helpers) who write them.
 
-usage: passages.py --data DATA --out SHEETS
+usage: passages.py --data DATA --out SHEETS [--beside questions/]
 
 A passage is a stretch of one file: a heading's text, or several short neighbours, 120 to 900 characters (Chinese: 60 to 420). It is
 named by source, file and byte span, so that a question can be tied to it without a copy of the text. `SHEETS/<name>.txt` shows
 passages with a number; answers come back as `<number> TAB <kind> TAB <question>`; `SHEETS/<name>.json` says what each number is.
-Sheets of `DEVELOPMENT` sources never train anything.
+Sheets of `DEVELOPMENT` sources never train anything. With `--beside`, as many training passages again, of those that no question of
+that folder was written over.
 """
 import argparse
 import json
@@ -16,6 +17,8 @@ import tarfile
 import zlib
 from pathlib import Path
 from typing import Iterator, NamedTuple
+
+import data
 
 SEED = 41
 # Source -> passages wanted. Development: three sources, by whole source; vue is one source in two languages.
@@ -150,12 +153,15 @@ def main() -> None:
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     args.add_argument("--data", type=Path, required=True)
     args.add_argument("--out", type=Path, required=True)
+    args.add_argument("--beside", type=Path)
     args = args.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    for part, sources in (("dev", DEVELOPMENT), ("train", TRAINING)):
+    asked = {(q["source"], q["file"], q["start"]) for q in data.jsonl(args.beside / "training.jsonl")} if args.beside else set()
+    for part, sources in (("train", TRAINING),) if args.beside else (("dev", DEVELOPMENT), ("train", TRAINING)):
+        part += "2" * bool(args.beside)
         for source, wanted in sources.items():
-            rng = random.Random(SEED + zlib.crc32(source.encode()))
-            passages = chosen(all_passages(args.data, source), wanted, rng)
+            rng = random.Random(SEED + zlib.crc32(source.encode()) + len(asked))
+            passages = chosen([p for p in all_passages(args.data, source) if (p.source, p.file, p.start) not in asked], wanted, rng)
             passages.sort(key=lambda p: (p.file, p.start))
             sheets = max(1, round(len(passages) / PASSAGES_A_SHEET))
             print(f"{part} {source}: {len(passages)} passages of {len({p.file for p in passages})} files, {sheets} sheets")

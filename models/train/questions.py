@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Gather the written questions, and lay the development ones out as vaults that `nuthatch eval` reads.
 
-usage: questions.py gather --sheets SHEETS --answers ANSWERS --out questions/
+usage: questions.py gather --sheets SHEETS --answers ANSWERS --out questions/ [--beside]
        questions.py vaults --data DATA --questions questions/ [--part training] --out VAULTS
 
 `gather` joins what was written (`<number> TAB <kind> TAB <question>`) with the sheets (`passages.py`) into questions/training.jsonl and
-questions/development.jsonl. A line: "source", "file", "start" and "end" (bytes into that file, of the passage that answers), "kind",
+questions/development.jsonl; with `--beside` it adds them to what is there, those over the sources of `make_calibration.py` to
+questions/calibration.jsonl. A line: "source", "file", "start" and "end" (bytes into that file, of the passage that answers), "kind",
 "language" of the question, "question". Kind `none`: nothing there answers it; the passage is what lies nearest.
 
 `vaults` writes a BEIR folder for each pair of a source and a language, and one of the questions that nothing answers: notes are the
@@ -21,6 +22,8 @@ from pathlib import Path
 import data
 import passages
 
+# Sources that the cross-encoder is not trained on: what its scores mean is fitted there (`make_calibration.py`).
+CALIBRATION = ("recipes-en", "rustbook-en", "rustbook-zh")
 KINDS = ("own", "memory", "symptom", "howto", "keywords", "exact", "name", "none")
 
 
@@ -29,9 +32,9 @@ def language(text: str) -> str:
     return "zh" if han >= 2 or han and len(text) < 6 else "en"
 
 
-def gather(sheets: Path, answers: Path, out: Path) -> None:
+def gather(sheets: Path, answers: Path, out: Path, beside: bool) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    lines, dropped, seen = {"train": [], "dev": []}, 0, set()
+    lines, dropped, seen = {"train": [], "dev": [], "calibration": []}, 0, set()
     for answer in sorted(answers.glob("*.tsv")):
         told = json.loads((sheets / f"{answer.stem}.json").read_text("utf8"))
         for line in answer.read_text("utf8").splitlines():
@@ -43,13 +46,17 @@ def gather(sheets: Path, answers: Path, out: Path) -> None:
                 continue
             seen.add(key)
             p = told[int(fields[0])]
-            lines[answer.stem.split("-")[0]].append({
+            part = "calibration" if beside and p["source"] in CALIBRATION else answer.stem.split("-")[0].rstrip("2")
+            lines[part].append({
                 "source": p["source"], "file": p["file"], "start": p["start"], "end": p["end"],
                 "kind": fields[1], "language": language(question), "question": question,
             })
-    for part, name in (("train", "training"), ("dev", "development")):
+    for part, name in (("train", "training"), ("dev", "development"), ("calibration", "calibration")):
+        if beside and not lines[part]:
+            continue
         text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines[part])
-        (out / f"{name}.jsonl").write_text(text, "utf8")
+        with (out / f"{name}.jsonl").open("a" if beside else "w", encoding="utf8") as file:
+            file.write(text)
         counts = Counter((line["kind"], line["language"]) for line in lines[part])
         print(name, len(lines[part]), dict(sorted(counts.items())))
     print("left out:", dropped)
@@ -91,10 +98,11 @@ def main() -> None:
     for name in ("data", "sheets", "answers", "questions"):
         args.add_argument(f"--{name}", type=Path)
     args.add_argument("--part", choices=("development", "training"), default="development")
+    args.add_argument("--beside", action="store_true")
     args.add_argument("--out", type=Path, required=True)
     args = args.parse_args()
     if args.what == "gather":
-        gather(args.sheets, args.answers, args.out)
+        gather(args.sheets, args.answers, args.out, args.beside)
     else:
         vaults(args.data, args.questions, args.out, args.part)
 

@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, reason = "random and hostile tests print what they counted")]
 
 mod bench;
+mod calibrate;
 mod cli;
 mod contract;
 mod durability;

@@ -245,6 +245,9 @@ test("what an answer had to do without is said", () => {
   expect(degradedText({ kind: "vectors_pending", embedded: 3, chunks: 8012 })).toContain(
     "3 of 8,012 passages",
   );
+  expect(degradedText({ kind: "not_calibrated", embedder: "e", reranker: "r" })).toContain(
+    "Scores of r with e are rough",
+  );
 });
 
 test("the models' state is said while one is not ready", () => {

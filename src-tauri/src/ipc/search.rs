@@ -98,6 +98,10 @@ pub enum Degraded {
     RerankerFailed {
         reason: String,
     },
+    NotCalibrated {
+        embedder: String,
+        reranker: String,
+    },
 }
 
 /// Offsets in `highlights` count Unicode code points of `snippet`; `span` counts bytes of the file.
@@ -208,6 +212,7 @@ impl From<engine::Degraded> for Degraded {
             engine::Degraded::RerankerFailed { reason } => Self::RerankerFailed { reason },
             engine::Degraded::NoReranker { reason } => Self::NoReranker { reason },
             engine::Degraded::VectorsPending { embedded, chunks } => Self::VectorsPending { embedded, chunks },
+            engine::Degraded::NotCalibrated { embedder, reranker } => Self::NotCalibrated { embedder, reranker },
         }
     }
 }
@@ -251,6 +256,7 @@ mod tests {
                 engine::Degraded::EmbedderFailed { reason: "r".to_owned() },
                 engine::Degraded::VectorsPending { embedded: 1, chunks: 2 },
                 engine::Degraded::RerankerFailed { reason: "r".to_owned() },
+                engine::Degraded::NotCalibrated { embedder: "e".to_owned(), reranker: "r".to_owned() },
             ],
             nothing_answers: true,
             hits: vec![engine::Hit {

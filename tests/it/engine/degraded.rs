@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use nuthatch_engine::{
-    Calibration, Cancel, Degraded, Embedder, Engine, EngineError, EngineOptions, ModelError, Reranker, SearchRequest,
-    Stage, WhyOutcome,
+    Blend, Calibration, Cancel, Degraded, Embedder, Engine, EngineError, EngineOptions, ModelError, Reranker,
+    SearchRequest, Stage, WhyOutcome,
 };
 
 use super::Bench;
@@ -155,6 +155,10 @@ impl Reranker for FailingReranker {
     fn calibration(&self) -> Calibration {
         let slope = if self.fault == Fault::Calibration { f32::NAN } else { 1.0 };
         Calibration { slope, offset: 0.0 }
+    }
+
+    fn blend(&self, embedder: Option<&str>) -> Option<Blend> {
+        self.inner.blend(embedder)
     }
 }
 

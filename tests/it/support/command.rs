@@ -31,6 +31,10 @@ folder = "bert-cross"
 licence = "MIT"
 window = 64
 default = true
+
+[[model.pair]]
+embedder = "tiny-bi"
+blend = { offset = 0.0, cross = 1.0 }
 "#;
 
 pub struct Nuthatch {

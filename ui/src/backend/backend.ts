@@ -69,7 +69,9 @@ export type Degraded =
   | { kind: "no_reranker"; reason: string }
   | { kind: "vectors_pending"; embedded: number; chunks: number }
   /** What it had read by then is in its order, the rest follows. */
-  | { kind: "reranker_failed"; reason: string };
+  | { kind: "reranker_failed"; reason: string }
+  /** Nobody has fitted what the scores of these two models mean together. */
+  | { kind: "not_calibrated"; embedder: string; reranker: string };
 
 export interface SearchResults {
   query: string;

@@ -58,7 +58,7 @@ export type Counts = {
 };
 
 /**  A thing that an answer had to do without. */
-export type Degraded = { kind: "damaged"; file: string; reason: string } | { kind: "no_embedder"; reason: string } | { kind: "embedder_failed"; reason: string } | { kind: "no_reranker"; reason: string } | { kind: "vectors_pending"; embedded: number; chunks: number } | { kind: "reranker_failed"; reason: string };
+export type Degraded = { kind: "damaged"; file: string; reason: string } | { kind: "no_embedder"; reason: string } | { kind: "embedder_failed"; reason: string } | { kind: "no_reranker"; reason: string } | { kind: "vectors_pending"; embedded: number; chunks: number } | { kind: "reranker_failed"; reason: string } | { kind: "not_calibrated"; embedder: string; reranker: string };
 
 export type ErrorKind = 
 /**  A newer question took its place, or the window closed. */

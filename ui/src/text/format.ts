@@ -98,6 +98,8 @@ export function degradedText(degraded: Degraded): string {
       return `Not all reranked: ${degraded.reason}`;
     case "no_reranker":
       return `Not reranked: ${degraded.reason}`;
+    case "not_calibrated":
+      return `Scores of ${degraded.reranker} with ${degraded.embedder} are rough: “nuthatch models calibrate” fits them, in minutes`;
     case "vectors_pending":
       return `${count(degraded.embedded)} of ${counted(degraded.chunks, "passage")} can be found by meaning so far, the rest by words only`;
   }

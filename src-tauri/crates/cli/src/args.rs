@@ -137,7 +137,7 @@ pub enum Command {
     Bench(BenchArgs),
     /// Score passages from standard input against a question
     Rerank(RerankArgs),
-    /// List, check, import or fetch models
+    /// List, check, import, fetch or calibrate models
     #[command(subcommand)]
     Models(ModelsCommand),
 }
@@ -369,6 +369,27 @@ pub enum ModelsCommand {
     Import { dir: PathBuf },
     /// Download a model of the manifest
     Fetch { name: String },
+    /// Fit what the scores of a bi-encoder with a cross-encoder mean, on the questions that ship
+    Calibrate(CalibrateArgs),
+}
+
+/// Every candidate of every question is read once: minutes with a small cross-encoder, longer with a large one.
+#[derive(Debug, Args)]
+pub struct CalibrateArgs {
+    /// Candidates of each question that are read
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(CANDIDATES))]
+    pub candidates: u16,
+    /// Folder of test collections in BEIR layout to fit on, instead of what ships; `unanswered.jsonl` in one of them holds
+    /// questions that nothing there answers
+    #[arg(long, value_name = "DIR")]
+    pub sets: Option<PathBuf>,
+    /// Forget what was fitted here for these two models
+    #[arg(long, conflicts_with = "sets")]
+    pub forget: bool,
+    #[command(flatten)]
+    pub embedder: EmbedderArg,
+    #[command(flatten)]
+    pub reranker: RerankerArg,
 }
 
 fn probability(text: &str) -> Result<f32, String> {

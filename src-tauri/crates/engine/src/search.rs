@@ -93,6 +93,8 @@ pub enum Degraded {
     /// The cross-encoder failed on this question: what it had read by then is in its order, the rest follows in the first
     /// stage's.
     RerankerFailed { reason: String },
+    /// Nobody has fitted what the scores of these two models mean together: those of the cross-encoder are shown as they are.
+    NotCalibrated { embedder: String, reranker: String },
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -106,6 +106,9 @@ fn without(degraded: &Degraded) -> String {
         Degraded::NoEmbedder { reason } => format!("found by words alone, no vectors: {reason}"),
         Degraded::EmbedderFailed { reason } => format!("found by words alone: {reason}"),
         Degraded::RerankerFailed { reason } => format!("not all reranked: {reason}"),
+        Degraded::NotCalibrated { embedder, reranker } => {
+            format!("nobody has fitted what scores of {reranker} with {embedder} mean: run `nuthatch models calibrate`")
+        }
         Degraded::NoReranker { reason } => format!("in the first stage's order, not reranked: {reason}"),
         Degraded::VectorsPending { embedded, chunks } => {
             format!("{embedded} of {chunks} passages have vectors; the others are found by words alone")

@@ -5,6 +5,7 @@
 //! beir | known_item -> TestSet -> asking: every question at every stage -> Run
 //! Run -> report: means;  compare: bootstrap between stages;  sweep: depths;  models: cross-encoders
 //! judged scores -> reliability;  best scores -> answerable;  chart, draw: SVG
+//! fitting: what scores mean, for `nuthatch models calibrate`
 //! ```
 
 pub(crate) mod answerable;
@@ -14,6 +15,7 @@ pub(crate) mod chart;
 pub(crate) mod compare;
 pub(crate) mod draw;
 pub(crate) mod evidence;
+pub(crate) mod fitting;
 pub(crate) mod headings;
 pub(crate) mod indexing;
 pub(crate) mod known_item;

@@ -56,8 +56,18 @@ impl Asked {
             } else if let Some(reason) = answer.failures.reranker.clone() {
                 without.push(Degraded::RerankerFailed { reason });
             }
+            without.extend(self.not_calibrated(answer));
         }
         Ok(without)
+    }
+
+    fn not_calibrated(&self, answer: &Answer) -> Option<Degraded> {
+        let (embedder, reranker) = (self.models.embedder.as_ref()?, self.models.reranker.as_ref()?);
+        if answer.stage != Stage::Rerank || reranker.blend(Some(embedder.id())).is_some() {
+            return None;
+        }
+        let name = |id: &str| id.split('@').next().unwrap_or(id).to_owned();
+        Some(Degraded::NotCalibrated { embedder: name(embedder.id()), reranker: name(reranker.id()) })
     }
 }
 

@@ -164,7 +164,7 @@ pub fn read_entry(folder: &Path) -> Result<Entry, LoadError> {
     parse(&folder.join(ENTRY))
 }
 
-fn parse<T: for<'de> Deserialize<'de>>(file: &Path) -> Result<T, LoadError> {
+pub(super) fn parse<T: for<'de> Deserialize<'de>>(file: &Path) -> Result<T, LoadError> {
     let text = String::from_utf8_lossy(&files::read(file)?).into_owned();
     toml::from_str(&text).map_err(|source| LoadError::Manifest { file: file.to_owned(), source: Box::new(source) })
 }

@@ -2,6 +2,7 @@
 
 mod download;
 mod fetch;
+mod fits;
 mod hops;
 mod import;
 mod manifest;
@@ -15,6 +16,7 @@ use serde::Serialize;
 
 pub use download::DownloadError;
 pub use fetch::{FetchError, FetchOptions, FetchProgress, Token};
+pub use fits::{Fit, KeepError};
 pub use import::ImportError;
 pub use manifest::{Activation, Chinese, Entry, ModelFile, Pair, Shape};
 
@@ -23,6 +25,9 @@ use crate::{Kind, LoadError, config, files, tokenize, weights};
 
 /// A model is these three files, unless its weights are in shards or its head is in folders of its own.
 pub const FILES: [&str; 3] = [config::FILE, tokenize::FILE, weights::FILE];
+
+/// Beside the manifest: test collections, a folder each.
+const CALIBRATION: &str = "calibration";
 
 #[derive(Clone, Debug)]
 pub struct StoreOptions {
@@ -112,6 +117,7 @@ impl ModelStore {
                 None => known.push(entry),
             }
         }
+        fits::take_over(&models_dir, &mut known);
         Ok(Self { shipped: options.shipped, models_dir, known })
     }
 
@@ -130,6 +136,15 @@ impl ModelStore {
             .into_iter()
             .find(|folder| folder.join(manifest::MANIFEST).is_file())
             .map(|folder| real(&folder).unwrap_or(folder))
+    }
+
+    /// Folders of test collections that ship, for fitting what scores mean; none where nothing ships.
+    pub fn calibration_sets(&self) -> Vec<PathBuf> {
+        let folder = self.shipped.as_deref().map(|shipped| shipped.join(CALIBRATION));
+        let entries = folder.and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten().flatten();
+        let mut sets: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+        sets.sort();
+        sets
     }
 
     /// All known models, those that are there and those that can be fetched, in the manifest's order.

@@ -1,4 +1,6 @@
-//! `nuthatch models`: which models there are, whether their files are right, and getting more.
+//! `nuthatch models`: which models there are, whether their files are right, getting more, and what their scores mean.
+
+mod calibrate;
 
 use std::io::Write;
 use std::path::Path;
@@ -19,6 +21,7 @@ pub(crate) fn run(command: ModelsCommand, session: &mut Session<'_, '_>) -> Resu
         ModelsCommand::Verify { name } => verify(name.as_deref(), session),
         ModelsCommand::Import { dir } => import(&dir, session),
         ModelsCommand::Fetch { name } => fetch(&name, session),
+        ModelsCommand::Calibrate(args) => calibrate::run(&args, session),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::calibrate::sigmoid;
+use crate::calibrate::{logit, sigmoid};
 use crate::pipeline::Answer;
 use crate::search::Stage;
 
@@ -87,10 +87,7 @@ impl Blend {
 
     /// The same before the sigmoid.
     pub(crate) fn logit(self, known: &Known) -> f32 {
-        let cross = known.cross.map_or(0.0, |p| {
-            let p = p.clamp(1e-6, 1.0 - 1e-6);
-            (p / (1.0 - p)).ln()
-        });
+        let cross = known.cross.map_or(0.0, logit);
         self.offset + self.cross * cross + self.cosine * known.cosine.unwrap_or(0.0) + self.words * known.words
     }
 }

@@ -23,10 +23,34 @@ impl Calibration {
     }
 }
 
+/// A probability this near to 0 or 1 has a logit of 16: beyond, f32 cannot tell it from the end.
+const NEAREST: f32 = 1.2e-7;
+
+/// From a probability back to its logit, within -16 and 16; the inverse of [`sigmoid`]. NaN counts as 0.
+pub fn logit(p: f32) -> f32 {
+    let p = if p.is_nan() { NEAREST } else { p.clamp(NEAREST, 1.0 - NEAREST) };
+    (p / (1.0 - p)).ln()
+}
+
 /// The logistic function; NaN counts as 0.
 pub fn sigmoid(x: f32) -> f32 {
     if x.is_nan() {
         return 0.0;
     }
     1.0 / (1.0 + (-x).exp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_logit_leads_back_to_its_probability() {
+        for p in [1e-6, 0.02, 0.5, 0.98] {
+            assert!((sigmoid(logit(p)) - p).abs() < 1e-6, "{p}");
+        }
+        for (end, expected) in [(0.0, -16.0), (1.0, 16.0), (-1.0, -16.0), (2.0, 16.0), (f32::NAN, -16.0)] {
+            assert!((logit(end) - expected).abs() < 0.1, "{end}: {}", logit(end));
+        }
+    }
 }

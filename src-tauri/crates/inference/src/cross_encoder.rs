@@ -1,5 +1,6 @@
 //! The cross-encoder: reads question and passage together.
 
+use nuthatch_engine::calibrate::logit;
 use nuthatch_engine::{Blend, Calibration, Cancel, ModelError, Reranker};
 
 use crate::device::Placed;
@@ -7,9 +8,6 @@ use crate::model::Model;
 use crate::store::{Activation, Entry, Pair};
 use crate::tokenize::Tokens;
 use crate::{Kind, LoadError, LoadOptions};
-
-/// A probability this near to 0 or 1 has a logit of 16: beyond, f32 cannot tell it from the end.
-const NEAREST: f32 = 1.2e-7;
 
 /// See [`crate::load_reranker`].
 pub struct CrossEncoder {
@@ -51,10 +49,7 @@ impl CrossEncoder {
     fn raw(&self, score: f32) -> f32 {
         match self.activation {
             Activation::Sigmoid => score,
-            Activation::Identity => {
-                let p = score.clamp(NEAREST, 1.0 - NEAREST);
-                (p / (1.0 - p)).ln()
-            }
+            Activation::Identity => logit(score),
         }
     }
 }

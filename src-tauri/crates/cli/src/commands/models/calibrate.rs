@@ -4,13 +4,14 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use nuthatch_engine::Stage;
+use nuthatch_engine::calibrate::logit;
 use nuthatch_engine::eval::{Collection, RankedDoc};
 use nuthatch_inference::store::{Fit, KeepError};
 use serde::Serialize;
 
 use crate::args::CalibrateArgs;
 use crate::eval::beir::read_questions;
-use crate::eval::fitting::{Candidates, Feature, Known, calibration_error, first_of_each, fit, logit};
+use crate::eval::fitting::{self, Candidates, Feature, Known, calibration_error, first_of_each, fit};
 use crate::eval::indexing;
 use crate::eval::metrics::{Judgements, ndcg};
 use crate::eval::test_set::TestSet;
@@ -161,9 +162,9 @@ fn ask(
 }
 
 fn known(doc: &RankedDoc, grade: f64) -> Known {
-    let p = f64::from(doc.cross.unwrap_or_default()).clamp(1e-6, 1.0 - 1e-6);
+    let cross = f64::from(logit(doc.cross.unwrap_or_default()));
     let cosine = f64::from(doc.cosine.unwrap_or_default());
-    Known { cross: (p / (1.0 - p)).ln(), cosine, words: f64::from(doc.words), grade }
+    Known { cross, cosine, words: f64::from(doc.words), grade }
 }
 
 impl Asked {
@@ -201,13 +202,13 @@ fn measure(asked: &[Asked], i: usize) -> SetReport {
         };
         of_set.answered.iter().map(of_question).sum::<f64>() / of_set.answered.len().max(1) as f64
     };
-    let shown = |known: &Known| logit(blend, known);
+    let shown = |known: &Known| fitting::logit(blend, known);
     SetReport {
         set: of_set.name.clone(),
         n_questions: of_set.answered.len(),
         n_unanswered: of_set.unanswered.len(),
         figures: Figures {
-            hybrid: mean(&|known| logit(first_stage.hybrid, known)),
+            hybrid: mean(&|known| fitting::logit(first_stage.hybrid, known)),
             cross: mean(&|known| known.cross),
             shown: mean(&shown),
             error: calibration_error(&first_of_each(&of_set.candidates(), shown)),

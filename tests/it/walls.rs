@@ -1,5 +1,6 @@
 //! The walls between crates: what must not be seen from where.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
@@ -54,6 +55,24 @@ fn only_the_app_sees_tauri() {
     for package in ["nuthatch-engine", "nuthatch-inference", "nuthatch-cli", "nuthatch-tests"] {
         assert_eq!(named(&dependencies(package, None), TAURI), Vec::<&String>::new(), "{package}");
     }
+}
+
+/// `cargo start` builds the programs, `cargo verify` programs and tests: a feature that only the tests ask for would build
+/// a dependency, and all that stands on it, twice.
+#[test]
+fn tests_ask_for_no_feature_that_the_programs_do_without() {
+    let features = |edges: &str| -> BTreeSet<String> {
+        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+        let mut tree = Command::new(cargo);
+        tree.current_dir(root()).args(["tree", "--offline", "--workspace", "--prefix", "none", "--format", "{p} {f}"]);
+        let output = tree.args(["--edges", edges]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let lines = String::from_utf8(output.stdout).unwrap();
+        lines.lines().map(|line| line.trim_end_matches("(*)").trim_end().to_owned()).collect()
+    };
+    let (programs, all) = (features("normal,build"), features("normal,build,dev"));
+    assert!(programs.len() > 300, "{programs:?}");
+    assert_eq!(programs.difference(&all).collect::<Vec<_>>(), Vec::<&String>::new());
 }
 
 /// Files of the window that hold `text`, in alphabetical order.

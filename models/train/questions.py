@@ -10,7 +10,8 @@ questions/calibration.jsonl. A line: "source", "file", "start" and "end" (bytes 
 "language" of the question, "question". Kind `none`: nothing there answers it; the passage is what lies nearest.
 
 `vaults` writes a BEIR folder for each pair of a source and a language, and one of the questions that nothing answers: notes are the
-documents, a passage a line, each question's own note the one relevant.
+documents, a passage a line. Each question's own note is relevant, and of those in questions/judged.jsonl ("grades": note -> 1 to 3, as read and judged
+by others among the first ten of every stage) what answers mostly (2) or fully (3).
 """
 import argparse
 import gzip
@@ -66,8 +67,15 @@ def read(folder: Path, part: str) -> list[dict]:
     return list(data.jsonl(folder / f"{part}.jsonl"))
 
 
+def relevant(q: dict, grades: dict[str, int]) -> dict[str, int]:
+    """Notes with a gain of 1 or 2. What answers fully counts twice what answers mostly; the question's own note answers fully."""
+    return {note: grade - 1 for note, grade in grades.items() if grade >= 2} | {q["file"]: 2}
+
+
 def vaults(folder: Path, questions: Path, out: Path, part: str) -> None:
     lines = read(questions, part)
+    judged_lines = read(questions, "judged") if part == "development" else []
+    judged_grades = {(line["source"], line["question"]): line["grades"] for line in judged_lines}
     for source in passages.DEVELOPMENT if part == "development" else passages.TRAINING:
         notes = [(name, content, passages.cut(source, name, content)) for name, content in passages.files(folder, source)]
         ids = {name: f"{source}-{n}" for n, (name, _, _) in enumerate(notes)}
@@ -88,7 +96,8 @@ def vaults(folder: Path, questions: Path, out: Path, part: str) -> None:
             with (place / "qrels.tsv").open("w", encoding="utf8") as judged:
                 judged.write("query-id\tcorpus-id\tscore\n")
                 for n, q in enumerate(mine):
-                    judged.write(f"q{n}\t{ids[q['file']]}\t1\n")
+                    for note, gain in relevant(q, judged_grades.get((source, q["question"]), {})).items():
+                        judged.write(f"q{n}\t{ids[note]}\t{gain}\n")
             print(place.name, len(notes), "notes,", len(mine), "questions")
 
 

@@ -1,10 +1,18 @@
-//! One question through all stages over one snapshot: recall by words and by meaning at once, fuse, rerank, score.
+//! One question through all stages over one snapshot.
+//!
+//! ```text
+//! recall: by words | by meaning, at once -> Recalled
+//! fuse:   both become one list, scored   -> Answer
+//! rerank: the cross-encoder reads it     -> Answer
+//! ```
+//!
+//! Every list that is complete before the last one is shown as it lands.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::blend::{self, FirstStage, Known};
+use crate::blend::{self, Known};
 use crate::bm25::Words;
 use crate::index::{Snapshot, guarded};
 use crate::model;
@@ -80,161 +88,216 @@ pub(crate) struct Question<'a> {
 /// Where some notes are no answers, so many times as many vectors are looked at.
 const NARROWED_DEPTH: usize = 5;
 
-/// Runs every stage up to `question.stage` that the models allow; one that fails is done without. `landed` gets each
-/// list but the last; reranking lands one after each batch.
+/// Runs every stage up to `question.stage` that the models allow; one that fails is done without. `show` gets each
+/// list but the last; reranking gives one after each batch.
 pub(crate) fn run(
     snapshot: &Snapshot,
     models: &Models,
     question: &Question<'_>,
     cancel: &Cancel,
-    landed: &mut dyn FnMut(&Answer),
+    show: &mut dyn FnMut(&Answer),
 ) -> Result<Answer, EngineError> {
-    let start = Instant::now();
-    let go_on = || if cancel.is_cancelled() { Err(EngineError::Cancelled) } else { Ok(()) };
-    // The longest way first: the question is embedded while its words are looked up.
-    let terms = query_terms(question.text);
-    let asked = terms.asked.clone();
-    let narrowing = if terms.narrows() { NARROWED_DEPTH } else { 1 };
-    let (text, depth) = (asked.as_str(), recall::depth(question.candidates));
-    let reach = depth * narrowing;
-    let fitted = models.embedder.as_deref().and_then(Embedder::first_stage);
-    std::thread::scope(|scope| {
-        // A panic there is an error here.
-        let by_meaning = move || guarded(snapshot.folder(), || by_meaning(snapshot, models, text, reach));
-        let by_meaning = (question.stage != Stage::Lexical).then(|| scope.spawn(by_meaning));
-        let words = Words::of_terms(terms, snapshot).map_err(|e| snapshot.failed(e))?;
-        let mut named = named(text, snapshot).map_err(|e| snapshot.failed(e))?;
-        named.retain(|named| named.unread().is_some() || words.allows(named.address));
-        let terms = Arc::new(words.terms().clone());
-        let by_words = |depth: usize| {
-            let mut ranked = recall::lexical(snapshot, &words, depth)?;
-            recall::add_named(&words, &named, &mut ranked.candidates)?;
-            Ok(ranked)
-        };
-        let first_stage = |stage, candidates, took_ms| {
-            let answer = first_stage(stage, candidates, &words, fitted, question, took_ms, start);
-            Answer { named: named.clone(), terms: terms.clone(), ..answer }
-        };
-        // Without a cross-encoder, or for an earlier stage, the first stage's answer is final.
-        let rerank = |answer: Answer, landed: &mut dyn FnMut(&Answer)| {
-            let Some(reranker) = models.reranker.as_deref().filter(|_| question.stage == Stage::Rerank) else {
-                return Ok(answer);
-            };
-            landed(&answer);
-            let (query, scores, budget) = (text, models.scores.as_deref(), question.budget);
-            let blend = reranker.blend(models.embedder.as_deref().map(Embedder::id));
-            Reading { snapshot, query, reranker, blend, scores, budget, start }.rerank(answer, cancel, landed)
-        };
-        // A note that says the same here may say elsewhere what leaves it out.
-        let folds_twins = question.folds_twins && !terms.narrows();
-        let folded = |candidates: Vec<Candidate>| match folds_twins {
-            true => recall::folded(snapshot, &named, candidates).map_err(|e| snapshot.failed(e)),
-            false => Ok(candidates),
-        };
-        let best = |candidates| -> Result<Vec<Candidate>, EngineError> {
-            Ok(recall::best(question.candidates, &named, folded(candidates)?))
-        };
-        let mut took_ms = TookMs::default();
+    let search = Search { snapshot, models, question, cancel, start: Instant::now() };
+    let recalled = search.recall(show)?;
+    search.go_on()?;
+    let answer = search.fuse(recalled)?;
+    search.go_on()?;
+    search.rerank(answer, show)
+}
 
-        let Some(by_meaning) = by_meaning else {
-            let ranked: Ranked = by_words(depth).map_err(|e| snapshot.failed(e))?;
-            took_ms.lexical = ranked.took_ms;
-            return Ok(first_stage(Stage::Lexical, best(ranked.candidates)?, took_ms));
-        };
-        let lexical = if question.stage == Stage::Vector {
-            Ranked { candidates: Vec::new(), took_ms: 0.0 }
-        } else {
-            let ranked = by_words(depth).map_err(|e| snapshot.failed(e))?;
-            took_ms.lexical = ranked.took_ms;
-            landed(&first_stage(Stage::Lexical, best(ranked.candidates.clone())?, took_ms));
-            ranked
-        };
-        let (meaning, mut by_meaning) = match by_meaning.join().unwrap_or_else(|panic| resume_unwind(panic))? {
-            Meaning::Found(vector, ranked) => (vector, ranked),
-            silent => {
-                // The cross-encoder reads what the words found.
-                let mut answer = first_stage(Stage::Lexical, best(lexical.candidates)?, took_ms);
-                if let Meaning::Failed(reason) = silent {
-                    answer.failures.embedder = Some(reason);
-                }
-                return rerank(answer, &mut |_| {});
-            }
-        };
-        took_ms.vector = by_meaning.took_ms;
-        by_meaning.candidates.retain(|candidate| words.allows(candidate.address));
-        by_meaning.candidates.truncate(depth);
-        go_on()?;
-        if question.stage == Stage::Vector {
-            let mut candidates = folded(by_meaning.candidates)?;
-            candidates.truncate(question.candidates);
-            return Ok(first_stage(Stage::Vector, candidates, took_ms));
-        }
+/// A question on its way.
+struct Search<'a> {
+    snapshot: &'a Snapshot,
+    models: &'a Models,
+    question: &'a Question<'a>,
+    cancel: &'a Cancel,
+    start: Instant,
+}
 
-        let fused = recall::fused(
-            snapshot,
-            &words,
-            Some(&meaning),
-            &lexical.candidates,
-            &by_meaning.candidates,
-            fitted,
-            lexical.candidates.len() + by_meaning.candidates.len(),
-        )
-        .map_err(|e| snapshot.failed(e))?;
-        took_ms.fuse = fused.took_ms;
-        let hybrid = first_stage(Stage::Hybrid, best(fused.candidates)?, took_ms);
-        go_on()?;
-        rerank(hybrid, landed)
-    })
+/// What each side of the first stage found.
+struct Recalled {
+    words: Words,
+    terms: Arc<QueryTerms>,
+    named: Vec<Named>,
+    /// Empty where vectors alone were asked for.
+    by_words: Vec<Candidate>,
+    by_meaning: Meaning,
+    took_ms: TookMs,
 }
 
 /// What was found by meaning.
 enum Meaning {
-    /// The question's vector and its nearest passages.
-    Found(Vec<f32>, Ranked),
-    /// There is no embedder, or there are no vectors.
+    /// The question's vector and the passages nearest to it.
+    Found(Vec<f32>, Vec<Candidate>),
+    /// It was not asked for, there is no embedder, or there are no vectors.
     Absent,
     /// The embedder failed, and why.
     Failed(String),
 }
 
-fn by_meaning(snapshot: &Snapshot, models: &Models, question: &str, depth: usize) -> Result<Meaning, EngineError> {
-    let Some(embedder) = models.embedder.as_ref().filter(|_| snapshot.vectors().n_vectors() > 0) else {
-        return Ok(Meaning::Absent);
-    };
-    let start = Instant::now();
-    let vector = match model::embed_query(embedder.as_ref(), question) {
-        Ok(vector) => vector,
-        Err(ModelError::Cancelled) => return Err(ModelError::Cancelled.into()),
-        Err(error) => return Ok(Meaning::Failed(error.to_string())),
-    };
-    let mut ranked = recall::vector(snapshot, &vector, depth).map_err(|e| snapshot.failed(e))?;
-    ranked.took_ms = ms(start);
-    Ok(Meaning::Found(vector, ranked))
-}
+impl Search<'_> {
+    fn go_on(&self) -> Result<(), EngineError> {
+        if self.cancel.is_cancelled() { Err(EngineError::Cancelled) } else { Ok(()) }
+    }
 
-fn first_stage(
-    stage: Stage,
-    candidates: Vec<Candidate>,
-    words: &Words,
-    fitted: Option<FirstStage>,
-    question: &Question<'_>,
-    mut took_ms: TookMs,
-    start: Instant,
-) -> Answer {
-    let counts = Counts { asked: question.candidates, recalled: candidates.len(), reranked: 0 };
-    // No score exceeds that of a passage ranked above, so that a threshold cuts the list and leaves no holes in it.
-    let mut ceiling = 1.0f32;
-    let scored = candidates
-        .into_iter()
-        .enumerate()
-        .map(|(i, candidate)| {
-            let words = words.share(candidate.evidence.bm25);
-            let known = Known { cross: None, cosine: candidate.evidence.cosine, words };
-            ceiling = ceiling.min(blend::first_stage(stage, fitted, &known));
-            Scored { candidate, recall_rank: i + 1, raw_score: candidate.score, cross: None, words, score: ceiling }
+    fn failed(&self, error: tantivy::TantivyError) -> EngineError {
+        self.snapshot.failed(error)
+    }
+
+    /// Both sides at once: the question is embedded while its words are looked up. What the words found is shown before the
+    /// vectors are waited for.
+    fn recall(&self, show: &mut dyn FnMut(&Answer)) -> Result<Recalled, EngineError> {
+        let terms = query_terms(self.question.text);
+        let text = terms.asked.clone();
+        let depth = recall::depth(self.question.candidates);
+        let reach = depth * if terms.narrows() { NARROWED_DEPTH } else { 1 };
+        std::thread::scope(|scope| {
+            // A panic there is an error here.
+            let nearest = || guarded(self.snapshot.folder(), || self.nearest(&text, reach));
+            let nearest = (self.question.stage != Stage::Lexical).then(|| scope.spawn(nearest));
+            let mut recalled = self.look_up(terms, &text, depth)?;
+            let Some(nearest) = nearest else { return Ok(recalled) };
+            if self.question.stage != Stage::Vector {
+                show(&self.by_words(&recalled)?);
+            }
+            let (by_meaning, took_ms) = nearest.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+            recalled.took_ms.vector = took_ms;
+            recalled.by_meaning = match by_meaning {
+                Meaning::Found(vector, mut candidates) => {
+                    candidates.retain(|candidate| recalled.words.allows(candidate.address));
+                    candidates.truncate(depth);
+                    Meaning::Found(vector, candidates)
+                }
+                silent => silent,
+            };
+            Ok(recalled)
         })
-        .collect();
-    took_ms.total = ms(start);
-    let (named, terms, failures) = (Vec::new(), Arc::default(), Failures::default());
-    Answer { stage, scored, took_ms, counts, named, terms, failures }
+    }
+
+    /// What the words of the question find, and files that are called so.
+    fn look_up(&self, terms: QueryTerms, text: &str, depth: usize) -> Result<Recalled, EngineError> {
+        let find = || -> tantivy::Result<Recalled> {
+            let words = Words::of_terms(terms, self.snapshot)?;
+            let mut named = named(text, self.snapshot)?;
+            named.retain(|named| named.unread().is_some() || words.allows(named.address));
+            let mut ranked = Ranked { candidates: Vec::new(), took_ms: 0.0 };
+            if self.question.stage != Stage::Vector {
+                ranked = recall::lexical(self.snapshot, &words, depth)?;
+                recall::add_named(&words, &named, &mut ranked.candidates)?;
+            }
+            let terms = Arc::new(words.terms().clone());
+            let took_ms = TookMs { lexical: ranked.took_ms, ..TookMs::default() };
+            let (by_words, by_meaning) = (ranked.candidates, Meaning::Absent);
+            Ok(Recalled { words, terms, named, by_words, by_meaning, took_ms })
+        };
+        find().map_err(|e| self.failed(e))
+    }
+
+    /// The passages nearest to the question, and the milliseconds that took.
+    fn nearest(&self, text: &str, depth: usize) -> Result<(Meaning, f64), EngineError> {
+        let vectors = self.snapshot.vectors();
+        let Some(embedder) = self.models.embedder.as_ref().filter(|_| vectors.n_vectors() > 0) else {
+            return Ok((Meaning::Absent, 0.0));
+        };
+        let start = Instant::now();
+        let vector = match model::embed_query(embedder.as_ref(), text) {
+            Ok(vector) => vector,
+            Err(ModelError::Cancelled) => return Err(ModelError::Cancelled.into()),
+            Err(error) => return Ok((Meaning::Failed(error.to_string()), 0.0)),
+        };
+        let ranked = recall::vector(self.snapshot, &vector, depth).map_err(|e| self.failed(e))?;
+        Ok((Meaning::Found(vector, ranked.candidates), ms(start)))
+    }
+
+    /// The first stage's list: fused, or of the one side that was asked for or has something to say.
+    fn fuse(&self, mut recalled: Recalled) -> Result<Answer, EngineError> {
+        let (vector, by_meaning) = match &recalled.by_meaning {
+            Meaning::Found(vector, candidates) => (vector, candidates),
+            Meaning::Absent => return self.by_words(&recalled),
+            Meaning::Failed(reason) => {
+                let failures = Failures { embedder: Some(reason.clone()), reranker: None };
+                return Ok(Answer { failures, ..self.by_words(&recalled)? });
+            }
+        };
+        if self.question.stage == Stage::Vector {
+            let mut candidates = self.folded(&recalled, by_meaning.clone())?;
+            candidates.truncate(self.question.candidates);
+            return Ok(self.list(Stage::Vector, candidates, &recalled));
+        }
+        let fitted = self.models.embedder.as_deref().and_then(Embedder::first_stage);
+        let n = recalled.by_words.len() + by_meaning.len();
+        let Recalled { words, by_words, .. } = &recalled;
+        let fused = recall::fused(self.snapshot, words, Some(vector), by_words, by_meaning, fitted, n);
+        let Ranked { candidates, took_ms } = fused.map_err(|e| self.failed(e))?;
+        recalled.took_ms.fuse = took_ms;
+        let candidates = self.best(&recalled, candidates)?;
+        Ok(self.list(Stage::Hybrid, candidates, &recalled))
+    }
+
+    fn by_words(&self, recalled: &Recalled) -> Result<Answer, EngineError> {
+        let candidates = self.best(recalled, recalled.by_words.clone())?;
+        Ok(self.list(Stage::Lexical, candidates, recalled))
+    }
+
+    /// The cross-encoder's list; without a cross-encoder, or where an earlier stage was asked for, `answer` is final.
+    fn rerank(&self, answer: Answer, show: &mut dyn FnMut(&Answer)) -> Result<Answer, EngineError> {
+        let Some(reranker) = self.models.reranker.as_deref().filter(|_| self.question.stage == Stage::Rerank) else {
+            return Ok(answer);
+        };
+        // What the words found alone was shown before.
+        if answer.stage != Stage::Lexical {
+            show(&answer);
+        }
+        let terms = answer.terms.clone();
+        let reading = Reading {
+            snapshot: self.snapshot,
+            query: &terms.asked,
+            reranker,
+            blend: reranker.blend(self.models.embedder.as_deref().map(Embedder::id)),
+            scores: self.models.scores.as_deref(),
+            budget: self.question.budget,
+            start: self.start,
+        };
+        reading.rerank(answer, self.cancel, show)
+    }
+
+    /// As many as are asked for, one for all that say the same, files that are asked for by name among them.
+    fn best(&self, recalled: &Recalled, candidates: Vec<Candidate>) -> Result<Vec<Candidate>, EngineError> {
+        Ok(recall::best(self.question.candidates, &recalled.named, self.folded(recalled, candidates)?))
+    }
+
+    fn folded(&self, recalled: &Recalled, candidates: Vec<Candidate>) -> Result<Vec<Candidate>, EngineError> {
+        // A note that says the same here may say elsewhere what leaves it out.
+        if !self.question.folds_twins || recalled.terms.narrows() {
+            return Ok(candidates);
+        }
+        recall::folded(self.snapshot, &recalled.named, candidates).map_err(|e| self.failed(e))
+    }
+
+    /// Candidates with the scores of the first stage, in their order.
+    fn list(&self, stage: Stage, candidates: Vec<Candidate>, recalled: &Recalled) -> Answer {
+        let fitted = self.models.embedder.as_deref().and_then(Embedder::first_stage);
+        let counts = Counts { asked: self.question.candidates, recalled: candidates.len(), reranked: 0 };
+        // No score exceeds that of a passage ranked above, so that a threshold cuts the list and leaves no holes in it.
+        let mut ceiling = 1.0f32;
+        let scored = candidates
+            .into_iter()
+            .enumerate()
+            .map(|(i, candidate)| {
+                let words = recalled.words.share(candidate.evidence.bm25);
+                let known = Known { cross: None, cosine: candidate.evidence.cosine, words };
+                ceiling = ceiling.min(blend::first_stage(stage, fitted, &known));
+                Scored { candidate, recall_rank: i + 1, raw_score: candidate.score, cross: None, words, score: ceiling }
+            })
+            .collect();
+        Answer {
+            stage,
+            scored,
+            took_ms: TookMs { total: ms(self.start), ..recalled.took_ms },
+            counts,
+            named: recalled.named.clone(),
+            terms: recalled.terms.clone(),
+            failures: Failures::default(),
+        }
+    }
 }

@@ -34,7 +34,7 @@ pub(crate) struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// Puts the candidates of `answer` in their final order. `landed` gets the list after each batch but the last.
+    /// Puts the candidates of `answer` in their final order. `show` gets the list after each batch but the last.
     ///
     /// Candidates that the time did not suffice for, or that the cross-encoder failed before (which
     /// [`Answer::failures`] then says), follow those that were read, in the first stage's order, with no
@@ -43,7 +43,7 @@ impl Reading<'_> {
         &self,
         answer: Answer,
         cancel: &Cancel,
-        landed: &mut dyn FnMut(&Answer),
+        show: &mut dyn FnMut(&Answer),
     ) -> Result<Answer, EngineError> {
         let begun = Instant::now();
         let passages: Vec<Passage> = answer
@@ -89,7 +89,7 @@ impl Reading<'_> {
             }
             rest = later;
             if !rest.is_empty() {
-                landed(&self.list(&answer, &passages, &raw, begun));
+                show(&self.list(&answer, &passages, &raw, begun));
             }
         }
         if let (Some(scores), Some(speed)) = (self.scores, pace.speed()) {

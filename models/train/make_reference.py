@@ -6,11 +6,13 @@ usage: make_reference.py MODEL_DIR...
 The weights are read as they are stored (f16 too) and cast to fp32. Embedders: the mean over the tokens, scaled to unit length, less the centre that
 the folder names and scaled again.
 Cross-encoders: the raw logit, and as `score` what sentence-transformers' CrossEncoder.predict answers, which goes through the activation
-that the folder names. Single texts are cut at the end. Of a passage that is too long the part is read that the app reads (`rescore.part`); the other pairs
+that the folder names. Single texts are cut at the end. Of a passage that is too long the part is read that the app reads (`part`); the other pairs
 predict is checked to have read as the same tokens.
 """
 import json
+import math
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,8 +21,6 @@ from safetensors.torch import load_file
 from sentence_transformers import CrossEncoder
 from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, PreTrainedTokenizerFast
-
-from rescore import part
 
 LONG_ENGLISH = " ".join(
     "Sourdough rises slowly because wild yeast is fewer and slower than the baker's kind, and the acid of the bacteria holds it back."
@@ -50,7 +50,32 @@ PAIRS = [
     ("how often should a sourdough starter be fed", LONG_ENGLISH),
     ("酸面团多久喂一次", LONG_CHINESE),
 ]
+OPENING = 24  # of the first tokens of a passage that is too long are kept: its title mostly
+FREQUENT = 2.0  # logarithm of the rank of a piece so frequent that sharing it says nothing
 E5_PREFIXES = ("query: ", "passage: ")
+
+
+def part(question: list[int], passage: list[int], room: int) -> list[int]:
+    """The opening of a passage that is too long, and the stretch of what follows that holds most of the question."""
+    opening = min(OPENING, room // 4)
+    rest, room_left = passage[opening:], room - opening
+    if len(passage) <= room:
+        return passage
+    worth = {t: max(0.0, math.log(max(t, 1)) - FREQUENT) for t in question}
+    held, value, values = Counter(), 0.0, []
+    for i, token in enumerate(rest):
+        if token in worth:
+            value += worth[token] * (held[token] == 0)
+            held[token] += 1
+        if i >= room_left and (gone := rest[i - room_left]) in worth:
+            held[gone] -= 1
+            value -= worth[gone] * (held[gone] == 0)
+        if i >= room_left - 1:
+            values.append(value)
+    first = next(i for i, v in enumerate(values) if v >= max(values) - 1e-3)
+    last = next((i for i in range(first, len(values)) if values[i] < values[first] - 1e-3), len(values)) - 1
+    start = 0 if first == 0 else (first + last) // 2
+    return passage[:opening] + rest[start : start + room_left]
 
 
 def window(config) -> int:

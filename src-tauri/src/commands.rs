@@ -1,5 +1,5 @@
-//! What the window may ask. Each command hands over to the engine and translates; `build.rs` and
-//! `capabilities/main.json` name the same list.
+//! What the window may ask. Each command calls the engine and translates its answer. `build.rs` and
+//! `capabilities/main.json` list the same commands.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -124,7 +124,7 @@ pub async fn settings(shell: Shared<'_>) -> Result<Settings, AppError> {
     shell.on_engine(|engine| Ok::<_, AppError>(engine.settings().into())).await
 }
 
-/// How many candidates the reranker reads; what is not allowed is brought to the nearest that is.
+/// Sets how many candidates the reranker reads. A number outside the allowed range becomes the nearest allowed one.
 #[tauri::command]
 #[specta::specta]
 pub async fn set_candidates(shell: Shared<'_>, n: u32) -> Result<Settings, AppError> {
@@ -133,7 +133,7 @@ pub async fn set_candidates(shell: Shared<'_>, n: u32) -> Result<Settings, AppEr
     shell.on_engine(move |engine| engine.update_settings(|to| to.candidates = candidates)).await.map(Settings::from)
 }
 
-/// What lies outside a range is refused, with the setting's name. What is being indexed keeps to it at once.
+/// A value outside its range is refused, with the setting's name. Indexing that is under way obeys the limits at once.
 #[tauri::command]
 #[specta::specta]
 pub async fn set_indexing(shell: Shared<'_>, limits: IndexingLimits) -> Result<Settings, AppError> {

@@ -1,4 +1,4 @@
-//! What Rust tells the window unasked.
+//! What Rust tells the window without being asked.
 
 use std::time::{Duration, Instant};
 
@@ -51,7 +51,7 @@ impl From<&engine::IndexProgress> for IndexProgress {
     }
 }
 
-/// Tells the window; one that is gone needs no telling.
+/// Sends an event to the window. It does not matter if the window is gone.
 pub fn emit<R: Runtime, E: Event + Serialize + Clone>(app: &AppHandle<R>, event: &E) {
     if let Err(error) = event.emit(app) {
         tracing::debug!("event not sent: {error}");

@@ -21,7 +21,7 @@ pub use search::{Degraded, Hit, SearchEvent, SearchResults, Stage};
 pub use status::{Health, IndexingState, ModelState, ModelsState, Pause, Status};
 pub use why::{WhyQuestion, WhyReport};
 
-/// A path as text; what is not Unicode in it is replaced, and such a file cannot be opened from the window.
+/// A path as text. Bytes that are not Unicode are replaced, so such a file cannot be opened from the window.
 pub(crate) fn text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
@@ -37,24 +37,24 @@ pub struct Settings {
     #[specta(type = Option<Number>)]
     pub threshold: Option<f32>,
     pub indexing: IndexingLimits,
-    /// What `indexing.memory_mb` may be: the least and the most.
+    /// The least and the most that `indexing.memory_mb` may be.
     #[specta(type = [Number; 2])]
     pub memory_mb_range: [usize; 2],
-    /// Threads that this machine runs at once; more are not used.
+    /// Threads that this machine runs at once; indexing never uses more.
     #[specta(type = Number)]
     pub n_threads: usize,
 }
 
-/// What indexing may take of the machine.
+/// How much of the machine indexing may use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 pub struct IndexingLimits {
-    /// Models not counted.
+    /// Memory in megabytes, without the models.
     #[specta(type = Number)]
     pub memory_mb: usize,
-    /// `null` is all.
+    /// `null` means all.
     #[specta(type = Option<Number>)]
     pub threads: Option<usize>,
-    /// Whether vectors wait for the power.
+    /// Whether vectors are made only while the machine is on mains power.
     pub pause_on_battery: bool,
 }
 
@@ -76,7 +76,7 @@ impl From<engine::Settings> for Settings {
                 pause_on_battery: from.pause_on_battery,
             },
             memory_mb_range: [least, most],
-            n_threads: engine::neighbour::Limits::default().threads(),
+            n_threads: engine::throttle::Limits::default().threads(),
             folders: from.folders.iter().map(|path| text(path)).collect(),
             embedder: from.embedder,
             reranker: from.reranker,

@@ -1,5 +1,5 @@
-//! Nuthatch's window: Tauri around the engine. Everything it can do is in [`commands`], everything it says in
-//! [`ipc`] and [`events`].
+//! Nuthatch's window: Tauri around the engine. [`commands`] has everything that the window can ask, [`ipc`] and
+//! [`events`] everything that it is told.
 
 use std::sync::Arc;
 
@@ -45,7 +45,7 @@ macro_rules! interface {
             ])
             .events(collect_events![events::IndexProgress, events::IndexingChanged, events::ModelsChanged])
             .error_handling(ErrorHandlingMode::Throw)
-            // What goes out and what comes in have one shape here.
+            // Our types have the same shape when they are sent as when they are received.
             .disable_serde_phases()
     };
 }

@@ -11,7 +11,7 @@ use nuthatch_engine::extract::worker;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> anyhow::Result<ExitCode> {
-    // Before anything else of ours: this process may be there to read one file after another.
+    // Comes first: this process may have been started as a worker that reads files for another.
     if worker::is_worker() {
         return Ok(worker::serve());
     }

@@ -1,5 +1,5 @@
-//! Loads the models on a thread of their own and hands them to the engine. Until they are there, and where one is
-//! missing, the engine answers without.
+//! Loads the models on a thread of their own and hands them to the engine. Until a model is loaded, or if it is
+//! missing, the engine answers without it.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -43,8 +43,8 @@ fn load<R: Runtime>(app: &AppHandle<R>, shell: &Shell, engine: &Engine) {
     events::emit(app, &ModelsChanged(shell.update_models(|models| models.reranker = state)));
 }
 
-/// Why it failed is told in the window. A damaged file may make a loader panic as well: then, too, the search by words
-/// goes on.
+/// Loads a model; the error is the reason that the window shows. A damaged file may also make a loader panic. The panic
+/// is caught, so that searching by words goes on.
 fn from_store<T>(
     data_dir: &Path,
     shipped: Option<&Path>,
@@ -58,14 +58,14 @@ fn from_store<T>(
     }
 }
 
-/// The sentence of a panic.
+/// The message of a panic.
 fn said(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given")
 }
 
-/// The window shows a model's name without the content hash of its id. A missing one is called what the settings
-/// call it.
+/// The window shows a model's name without the content hash of its id. A missing model is shown with its name in the
+/// settings.
 fn state(name: Option<&str>, loaded: Result<(&str, String), &String>) -> ModelState {
     match loaded {
         Ok((id, runs_on)) => {

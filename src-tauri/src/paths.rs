@@ -1,4 +1,4 @@
-//! What the command line asks for, and where things lie on this system.
+//! The app's command line, and where its files lie on this system.
 
 use std::path::{Path, PathBuf};
 
@@ -44,13 +44,14 @@ fn folder(argument: &str) -> Result<PathBuf, String> {
     }
 }
 
-/// The models that ship: in the package's resource folder, or where every other program of the tree finds them.
+/// The folder of shipped models: the package's resource folder, or else [`ModelStore::shipped_dir`].
 pub fn shipped_models<R: Runtime>(app: &impl Manager<R>) -> Option<PathBuf> {
     let packaged = app.path().resource_dir().ok().map(|folder| folder.join("models"));
     packaged.filter(|folder| folder.join("manifest.toml").is_file()).or_else(ModelStore::shipped_dir)
 }
 
-/// What another program may open: [`inside`], with the window's words for what it refuses.
+/// The path to hand to another program, if it lies in a watched folder. Calls [`inside`], with the window's own error
+/// messages.
 pub fn watched(path: &Path, folders: &[PathBuf]) -> Result<PathBuf, AppError> {
     let shown = path.display();
     inside(path, folders).map_err(|error| match error {

@@ -16,12 +16,12 @@ pub struct Question {
     pub id: u32,
     pub text: String,
     pub candidates: u32,
-    /// Whether the cross-encoder is to read all of them, however long it takes.
+    /// Whether the cross-encoder reads all candidates, however long that takes.
     pub read_all: bool,
 }
 
-/// Ends the question at work and answers this one on a thread of its own. A question that was overtaken, or whose
-/// window is gone, falls silent.
+/// Cancels the current question and answers this one on a thread of its own. A question that was overtaken, or whose
+/// window is gone, sends nothing more.
 pub fn spawn(shell: &Arc<Shell>, question: Question, channel: Channel<SearchEvent>) {
     let cancel = shell.next_search();
     let shell = Arc::clone(shell);
@@ -71,7 +71,7 @@ fn answer(shell: &Shell, question: &Question, cancel: &Cancel, send: &mut dyn Fn
     }
 }
 
-/// Without a reranker the answer ends at the stage before, without vectors at the one before that.
+/// The last stage that ran: without a reranker it is the hybrid stage, and without vectors as well the lexical one.
 fn last_stage(results: &SearchResults) -> Stage {
     if results.model.is_some() {
         Stage::Rerank

@@ -12,9 +12,9 @@ pub struct Shell {
     engine: OnceLock<Result<Engine, AppError>>,
     models: Mutex<ModelsState>,
     indexing: Mutex<IndexingState>,
-    /// Ends the search at work.
+    /// Cancels the current search.
     searching: Mutex<Cancel>,
-    /// Ends the preview at work.
+    /// Cancels the current preview.
     previewing: Mutex<Cancel>,
     watch: Mutex<Option<Watch>>,
 }
@@ -26,7 +26,7 @@ impl Shell {
         let _ = self.engine.set(engine);
     }
 
-    /// Waits for the engine to open, which takes milliseconds; why it did not is the error.
+    /// Waits for the engine to open, which takes milliseconds. If it did not open, the error says why.
     pub fn engine(&self) -> Result<&Engine, AppError> {
         self.engine.wait().as_ref().map_err(AppError::clone)
     }
@@ -45,12 +45,12 @@ impl Shell {
         done.unwrap_or_else(|panic| Err(AppError::new(ErrorKind::Internal, format!("a defect in Nuthatch: {panic}"))))
     }
 
-    /// Ends the search at work and gives the flag of the next.
+    /// Cancels the current search and returns the cancel flag of the next.
     pub fn next_search(&self) -> Cancel {
         next(&self.searching)
     }
 
-    /// Ends the preview at work and gives the flag of the next.
+    /// Cancels the current preview and returns the cancel flag of the next.
     pub fn next_preview(&self) -> Cancel {
         next(&self.previewing)
     }
@@ -93,7 +93,8 @@ fn next(at_work: &Mutex<Cancel>) -> Cancel {
     next
 }
 
-/// A thread that panicked while holding one of these left it whole: every change is a single assignment.
+/// Ignores poisoning. A thread that panicked while it held the lock left the value whole, because every change is a
+/// single assignment.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

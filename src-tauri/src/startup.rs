@@ -1,5 +1,5 @@
-//! From an empty window to a working one: open the engine, follow the folders, load the models. The window is there
-//! before any of it, and searches by words as soon as the engine is open.
+//! Makes the empty window a working one: opens the engine, follows the folders, loads the models. The window is open
+//! before that, and it can search by words as soon as the engine is open.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,10 +14,11 @@ use crate::events::{self, IndexProgress, IndexingChanged, Throttle};
 use crate::ipc::{AppError, ErrorKind, Health, IndexingState};
 use crate::{Args, Shell, models};
 
-/// How often a held index is tried again: soon enough after `nuthatch index` ends, and no load meanwhile.
+/// How often to check again while another process holds the index: often enough to notice soon that `nuthatch index`
+/// has ended, and seldom enough to cause no load.
 const RETRY: Duration = Duration::from_secs(3);
 
-/// Whom a start tells how it goes, and who loads the models.
+/// What startup calls to load the models and to report. The window and the tests each pass their own.
 struct Face {
     models: Box<dyn FnOnce(&Engine) + Send>,
     state: Box<dyn Fn(IndexingState) + Send>,
@@ -58,7 +59,7 @@ fn run(shell: &Shell, args: &Args, face: Face) {
             return shell.opened(Err(error));
         }
     };
-    // Before the window's first question, so that its first list of folders is the whole one.
+    // Done before the window can ask anything, so that its first list of folders is complete.
     let refused = add_folders(&engine, &args.folders);
     shell.opened(Ok(engine.clone()));
     let Face { models, state, progress } = face;
@@ -70,7 +71,7 @@ fn run(shell: &Shell, args: &Args, face: Face) {
     watch(shell, &engine, refused, &tell, progress);
 }
 
-/// Adds the folders of the command line; the answer says why one was refused.
+/// Adds the folders of the command line. Returns why any were refused.
 fn add_folders(engine: &Engine, folders: &[PathBuf]) -> Option<String> {
     let add = |folder: &PathBuf| engine.add_folder(folder).err().map(|error| error.to_string());
     let refused: Vec<String> = folders.iter().filter_map(add).collect();
@@ -79,13 +80,13 @@ fn add_folders(engine: &Engine, folders: &[PathBuf]) -> Option<String> {
 
 fn open(args: &Args) -> Result<Engine, AppError> {
     let data_dir = args.data_dir().map_err(|error| AppError::new(ErrorKind::Settings, error.to_string()))?;
-    // Without one, risky formats fail with a reason.
+    // Without a worker process, files of risky formats are listed as failed, with a reason.
     let worker = WorkerCommand::own().ok();
     Ok(Engine::open(EngineOptions { worker, ..EngineOptions::new(data_dir) })?)
 }
 
-/// Follows the folders until the window closes. While another Nuthatch holds the index, this one only searches, says
-/// so, and waits for its turn.
+/// Follows the folders until the window closes. While another Nuthatch holds the index, this one can only search; it
+/// tells the window so and waits for its turn.
 fn watch(
     shell: &Shell,
     engine: &Engine,
@@ -93,7 +94,7 @@ fn watch(
     tell: &dyn Fn(IndexingState),
     progress: Box<dyn FnMut(&nuthatch_engine::IndexProgress) + Send>,
 ) {
-    // A watch would only try again at the next change of a file, and could not say so.
+    // Checked here, because a watch would try again only at the next change of a file, and could not tell the window.
     while let Err(error @ EngineError::Locked { .. }) = engine.check_free() {
         tell(stopped(error.to_string()));
         thread::sleep(RETRY);
@@ -160,7 +161,7 @@ mod tests {
         let (tell, told) = mpsc::channel();
         let watch = holder
             .watch(Box::new(move |progress| {
-                // Nobody listens any more once the test has seen the first run through.
+                // Sending fails once the test has seen the end of the first run and stops listening.
                 let _ = (progress.phase == Phase::Done).then(|| tell.send(()));
             }))
             .unwrap();
@@ -171,11 +172,12 @@ mod tests {
         assert_eq!(asked(), Ok(()));
     }
 
-    /// As many as a search may show, and enough for several commits while they are read.
+    /// Few enough for one search to show all of them, and enough for several commits while they are read.
     const N_NOTES: usize = 900;
 
-    /// Starts as the app does, over a folder of notes that takes several batches to read. Another process asks by words
-    /// each time a batch is in: how many of the files are read by then, of how many, and how many are found.
+    /// Starts as the app does, over a folder of notes that takes several batches to read. At each step of progress
+    /// another process searches by words. Returns for each search how many files were read, of how many, and how many
+    /// were found.
     fn finds_while_it_reads(data: &Path) -> Vec<(usize, usize, usize)> {
         let notes = folder();
         for i in 0..N_NOTES {
@@ -197,7 +199,7 @@ mod tests {
                 if !matches!(progress.phase, Phase::Text | Phase::Done) {
                     return;
                 }
-                // As another process finds the settings and the index at this moment.
+                // Stands for another process, which reads the settings and the index from disk at this moment.
                 let other = Engine::open(EngineOptions::new(&data)).unwrap();
                 let found = other.search(&request, &Cancel::new(), &mut |_, _| {});
                 let n_found = found.map_or(0, |results| results.hits.len());
@@ -249,14 +251,14 @@ mod tests {
         check_found_while_read(data.path());
     }
 
-    /// As the app itself left behind at every first start, and a run that was broken off does.
+    /// Earlier versions of the app left such an index at every first start, and an interrupted run still does.
     #[test]
     fn words_are_found_while_an_index_that_holds_nothing_is_replaced() {
         let data = folder();
         let engine = Engine::open(EngineOptions::new(data.path())).unwrap();
         engine.index(&mut |_| {}, &Cancel::new()).unwrap();
         drop(engine);
-        // Of another model's vectors, so that a new one is made beside it.
+        // Its label is changed to other rules of cutting files, so that a new index is built beside it.
         for (path, bytes) in content(data.path()) {
             if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("label.toml")) {
                 let text = String::from_utf8(bytes).unwrap();

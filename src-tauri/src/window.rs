@@ -1,4 +1,4 @@
-//! The one window, and what it asks of the desktop around it.
+//! The app's one window, and what it uses of the desktop: pickers, other apps, the file manager.
 
 use std::path::{Path, PathBuf};
 

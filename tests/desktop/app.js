@@ -18,10 +18,10 @@ const APP = process.env.NUTHATCH_APP ?? join(TARGET, "debug/nuthatch-app");
 const DRIVER = process.env.TAURI_DRIVER ?? join(TARGET, "tools/bin/tauri-driver");
 const WEBKIT_DRIVER = process.env.WEBKIT_DRIVER ?? "/usr/bin/WebKitWebDriver";
 
-/** The longest anything may take, on a loaded machine with an unoptimised build. Nothing waits this long when all is well. */
+/** The longest anything may take on a loaded machine with an unoptimised build. Only a failing test waits that long. */
 export const PATIENCE_MS = 120_000;
 
-/** A running app. Every lookup is by `data-testid` and waits until it holds. */
+/** A running app. Elements are looked up by `data-testid`; `one` waits until the element is there. */
 export class App {
   #driver;
   #process;
@@ -44,7 +44,7 @@ export class App {
     const driverProcess = spawn(DRIVER, ports, {
       env: { ...process.env, ...environment },
       stdio: ["ignore", "pipe", "pipe"],
-      // A group of its own: WebKitWebDriver, its child, would outlive it and hold our end of the pipes open.
+      // A process group of its own, so that it ends with its child WebKitWebDriver, which would keep our pipes open.
       detached: true,
     });
     const log = [];
@@ -68,14 +68,14 @@ export class App {
     }
   }
 
-  /** Closes the window and takes the data folder away. */
+  /** Closes the window and deletes the data folder. */
   async stop() {
     await this.#driver.quit().catch((error) => this.#log.push(String(error)));
     await end(this.#process);
     await rm(this.#dataDir, { recursive: true, force: true });
   }
 
-  /** What the app and its driver wrote, for a failure's sake. */
+  /** The output of the app and its driver, to be read after a failure. */
   get log() {
     return this.#log.join("");
   }
@@ -92,7 +92,7 @@ export class App {
     return answer.ok;
   }
 
-  /** Waits until `check` gives something true, and returns that. `what` is what was waited for. */
+  /** Waits until `check` gives something true, and returns that. `what` names the thing in the message of a failure. */
   async until(what, check) {
     return this.#driver.wait(check, PATIENCE_MS, `waited in vain for ${what}`, 50);
   }
@@ -130,7 +130,7 @@ export class App {
   }
 }
 
-/** Ends the driver with all it started. */
+/** Ends the driver and every process that it started. */
 async function end(driverProcess) {
   const closed = new Promise((done) => driverProcess.once("close", done));
   process.kill(-driverProcess.pid);

@@ -36,7 +36,7 @@ after(async () => {
   if (notes) await rm(notes, { recursive: true, force: true });
 });
 
-/** Whether nothing moves any more; what moves for ever does not count. */
+/** Whether all animations have ended, except those that never end. */
 const AT_REST = `
   return document.getAnimations().every((animation) => animation.effect.getComputedTiming().endTime === Infinity);`;
 
@@ -45,7 +45,7 @@ async function keep(name) {
   await writeFile(join(OUT, `${name}.png`), await app.screenshot());
 }
 
-/** Types a question over the last one and gives the cards of its last stage. */
+/** Types a question in place of the last one and returns the cards of its last stage. */
 async function ask(question) {
   const input = await app.one("search-input");
   await input.sendKeys(Key.chord(Key.CONTROL, "a"), Key.BACK_SPACE);
@@ -64,7 +64,7 @@ function ranked(cards) {
   );
 }
 
-/** Where a threshold splits the list best: how many cards stay, and how many hundredths the slider must show. */
+/** Splits the list at the widest gap between scores: how many cards stay, and at what threshold, in hundredths. */
 function split(cards) {
   const gaps = cards.slice(1).map((card, at) => cards[at].score - card.score);
   const widest = gaps.indexOf(Math.max(...gaps));

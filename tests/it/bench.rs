@@ -1,4 +1,4 @@
-//! `nuthatch bench`: the shapes that scripts read, over tiny models. Times are not looked at.
+//! `nuthatch bench` with tiny models: the JSON that scripts read. How long anything takes is not checked.
 
 use std::path::Path;
 
@@ -111,7 +111,7 @@ fn growth_is_measured_and_drawn() {
         assert!(size["recall_100"].as_f64() > Some(0.9), "{size}");
     }
     assert_eq!(sizes.len(), 2);
-    // What was written while it was measured is not there the next time.
+    // The notes that the first run wrote while measuring are not in the kept collections.
     let again = done(&nuthatch.run(&args));
     for (size, before) in again["sizes"].as_array().unwrap().iter().zip(sizes) {
         assert_eq!(

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Nuthatch, notes, write};
 
-/// The first line of a running command, which says that it is under way.
+/// The first line of a running command: once it is there, the command is under way.
 #[cfg(unix)]
 fn first_line(child: &mut std::process::Child) -> String {
     use std::io::{BufRead, BufReader};
@@ -27,7 +27,7 @@ fn words_find_notes_in_both_languages() {
         ("train to Sintra", "lisbon.md"),
         ("undo a commit", "git-undo.md"),
         ("Python 读取 JSON", "json-loading.md"),
-        // Two characters, and one.
+        // Questions of two characters, and of one.
         ("红叶", "京都红叶.md"),
         ("押金", "租房合同要点.md"),
         ("发票", "会议纪要-三月.md"),
@@ -211,7 +211,7 @@ fn ctrl_c_ends_a_watch() {
     nuthatch.index(&notes());
     let mut child = nuthatch.command(&["watch"]).spawn().unwrap();
     assert!(first_line(&mut child).starts_with("up to date: "));
-    // The shell's own `kill`: a bare system has no other.
+    // This is the shell's own `kill`: a minimal system has no other.
     let kill = format!("kill -INT {}", child.id());
     let killed = std::process::Command::new("sh").args(["-c", &kill]).status().unwrap();
     assert!(killed.success());
@@ -240,7 +240,7 @@ fn an_interrupted_command_says_so() {
     assert_eq!(answer["error"]["kind"], "interrupted");
 }
 
-/// Three folders may be followed, in a user namespace of its own: nobody else notices.
+/// Limits a process to events from three folders, in a user namespace of its own, so that no other process is affected.
 #[cfg(target_os = "linux")]
 const FEW_WATCHES: &str = "echo 3 > /proc/sys/user/max_inotify_watches && exec \"$@\"";
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::support::{Nuthatch, write};
 
-/// Every path in `value` with the type at its end, one a line, in alphabetical order.
+/// Every path in `value` with the type at its end, one per line, in alphabetical order.
 fn shape(value: &Value) -> String {
     let mut lines = BTreeSet::new();
     collect(value, "", &mut lines);
@@ -30,7 +30,7 @@ fn collect(value: &Value, path: &str, lines: &mut BTreeSet<String>) {
     lines.insert(format!("{path}: {kind}"));
 }
 
-/// One note: it is the first hit whatever random weights make of it.
+/// A folder of one note, which is the first hit whatever score the models' random weights give it.
 fn note() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), &[("coffee.md", b"# Filter coffee\n\nToo sour? Grind finer.")]);
@@ -202,7 +202,7 @@ fn collection() -> tempfile::TempDir {
                   {\"_id\": \"d2\", \"title\": \"\", \"text\": \"The kingfisher dives.\"}\n\
                   {\"_id\": \"d3\", \"title\": \"\", \"text\": \"Owls hunt at night.\"}\n";
     let queries = "{\"_id\": \"q1\", \"text\": \"heron\"}\n{\"_id\": \"q2\", \"text\": \"kingfisher\"}\n";
-    // The answer to the second question is judged to be one that its word does not find.
+    // The judged answer to the second question does not hold the question's word.
     let qrels = "query-id\tcorpus-id\tscore\nq1\td1\t1\nq2\td3\t1\n";
     write(
         dir.path(),

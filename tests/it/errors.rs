@@ -1,5 +1,5 @@
-//! Bad input: each gets a message that says what, which file and what to do, nothing is lost, and searching by words
-//! goes on.
+//! Bad input. Each case gets a message that says what is wrong, in which file, and what to do. Nothing is lost, and
+//! searching by words goes on.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::support::{Nuthatch, files, notes, root, write};
 
-/// `args` must end with `code`, and say `part` in one line on standard error and as JSON.
+/// Asserts that `args` exit with `code`, and that the message contains `part`, on standard error and as JSON.
 fn check(nuthatch: &Nuthatch, args: &[&str], code: i32, kind: &str, part: &str) {
     let plain = nuthatch.run(args);
     assert_eq!((plain.code, plain.out.as_str()), (code, ""), "{args:?}: {plain:?}");
@@ -124,7 +124,7 @@ fn a_question_longer_than_the_window_is_answered() {
     assert_eq!((answer.code, &answer.json()["degraded"]), (0, &json!([])), "{answer:?}");
 }
 
-/// What a person set counts for all that is asked, and another threshold for what asks for another.
+/// The threshold in the settings applies to every command that names no other threshold.
 #[test]
 fn a_threshold_in_the_settings_counts_everywhere() {
     let nuthatch = Nuthatch::without_models();
@@ -147,7 +147,7 @@ fn a_threshold_in_the_settings_counts_everywhere() {
     assert_eq!(ends("0.0", &["--threshold", "1"]), (1, 0, "below_threshold".to_owned()));
 }
 
-/// Tables as Excel names their delimiter, in any script.
+/// Excel names a table's delimiter in a first line `sep=`. The delimiter may be a character of several bytes.
 #[test]
 fn a_table_with_a_wide_delimiter_stops_nothing() {
     let nuthatch = Nuthatch::without_models();

@@ -25,8 +25,8 @@ const SUBJECTS: [&str; 14] = [
     "lapwing",
 ];
 
-/// Every subject has one document, and is asked for; the last two questions have a second answer that their words do
-/// not find.
+/// A collection with one document and one question for each subject. The last two questions have a second answer that
+/// their words do not find.
 fn collection() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     let lines = |of: &dyn Fn(usize, &str) -> Value| -> String {
@@ -43,7 +43,7 @@ fn collection() -> TempDir {
     dir
 }
 
-/// A note a subject, with a title of its own, a heading of its own, and one that all have.
+/// One note for each subject, with a title of its own and a heading that all notes have.
 fn notes() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     for subject in SUBJECTS {
@@ -66,7 +66,7 @@ fn path(file: &Path) -> &str {
     file.to_str().unwrap()
 }
 
-/// Numbers of a field over a list.
+/// The number in `field` of each item of a list.
 fn all(list: &Value, field: &str) -> Vec<f64> {
     list.as_array().unwrap().iter().map(|item| item[field].as_f64().unwrap()).collect()
 }
@@ -84,7 +84,7 @@ fn every_question_is_listed_at_every_stage() {
     for stage in stages {
         let of_stage: Vec<&Value> = lines.iter().filter(|line| line["stage"] == stage).collect();
         assert_eq!(of_stage.len(), SUBJECTS.len(), "{stage}");
-        // The means of the table are those of the lines.
+        // The table's means are the means over the lines.
         for measure in ["ndcg_10", "mrr_10", "recall_100"] {
             let mean = of_stage.iter().map(|line| line[measure].as_f64().unwrap()).sum::<f64>() / 14.0;
             assert!((json["stages"][stage][measure].as_f64().unwrap() - mean).abs() < 1e-9, "{stage} {measure}");
@@ -93,7 +93,7 @@ fn every_question_is_listed_at_every_stage() {
     }
     let first = lines.iter().find(|line| line["stage"] == "lexical" && line["query"] == "q3").unwrap();
     assert_eq!((&first["top"][0]["id"], &first["mrr_10"], &first["ndcg_10"]), (&json!("d3"), &json!(1.0), &json!(1.0)));
-    // By the cross-encoder alone, in its order.
+    // The stage `cross` ranks by the cross-encoder's scores alone.
     let cross = lines.iter().find(|line| line["stage"] == "cross").unwrap();
     let scores = all(&cross["top"], "score");
     assert!(scores.is_sorted_by(|a, b| a >= b) && scores.len() == 10, "{scores:?}");
@@ -164,7 +164,7 @@ fn scores_are_held_against_judgements() {
     let found = &json["calibration"];
     let bins = found["bins"].as_array().unwrap();
     assert_eq!((bins.len(), all(&found["bins"], "n").iter().sum::<f64>()), (10, 14.0 * 14.0));
-    // 16 of the 196 candidates are relevant; the others nobody judged.
+    // 16 of the 196 candidates are relevant; nobody judged the others.
     let filled = || bins.iter().filter(|bin| bin["n"] != 0);
     let number = |bin: &Value, field: &str| bin[field].as_f64().unwrap();
     let relevant: f64 = filled().map(|bin| number(bin, "n") * number(bin, "share_relevant")).sum();
@@ -198,7 +198,7 @@ fn questions_off_the_topic_get_lower_scores() {
         (&found["stage"], &found["real"]["n"], &found["off_topic"]["n"]),
         (&json!("lexical"), &json!(14), &json!(2))
     );
-    // No word of the first is in the collection; of the second's words one is, in every document.
+    // The collection holds no word of the first question, and one word of the second, in every document.
     assert_eq!((&found["off_topic"]["p5"], &found["auc"]), (&json!(0.0), &json!(1.0)), "{found}");
     assert_eq!(found["real"]["n_below"], 0, "{found}");
     let without = run(&nuthatch, &[path(set.path()), "--stage", "lexical"]);
@@ -218,7 +218,7 @@ fn models_are_compared_on_the_same_candidates() {
     );
     assert_eq!(models[0]["rerank"], json["stages"]["rerank"]);
     assert_eq!(models[0].get("against_first"), None);
-    // The folder holds the same weights: no question is ranked otherwise.
+    // The folder holds the weights of `tiny-cross`, so no question is ranked differently.
     for side in ["rerank", "cross"] {
         let against = &models[1]["against_first"][side];
         assert_eq!(
@@ -228,7 +228,7 @@ fn models_are_compared_on_the_same_candidates() {
         );
     }
     assert_eq!(models[1]["against_first"]["scores"]["max"], 0.0);
-    // What was imported for the measurement is gone.
+    // The model that was imported for the measurement is gone.
     let left = std::fs::read_dir(nuthatch.data_dir().join("eval")).unwrap().map(|entry| entry.unwrap().file_name());
     assert_eq!(left.filter(|name| name.to_str().unwrap().starts_with('.')).count(), 0);
 }
@@ -242,7 +242,7 @@ fn precisions_are_compared_on_the_same_candidates() {
     let names: Vec<&str> = models.iter().map(|model| model["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["tiny-cross f32", "tiny-cross int8"]);
     assert_eq!(models[0]["rerank"], json["stages"]["rerank"]);
-    // Rounded, but not much: 8 bits are not 32, and not another model either.
+    // Rounding to 8 bits changes scores, but only a little.
     let scores = &models[1]["against_first"]["scores"];
     let max = scores["max"].as_f64().unwrap();
     assert!(max > 0.0 && max < 0.02, "{scores}");
@@ -258,14 +258,14 @@ fn notes_of_ones_own_are_asked_for_by_their_titles() {
     let json = run(&nuthatch, &["--mine", "--queries", "--depths", "1,5"]);
     let about = &json["known_items"];
     assert_eq!((&about["n_notes"], &about["n_notes_indexed"]), (&json!(14), &json!(14)));
-    // "Usage" stands in every note: nobody is asked for it.
+    // Every note has the heading "Usage", so no question is made of it.
     assert_eq!((&about["n_titles"], &about["n_headings"], &json["n_queries"]), (&json!(14), &json!(0), &json!(14)));
     let queries = json["queries"].as_array().unwrap();
     for query in queries.iter().filter(|query| query["stage"] == "lexical") {
         let (text, asked) = (query["text"].as_str().unwrap(), query["path"].as_str().unwrap());
         let subject = text.strip_prefix("Watching a ").unwrap();
         assert!(asked.ends_with(&format!("{subject}.md")), "{query}");
-        // Its name is still in the text of its own note, and nowhere else.
+        // The subject's name is still in the text of its own note, and in no other note.
         assert_eq!(query["top"][0]["path"], query["path"], "{query}");
     }
     assert_eq!(json["stages"]["lexical"]["first"], 1.0);
@@ -273,7 +273,7 @@ fn notes_of_ones_own_are_asked_for_by_their_titles() {
     let summary = about["summary"].as_array().unwrap();
     assert!(summary[0].as_str().unwrap().contains("of 14 titles and headings"), "{summary:?}");
 
-    // The same seed asks the same; a limit asks fewer.
+    // The same seed asks the same questions; a limit asks fewer.
     let texts = |json: &Value| -> Vec<String> {
         json["queries"].as_array().unwrap().iter().map(|query| query["text"].to_string()).collect()
     };
@@ -282,7 +282,7 @@ fn notes_of_ones_own_are_asked_for_by_their_titles() {
     };
     assert_eq!((texts(&fewer("3")), texts(&fewer("3")).len()), (texts(&fewer("3")), 5));
     assert_ne!(texts(&fewer("3")), texts(&fewer("4")));
-    // Only the last test of one's notes is kept.
+    // Of the indexes made to measure one's own notes only the last is kept.
     let kept = std::fs::read_dir(nuthatch.data_dir().join("eval")).unwrap().count();
     assert_eq!(kept, 1);
 }
@@ -291,7 +291,7 @@ fn notes_of_ones_own_are_asked_for_by_their_titles() {
 fn a_title_is_taken_out_of_the_note_it_finds() {
     let nuthatch = Nuthatch::without_models();
     let folder = tempfile::tempdir().unwrap();
-    // The title's words stand nowhere but in the title (and the file's name): without it they find nothing.
+    // The title's words stand only in the title (and the file's name): once it is taken out, they find nothing.
     for subject in SUBJECTS {
         let body = "Quiet shoes and patience help: the bird by the lake stays where it is.";
         let text = format!("# Watching {subject}\n\n{body}\n");
@@ -360,7 +360,7 @@ fn what_cannot_be_measured_is_refused_with_a_reason() {
     check_without(&wordless, dir);
 }
 
-/// Without models, an option that takes one fails; nothing falls back.
+/// Without models, an option that needs one fails: there is no fallback.
 fn check_without(nuthatch: &Nuthatch, dir: &str) {
     for option in [&["--depth-sweep"][..], &["--depths", "10"]] {
         let answer = nuthatch.run(&[&["eval", dir], option].concat());
@@ -368,7 +368,7 @@ fn check_without(nuthatch: &Nuthatch, dir: &str) {
     }
 }
 
-/// Every tag is closed in turn, and no bare sign is left.
+/// Asserts that every tag is closed in order, and that no bare `>` is left.
 fn well_formed(svg: &str) {
     let mut open = Vec::new();
     let mut rest = svg;

@@ -1,4 +1,4 @@
-//! `nuthatch models fetch` by the variables that Hugging Face's tools read.
+//! `nuthatch models fetch` follows the environment variables that Hugging Face's tools read.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -19,7 +19,7 @@ licence = "MIT"
 window = 64
 "#;
 
-/// A host that serves the tiny cross-encoder, as a proxy too: it answers for whatever host it is asked to reach.
+/// A host that serves the tiny cross-encoder. As a proxy it answers in place of any host that it is asked to reach.
 struct Host {
     address: String,
     lines: Arc<Mutex<Vec<String>>>,
@@ -44,7 +44,7 @@ impl Host {
     }
 }
 
-/// Answers until the client has enough; returns where it has gone away.
+/// Answers requests until the client closes the connection.
 fn serve(mut stream: TcpStream, log: &Mutex<Vec<String>>) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     loop {
@@ -79,7 +79,7 @@ fn nuthatch() -> Nuthatch {
     nuthatch
 }
 
-/// `models fetch` with these variables, and none of the machine's own of that kind.
+/// `models fetch` with these variables, and without those that the machine's own environment sets.
 fn fetch(nuthatch: &Nuthatch, variables: &[(&str, &str)]) -> Command {
     let mut command = nuthatch.command(&["models", "fetch", "owner/tiny", "--json"]);
     for proxy in ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"] {

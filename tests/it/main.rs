@@ -1,5 +1,5 @@
-//! Tests through the public faces, in one binary: the engine's handle, the `nuthatch` command, the shapes that
-//! scripts read, and the walls between crates.
+//! Tests through the public interfaces, in one binary: the engine's handle, the `nuthatch` command, the JSON that
+//! scripts read, and the boundaries between crates.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 #![allow(clippy::print_stdout, reason = "random and hostile tests print what they counted")]

@@ -5,7 +5,7 @@ use nuthatch_inference::{ModelStore, StoreOptions};
 
 use crate::support::{files, root};
 
-/// What the tree may carry: a clone has to stay a matter of minutes.
+/// The most that the models in the source tree may take: cloning it has to stay a matter of minutes.
 const MAX_BUILTIN_BYTES: u64 = 160_000_000;
 
 #[test]

@@ -1,4 +1,4 @@
-//! The walls between crates: what must not be seen from where.
+//! The boundaries between crates, and in the window: who must not depend on what.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -6,8 +6,8 @@ use std::process::Command;
 
 use crate::support::{files, root};
 
-/// Names in `cargo tree` of a package of the workspace, without the package itself: all of them, or those `depth`
-/// steps away. Only what is compiled into the program counts.
+/// The names that `cargo tree` prints for a package of the workspace, without the package itself: all of them, or those
+/// up to `depth` steps away. Only what is compiled into the program counts.
 fn dependencies(package: &str, depth: Option<&str>) -> Vec<String> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let mut tree = Command::new(cargo);
@@ -57,8 +57,8 @@ fn only_the_app_sees_tauri() {
     }
 }
 
-/// `cargo start` builds the programs, `cargo verify` programs and tests: a feature that only the tests ask for would build
-/// a dependency, and all that stands on it, twice.
+/// `cargo start` builds the programs, `cargo verify` the programs and the tests. If only the tests asked for a feature
+/// of a dependency, that dependency and everything that uses it would be built twice.
 #[test]
 fn tests_ask_for_no_feature_that_the_programs_do_without() {
     let features = |edges: &str| -> BTreeSet<String> {
@@ -90,7 +90,7 @@ fn window_files_with(text: &str) -> Vec<String> {
 
 #[test]
 fn one_file_of_the_window_knows_the_shell() {
-    // What is generated calls Tauri as well, and is seen by that one file alone.
+    // The generated bindings call Tauri as well, and only `tauri.ts` imports them.
     assert_eq!(window_files_with("@tauri-apps/"), ["backend/bindings.ts", "backend/tauri.ts"]);
     assert_eq!(window_files_with("/bindings"), ["backend/tauri.ts"]);
 }

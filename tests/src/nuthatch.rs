@@ -1,4 +1,4 @@
-//! The `nuthatch` command, as in its own package.
+//! The `nuthatch` command, built in this package too, so that the tests always run a current one.
 
 use std::process::ExitCode;
 

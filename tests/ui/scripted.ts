@@ -20,7 +20,7 @@ export interface Asked {
   query: string;
   candidates: number;
   readAll: boolean;
-  /** Lands a stage's list. */
+  /** Sends the list of a stage. */
   land(
     stage: Stage,
     hits: Hit[],
@@ -29,14 +29,14 @@ export interface Asked {
       degraded?: Degraded[];
       rerankMs?: number;
       nothingAnswers?: boolean;
-      /** Candidates read; all of them without. */
+      /** How many candidates were read; all of them if not given. */
       read?: number;
     },
   ): void;
   fail(kind: string, message: string): void;
 }
 
-/** A folder without a file. */
+/** The status of a folder without files. */
 export const NO_FILES = {
   path: "",
   files: 0,
@@ -54,7 +54,7 @@ export class ScriptedBackend implements Backend {
   readonly revealed: string[] = [];
   readonly previewed: string[] = [];
 
-  /** Grows as the engine's does. */
+  /** The status reports this; the engine's grows with every commit. */
   generation = 1;
   #progress: (progress: IndexProgress) => void = () => undefined;
 
@@ -130,11 +130,11 @@ export class ScriptedBackend implements Backend {
     paused: null,
     ...this.found,
   });
-  /** What the status says besides. */
+  /** Fields of the status that replace those above. */
   found: Partial<Status> = {};
   readonly retried: string[][] = [];
   readonly forgotten: string[] = [];
-  /** What `why` was asked, newest last, and what it answers. */
+  /** The questions and files that `why` was asked about, newest last. `answer` is what it returns. */
   readonly asked: [WhyQuestion, string][] = [];
   answer: Omit<WhyReport, "path"> = { shown: true, steps: ["It is shown."], advice: [] };
   picked: string | null = null;
@@ -178,9 +178,9 @@ export class ScriptedBackend implements Backend {
     this.revealed.push(path);
   }
 
-  /** What the window asked indexing to keep to, newest last. */
+  /** The limits that the window set for indexing, newest last. */
   readonly limits: IndexingLimits[] = [];
-  /** Of the settings. */
+  /** The threshold in the settings. */
   threshold: number | null = null;
   settings = async (): Promise<Settings> => ({
     folders: ["/notes"],

@@ -14,7 +14,7 @@ import { inlineMarks, markdownBlocks, plainBlocks } from "$ui/text/markdown";
 import { shownPath } from "$ui/text/path";
 import { codePoints, pieces } from "$ui/text/ranges";
 
-/** Marked stretches in brackets. */
+/** The text with its marked ranges in brackets. */
 function bracketed(text: string, ranges: Range[]): string {
   const points = codePoints(text);
   return pieces(points, [0, points.length], [{ layer: "mark", ranges }])

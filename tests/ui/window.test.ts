@@ -14,7 +14,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Lets timers and promises run for that long. */
+/** Lets timers and promises run for `ms` milliseconds. */
 async function wait(ms: number) {
   await vi.advanceTimersByTimeAsync(ms);
   await tick();
@@ -407,7 +407,7 @@ test("the panel lists folders, what was left out and why, and lets a folder go a
   expect(screen.getByTestId("empty-state")).toBeTruthy();
 });
 
-/** What the library panel says, opened. */
+/** Opens the library panel and returns it. */
 async function openPanel(): Promise<HTMLElement> {
   await fireEvent.click(screen.getByTitle("Folders, and what is not indexed"));
   await wait(0);

@@ -1,4 +1,4 @@
-//! Every failure reaches the window as a kind to decide by and a sentence to show.
+//! Every failure reaches the window as a kind, by which it decides what to do, and a message to show.
 
 use nuthatch_engine::{EngineError, FolderError};
 use serde::Serialize;
@@ -46,7 +46,7 @@ impl From<EngineError> for AppError {
         let kind = match &error {
             EngineError::Cancelled => ErrorKind::Cancelled,
             EngineError::EmptyQuery => ErrorKind::EmptyQuery,
-            // The engine's sentence is for the terminal.
+            // The engine's message is meant for the terminal.
             EngineError::NoIndex { .. } => {
                 return Self::new(ErrorKind::NoIndex, "nothing is indexed yet: add a folder of notes");
             }
@@ -57,7 +57,7 @@ impl From<EngineError> for AppError {
             EngineError::Folder(_) => ErrorKind::Folder,
             EngineError::Model(_) => ErrorKind::Model,
             EngineError::Index { .. } => ErrorKind::Index,
-            // Mended by the watching thread, which builds another beside it.
+            // The watching thread mends this: it builds a new index beside the old one.
             EngineError::OtherVersion { .. } | EngineError::Damaged { .. } => {
                 return Self::new(ErrorKind::Index, "the index cannot be read: it is being built anew from your files");
             }

@@ -7,8 +7,8 @@ use specta_typescript::Number;
 
 use super::{AppError, text};
 
-/// What `search` sends down its channel: one `results` a list as it lands (reranking lands several), the last with
-/// `done`, or one `failed`. A question overtaken by a newer one falls silent.
+/// What `search` sends through its channel: a `results` for each list of hits (reranking gives several lists), the last
+/// one with `done`, or one `failed`. A question that is overtaken by a newer one sends nothing more.
 #[derive(Clone, Debug, PartialEq, Serialize, Type)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum SearchEvent {
@@ -42,7 +42,7 @@ pub struct SearchResults {
     pub model: Option<String>,
     pub took_ms: TookMs,
     pub candidates: Counts,
-    /// All that was missing.
+    /// Everything that the answer had to do without.
     pub degraded: Vec<Degraded>,
     pub nothing_answers: bool,
     pub hits: Vec<Hit>,
@@ -130,9 +130,9 @@ pub struct Hit {
     pub vector_rank: Option<usize>,
     /// The file has changed since it was read.
     pub stale: bool,
-    /// Other files that are this note, the most wanted first.
+    /// Other files that are copies of this note, the best first.
     pub copies: Vec<String>,
-    /// Why the file could not be read, of one that is shown because it is called what was asked for.
+    /// Why the file could not be read. Set only for a file that is shown because its name matches the question.
     pub unread: Option<String>,
 }
 
@@ -243,7 +243,7 @@ impl From<&engine::Hit> for Hit {
 mod tests {
     use super::*;
 
-    /// The window and the command line promise one shape.
+    /// The window and the command line must get JSON of the same shape.
     #[test]
     fn the_mirror_is_the_engines_json() {
         let results = engine::SearchResults {

@@ -1,4 +1,4 @@
-//! How the index and the models stand.
+//! The state of the index and of the models.
 
 use nuthatch_engine as engine;
 use serde::Serialize;
@@ -7,7 +7,7 @@ use specta_typescript::Number;
 
 use super::text;
 
-/// A folder of 100,000 unreadable files is told by its number; this many are named.
+/// Most files that are listed by name. Of 100,000 unreadable files, the window shows the others as a number.
 const MAX_FILES: usize = 200;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Type)]
@@ -21,19 +21,19 @@ pub struct Status {
     pub n_vectors: u64,
     #[specta(type = Number)]
     pub size_bytes: u64,
-    /// Why the files that are not indexed are not: most files first. Complete, whatever `files` leaves out.
+    /// Why files are not indexed, the reason with most files first. Counts files that `files` leaves out as well.
     pub reasons: Vec<ReasonCount>,
-    /// Failed files first, then those out of reach, skipped, waiting; indexed ones are left out, and so is what exceeds
-    /// 200. Empty unless asked for.
+    /// Files that are not indexed, at most 200: failed ones first, then those out of reach, skipped and waiting. Empty
+    /// unless asked for.
     pub files: Vec<FileRow>,
-    /// What keeps folders from being followed as they should be, and what is damaged: a sentence or two each.
+    /// What is damaged, and what keeps folders from being followed: a sentence or two each.
     pub problems: Vec<String>,
     pub indexing: IndexingState,
-    /// Why vectors are not made now although some are wanted.
+    /// Why vectors are not made now, although some are missing.
     pub paused: Option<Pause>,
 }
 
-/// Text goes on meanwhile.
+/// Why vectors are not made now. Text is indexed meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Type)]
 #[serde(rename_all = "snake_case")]
 pub enum Pause {
@@ -80,7 +80,7 @@ pub enum FileState {
     Indexed,
 }
 
-/// How many files are in a state other than indexed for one and the same reason.
+/// How many files are not indexed for the same reason.
 #[derive(Clone, Debug, PartialEq, Serialize, Type)]
 pub struct ReasonCount {
     pub state: FileState,
@@ -89,7 +89,7 @@ pub struct ReasonCount {
     pub files: usize,
 }
 
-/// `missing` has a reason; searching goes on without.
+/// `missing` comes with a reason; searching goes on without the missing part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Type)]
 #[serde(rename_all = "lowercase")]
 pub enum Health {
@@ -99,8 +99,8 @@ pub enum Health {
     Missing,
 }
 
-/// Whether the folders are followed. `missing`: another Nuthatch holds the index, or watching failed; the reason
-/// says which, and what was indexed before is still searched.
+/// Whether changes in the folders are followed. `missing` means that another Nuthatch holds the index or that watching
+/// failed; the reason says which. What was indexed before can still be searched.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Type)]
 pub struct IndexingState {
     pub state: Health,
@@ -112,7 +112,7 @@ pub struct ModelState {
     pub state: Health,
     pub name: Option<String>,
     pub reason: Option<String>,
-    /// Device, arithmetic, and why no GPU where there is none; of a model that is ready.
+    /// For a model that is ready: its device, its arithmetic and, if it runs on the CPU, why on no GPU.
     pub runs_on: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! A file followed through the pipeline, in words.
+//! Why a search shows a file or does not, in words.
 
 use nuthatch_engine as engine;
 use serde::{Deserialize, Serialize};
@@ -7,12 +7,12 @@ use specta_typescript::Number;
 
 use super::text;
 
-/// The search that is asked about, as the window has it.
+/// The search in question, with the window's settings.
 #[derive(Clone, Debug, PartialEq, Deserialize, Type)]
 pub struct WhyQuestion {
     pub query: String,
     pub candidates: u32,
-    /// The slider's, in `0..=1`.
+    /// The slider's value, in `0..=1`.
     #[specta(type = Option<Number>)]
     pub threshold: Option<f32>,
 }
@@ -32,9 +32,9 @@ pub struct WhyReport {
     pub path: String,
     /// Whether the search shows the file.
     pub shown: bool,
-    /// The way in plain words, step by step.
+    /// The file's way through the search in plain words, step by step.
     pub steps: Vec<String>,
-    /// What to change to have it shown (higher); empty where nothing needs to be.
+    /// What to change so that the file is shown, or shown higher; empty if nothing needs to change.
     pub advice: Vec<String>,
 }
 

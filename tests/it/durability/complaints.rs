@@ -1,4 +1,4 @@
-//! What the users of others complain of, a test each; the merge that stalls is in `faults`.
+//! Complaints of users of other search programs, one test each. The test of a stalled merge is in `faults`.
 
 use std::fs;
 use std::sync::Arc;
@@ -91,7 +91,7 @@ fn an_index_job_that_fails_leaves_the_index_as_it_was() {
     let bench = Bench::new(30);
     let engine = bench.start(embedder("bag-of-words@1"));
     engine.index(&mut |_| {}, &Cancel::new()).unwrap();
-    // Another model, which does not work, and a run that is stopped: the old index serves on.
+    // A run with another model is stopped, then one fails because its model does. The old index keeps serving.
     let cancel = Cancel::new();
     cancel.cancel();
     engine.set_embedder(embedder("bag-of-words@2"));
@@ -100,7 +100,7 @@ fn an_index_job_that_fails_leaves_the_index_as_it_was() {
     engine.set_embedder(Arc::new(BagOfWords { broken: true, ..BagOfWords::new("bag-of-words@3") }));
     assert!(engine.index(&mut |_| {}, &Cancel::new()).is_err());
     assert_eq!(n_found(&engine), 30);
-    // And the job that follows works.
+    // The run after these works.
     let embedder = embedder("bag-of-words@4");
     engine.set_embedder(embedder.clone());
     engine.index(&mut |_| {}, &Cancel::new()).unwrap();
@@ -145,7 +145,7 @@ fn memory_stays_within_the_setting() {
     assert!(peak_kb < 150_000, "{peak_kb} kB");
 }
 
-/// What every passage carries of its note: 40,000 tags in each of 500 passages took gigabytes.
+/// Each passage carries its note's title, headings and tags: 40,000 tags in each of 500 passages took gigabytes.
 #[cfg(target_os = "linux")]
 #[test]
 fn what_passages_carry_does_not_multiply() {
@@ -167,7 +167,8 @@ fn what_passages_carry_does_not_multiply() {
     }
 }
 
-/// What a file is made of can take a hundred times its size: here 4 MB of each, which took up to 200.
+/// The parts of a file, such as attributes, can take a hundred times its size. Here each file has 4 MB of one kind of
+/// part; such files took up to 200 MB.
 #[cfg(target_os = "linux")]
 #[test]
 fn no_file_takes_many_times_its_size() {

@@ -1,5 +1,5 @@
-//! Every kind of file, damaged in every way: the next start answers from what is sound, says what is wrong, and makes it
-//! whole again from the files.
+//! Every kind of file in the data folder, damaged in every way. The next start answers from the sound files, names the
+//! damaged one, and restores the index from the notes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,7 +32,7 @@ const KINDS: [&str; 13] = [
 const BIRDS: [&str; 6] = ["heron", "kingfisher", "pelican", "红叶", "押金", "dipper"];
 const N_NOTES: usize = 24;
 
-/// An index of three segments with deletions, and the notes it is of.
+/// An index of several segments with deletions, and the notes it was built from.
 struct Sound {
     notes: tempfile::TempDir,
     data: tempfile::TempDir,
@@ -61,7 +61,7 @@ impl Sound {
         let (notes, data) = (folder_in_memory(), folder_in_memory());
         let (engine, _) = open(data.path());
         engine.add_folder(notes.path()).unwrap();
-        // The last change is one note of a large segment: a list of deletions, and too few of them for a merge.
+        // The last change is to one note of a large segment. It leaves a list of deletions, too short to cause a merge.
         for range in [0..8, 8..16, 4..12, 16..N_NOTES, 2..3] {
             for i in range.clone() {
                 write(notes.path(), &[(&format!("n{i}.md"), note(i, range.end).as_bytes())]);
@@ -83,7 +83,8 @@ fn find(engine: &Engine, query: &str, stage: Stage) -> (Vec<String>, Vec<Degrade
     (names, found.degraded)
 }
 
-/// The largest file of a kind, of those that the last commit counts on: what a merge has replaced may still lie about.
+/// The largest file of a kind that the last commit uses. Files that a merge has replaced may still be there; they do
+/// not count.
 fn victim(data: &Path, kind: &str) -> PathBuf {
     let is_meta = |path: &PathBuf| path.ends_with("meta.json");
     let meta = files(data).into_iter().find(is_meta).map(|path| fs::read_to_string(path).unwrap()).unwrap();
@@ -100,7 +101,7 @@ fn victim(data: &Path, kind: &str) -> PathBuf {
     of_kind.max_by_key(|path| fs::metadata(path).unwrap().len()).unwrap_or_else(|| panic!("no {kind}"))
 }
 
-/// Every kind of file, damaged by `spoil`, as after a crash.
+/// Damages a file of each kind with `spoil`, as after a crash, and checks what the engine makes of it.
 fn each_kind(way: &str, spoil: impl Fn(&Path)) {
     let sound = Sound::new();
     for kind in KINDS {
@@ -110,16 +111,16 @@ fn each_kind(way: &str, spoil: impl Fn(&Path)) {
         let victim = victim(data.path(), kind);
         let name = victim.file_name().unwrap().to_str().unwrap().to_owned();
         spoil(&victim);
-        // The holder did not let go.
+        // The last writer's note is still there, as after a crash.
         fs::write(data.path().join("index/HOLDER"), "process = 1\nhost = \"?\"\nsince = 0\n").unwrap();
 
-        // It answers at once, whatever is damaged.
+        // The engine answers at once, whatever is damaged.
         let (engine, embedder) = open(data.path());
         for (bird, stage) in BIRDS.iter().flat_map(|bird| [(bird, Stage::Lexical), (bird, Stage::Hybrid)]) {
             find(&engine, bird, stage);
         }
 
-        // The check that follows a crash names it, and from then on answers come from what is sound.
+        // The check that follows a crash names the damaged file. From then on answers come from the sound files.
         let serving = Generations::new(data.path()).current().unwrap().unwrap();
         serving.examine(&Cancel::new(), &|| {}).unwrap();
         let (engine, _) =
@@ -137,7 +138,7 @@ fn each_kind(way: &str, spoil: impl Fn(&Path)) {
         }
         drop(engine);
 
-        // It is made whole from the files, without embedding what is sound.
+        // Indexing restores the index from the notes, without embedding passages again whose vectors are sound.
         let (engine, embedder) = open(data.path());
         index(&engine);
         let status = engine.status(false).unwrap();
@@ -193,8 +194,8 @@ fn files_overwritten_with_zeros() {
     });
 }
 
-/// By another program, while they are mapped and being read here: the system ends a process for that unless it is ready
-/// for it.
+/// Another program cuts the files off while they are mapped and read here. The system ends a process that reads beyond
+/// the new end, unless the process is prepared for that.
 #[cfg(unix)]
 #[test]
 fn files_cut_off_under_a_running_engine() {
@@ -203,7 +204,7 @@ fn files_cut_off_under_a_running_engine() {
         let data = folder_in_memory();
         copy_folder(sound.data.path(), data.path());
         let (engine, _) = open(data.path());
-        // Everything is opened now, and little of it read.
+        // After this search all files are open, and little of them has been read.
         find(&engine, "nothing", Stage::Lexical);
         let victim = victim(data.path(), kind);
         fs::File::options().write(true).open(&victim).unwrap().set_len(0).unwrap();
@@ -221,7 +222,7 @@ fn files_cut_off_under_a_running_engine() {
                 assert!(is_right || is_named(&degraded), "{kind}: {bird}: {found:?} {degraded:?}");
             }
         }
-        // Deletions and the like were read when the index was opened.
+        // Files of the other kinds, such as lists of deletions, were read when the index was opened.
         let is_read = matches!(*kind, ".store" | ".term" | ".idx" | ".vec");
         assert!(was_named || !is_read, "{kind}: nobody noticed");
         if was_named {

@@ -1,4 +1,4 @@
-//! The real system: files that may not grow, a disk without room, a folder that may not be written to.
+//! Limits of the real system: files that may not grow, a full disk, a folder that may not be written to.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use crate::support::{Nuthatch, write};
 
 fn notes(folder: &Path, bird: &str, n: usize, paragraphs: usize) {
     for i in 0..n {
-        // Every word once: it compresses badly.
+        // Every word occurs once, so that the text compresses badly.
         let words: String = (0..paragraphs * 8).map(|w| format!("w{:x} ", (i * 9973 + w) * 2_654_435_761)).collect();
         write(
             folder,
@@ -22,10 +22,11 @@ fn n_found(nuthatch: &Nuthatch, bird: &str) -> usize {
     answer.json()["hits"].as_array().map_or(0, Vec::len)
 }
 
-/// `command` through a shell that lets no file grow beyond `kb`.
+/// `command`, run through a shell that lets no file grow beyond `kb` kilobytes.
 fn limited(command: &Command, kb: usize) -> Command {
     let mut limited = Command::new("sh");
-    // Blocks of 512 bytes. The signal would end the process; ignored, the write fails.
+    // `ulimit -f` counts blocks of 512 bytes. A write beyond the limit sends a signal that would end the process. While
+    // the signal is ignored, the write fails instead.
     limited.args(["-c", &format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", kb * 2)]);
     limited.arg(command.get_program()).args(command.get_args());
     for (name, value) in command.get_envs() {
@@ -143,7 +144,7 @@ fn a_folder_that_may_only_be_read_is_searched_and_named() {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
     set(0o555, 0o444);
-    // Rights mean nothing to root: somebody else runs it.
+    // Permissions do not bind root, so another user runs the command.
     let run = |args: &[&str]| {
         let mut command = nuthatch.command(args);
         if is_root {

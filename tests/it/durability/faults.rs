@@ -1,5 +1,6 @@
-//! A disk that fails at will: the writes, syncs and renames that a commit with a merge makes fail in turn, and then a
-//! disk that stays full from there on. What is left is the last commit or the new one, whole.
+//! A disk that fails on demand. The writes, syncs and renames of a commit with a merge fail in turn: first one call at
+//! a time, then one call and all later ones, as on a full disk. What is left must be the last commit or the new one,
+//! whole.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Write};
@@ -10,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use nuthatch_engine::chunk::Chunk;
 use nuthatch_engine::index::vectors::Quantized;
 use nuthatch_engine::index::{Generation, Passage, Row, RowState, Snapshot, Writer};
-use nuthatch_engine::neighbour::Limits;
+use nuthatch_engine::throttle::Limits;
 use nuthatch_engine::{EngineError, Settings};
 use tantivy::directory::error::{DeleteError, LockError, OpenReadError, OpenWriteError};
 use tantivy::directory::{
@@ -27,9 +28,9 @@ const EMBEDDER: Option<(&str, usize)> = Some(("fake@1", 8));
 struct Faults {
     /// How many calls succeed first.
     from: AtomicUsize,
-    /// Whether all later ones fail, or just one.
+    /// Whether all later calls fail, or just one.
     lasting: AtomicBool,
-    /// Whether only merging threads are hit.
+    /// Whether only calls from merging threads fail.
     merges: AtomicBool,
     n_calls: AtomicUsize,
     n_failed: AtomicUsize,
@@ -113,7 +114,7 @@ impl Directory for FaultyDisk {
         self.disk.atomic_read(path)
     }
 
-    /// Writes beside, syncs, renames: three calls.
+    /// Counts as three calls: writing to a temporary file, syncing it and renaming it.
     fn atomic_write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         self.faults.call()?;
         self.faults.call()?;
@@ -171,7 +172,7 @@ fn limits() -> Limits {
     Limits::of(&Settings { memory_mb: 100, threads: Some(1), ..Settings::default() })
 }
 
-/// Which version of each file a commit holds; every file has to be whole, text and vectors.
+/// The version of each file that a commit holds. Asserts that every file is whole, with its text and vectors.
 fn state(snapshot: &Snapshot) -> BTreeMap<String, usize> {
     let mut versions = BTreeMap::new();
     let mut n_passages = BTreeMap::<String, usize>::new();
@@ -189,7 +190,7 @@ fn fresh(folder: &Path) -> BTreeMap<String, usize> {
     state(&Generation::open(folder.to_owned()).unwrap().snapshot().unwrap())
 }
 
-/// Seven small commits: the next one has them merged.
+/// An index of seven small commits. The commit in `change` has their segments merged.
 fn base() -> tempfile::TempDir {
     let folder = folder_in_memory();
     let disk = MmapDirectory::open(folder.path()).unwrap();
@@ -203,7 +204,7 @@ fn base() -> tempfile::TempDir {
     folder
 }
 
-/// What the faults are to hit: edits, a deletion, new files, one commit, and the merge that follows.
+/// The operations that the faults hit: edits, a deletion, new files and one commit. A merge follows.
 fn change(writer: &mut Writer) -> Result<(), EngineError> {
     for file in [0, 3, 7, 8] {
         put(writer, file, 2)?;
@@ -219,7 +220,7 @@ fn every_write_sync_and_rename_fails_in_turn() {
     let mut after = before.clone();
     after.extend([0, 3, 7, 8].map(|file| (format!("/notes/{file}.md"), 2)));
     after.remove("/notes/5.md");
-    // Each run copies an index and writes to it: by default every fourth call.
+    // Each run copies an index and writes to it, which takes time: by default only every fourth call has a run.
     let (first, stride) = (scale("NUTHATCH_SEED", 1) % 4, scale("NUTHATCH_FAULT_STRIDE", 4));
     let (mut n_faults, mut n_runs, mut n_errors) = (0, 0, 0);
     for lasting in [false, true] {
@@ -234,14 +235,14 @@ fn every_write_sync_and_rename_fails_in_turn() {
             faults.lasting.store(lasting, Ordering::SeqCst);
             faults.n_calls.store(0, Ordering::SeqCst);
             let done = change(&mut writer);
-            // Merges end before there is room again.
+            // Merges have to end before the disk has room again.
             let kept = match &done {
                 Ok(()) => {
                     writer.close().unwrap();
                     None
                 }
                 Err(_) => {
-                    // What was added before the call that failed is dropped with this one.
+                    // This commit drops what was added before the call that failed.
                     let _ = writer.commit();
                     n_errors += 1;
                     Some(writer)
@@ -253,13 +254,13 @@ fn every_write_sync_and_rename_fails_in_turn() {
                 assert!(says, "call {from}: {message}");
             }
 
-            // The reader that was there, and one that starts now, see one commit or the other.
+            // The reader that was open before, and one that starts now, see either the old commit or the new one.
             for seen in [state(&generation.snapshot().unwrap()), fresh(folder.path())] {
                 assert!(seen == before || seen == after, "call {from}: {seen:?}");
                 assert!(done.is_err() || seen == after, "call {from}: said to be done, and is not");
             }
 
-            // There is room again: the same writer goes on, and so does merging.
+            // The disk has room again: the writer goes on, and so does merging.
             faults.heal();
             let mut writer = kept.unwrap_or_else(|| generation.writer(&limits()).unwrap());
             change(&mut writer).unwrap();
@@ -280,8 +281,9 @@ fn every_write_sync_and_rename_fails_in_turn() {
     assert!(n_faults > 20 && n_errors > 8, "the faults hit too little: {n_faults}, {n_errors}");
 }
 
-/// What a writer deletes first must go, and stay gone, whatever is merged while it commits: Tantivy gives that deletion the
-/// number of the last commit, and takes it for done where that commit deleted as well.
+/// What a writer deletes first must stay deleted, whatever is merged while it commits. Tantivy gives a writer's first
+/// operation the number of the last commit. If that operation were a deletion, Tantivy would take it for done in
+/// segments that the last commit deleted from.
 #[test]
 fn a_writer_that_is_opened_again_and_again_forgets_no_deletion() {
     let folder = folder_in_memory();

@@ -1,5 +1,5 @@
 //! The `nuthatch` command follows a folder that changes at random, and is killed at random instants, while a reader
-//! searches all the time. In the end the index is what one made from nothing would be.
+//! searches all the time. In the end the index must equal one built from scratch.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -34,20 +34,20 @@ impl Folder {
         self.root.join(folder).join(format!("n{file}.md"))
     }
 
-    /// From a line to some ten passages.
+    /// A text of one line up to some ten passages.
     fn text(&mut self) -> String {
         let (version, n) = (self.n_steps, [1, 2, 40, 120][self.dice.below(4)]);
         let line = |i| format!("Paragraph {i} of version {version}: the heron waits at the weir for a fish.\n\n");
         format!("# Version {version}\n\n{}", (0..n).map(line).collect::<String>())
     }
 
-    /// Edits, moves or deletes something. What does not apply (a file that is not there) is no step.
+    /// Edits, moves or deletes something. An operation that fails because its file is not there is not counted.
     fn step(&mut self) {
         let path = self.path();
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         let done = match self.dice.below(10) {
             0..=3 => fs::write(&path, self.text()),
-            // As editors save.
+            // Editors save in this way.
             4 | 5 => {
                 let beside = path.with_extension("tmp");
                 fs::write(&beside, self.text()).and_then(|()| fs::rename(&beside, &path))
@@ -61,7 +61,7 @@ impl Folder {
     }
 }
 
-/// Searches all the time, and looks whether every file is there whole.
+/// Searches all the time, and checks that the index holds all passages of each file.
 struct Reader {
     stop: Arc<AtomicBool>,
     n_searches: Arc<AtomicUsize>,
@@ -107,7 +107,7 @@ fn every_file_is_whole(data_dir: &Path) {
     }
 }
 
-/// Kilobytes of a line of `/proc/PID/status`, where there is one.
+/// The kilobytes in a line of `/proc/PID/status`; `None` where there is no such line.
 fn memory_kb(child: &Child, line: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
     status.lines().find_map(|l| l.strip_prefix(line))?.split_whitespace().nth(1)?.parse().ok()
@@ -118,7 +118,7 @@ fn watch(nuthatch: &Nuthatch) -> Child {
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
-/// The index of `nuthatch`, brought up to date, against one made from nothing: entries that differ.
+/// Brings the index of `nuthatch` up to date and returns the entries in which it differs from one built from scratch.
 fn losses(nuthatch: &Nuthatch, folder: &Path) -> Vec<String> {
     nuthatch.index(folder);
     let anew = Nuthatch::with_tiny_models();
@@ -152,7 +152,7 @@ fn kills_at_random_instants_lose_nothing() {
     let reader = Reader::start(nuthatch.data_dir());
     for _ in 0..n_kills {
         let mut child = watch(&nuthatch);
-        // Some live long enough to index, some not even to open the index.
+        // Some processes live long enough to index, others not even long enough to open the index.
         let lives = Duration::from_millis(folder.dice.below(1200) as u64);
         let until = Instant::now() + lives;
         for _ in 0..steps {

@@ -1,15 +1,15 @@
-//! Never lose, never lie: kills, faults, damage, and two processes at once.
+//! Kills, faults, damage, and two processes at once: nothing is lost, and no answer is wrong without saying so.
 //!
-//! Counts are printed (`--nocapture`). These make the tests longer:
+//! The tests print counts (`--nocapture`). These environment variables scale them:
 //!
 //! | variable | what | default |
 //! |---|---|---|
 //! | `NUTHATCH_KILLS` | how often the command is killed in `kills` | 20 |
 //! | `NUTHATCH_STEPS` | file operations between two kills | 25 |
-//! | `NUTHATCH_FAULT_STRIDE` | every so manieth call fails, in `faults` | 4 |
+//! | `NUTHATCH_FAULT_STRIDE` | `n`, where `faults` has every `n`th call fail in turn | 4 |
 //! | `NUTHATCH_REOPENED` | how often a writer is opened, in `faults` | 300 |
 //! | `NUTHATCH_SOAK_SECONDS` | how long `soak` edits | 4 |
-//! | `NUTHATCH_SEED` | another order of events | 1 |
+//! | `NUTHATCH_SEED` | seed of the order of events | 1 |
 
 mod complaints;
 mod damage;
@@ -31,7 +31,7 @@ fn scale(name: &str, default: usize) -> usize {
     std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(default)
 }
 
-/// Every passage of a commit by its file and place, and every file without passages as its first.
+/// The passages of a commit by file and number. A file without passages has one entry, with the number of the first.
 type Content = BTreeMap<(String, usize), (String, std::ops::Range<usize>)>;
 
 fn content(snapshot: &Snapshot) -> Content {
@@ -74,7 +74,7 @@ fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
-/// A folder in memory where there is one, so that what is written again and again wears no disk out.
+/// A folder in memory where the system has one, because the many writes of these tests would wear a disk out.
 fn folder_in_memory() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }

@@ -1,4 +1,4 @@
-//! Two processes on one data folder: one writes, the other reads, or says who holds it.
+//! Two processes on one data folder. One writes; the other reads, or says who holds the index if it wants to write.
 
 use std::fs;
 use std::process::Stdio;
@@ -30,7 +30,7 @@ fn the_second_writer_is_told_who_the_first_is() {
     let message = refused.json()["error"]["message"].as_str().unwrap().to_owned();
     assert!(message.contains(&format!("process {}, for less than a minute", std::process::id())), "{message}");
 
-    // A note left by a process that was killed is not believed, whoever holds the lock now.
+    // A note that names a process which has ended is not believed, although the lock is held.
     let mut gone = nuthatch.command(&["status"]).stdout(Stdio::null()).spawn().unwrap();
     gone.wait().unwrap();
     let note = nuthatch.data_dir().join("index/HOLDER");
@@ -88,7 +88,7 @@ fn a_reader_follows_to_another_generation() {
     nuthatch.index(folder.path());
     let engine = reader(&nuthatch);
     assert_eq!(n_found(&engine, "heron"), 1);
-    // Another process changes the model: the index that this one has open is replaced and removed.
+    // Another process changes the model. The index that this process has open is then replaced and removed.
     let other = reader(&nuthatch);
     other.set_embedder(Arc::new(BagOfWords::new("bag-of-words@1")));
     write(folder.path(), &[("b.md", b"# Heron\n\nAnother.")]);

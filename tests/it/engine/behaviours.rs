@@ -1,10 +1,10 @@
-//! What a watch makes of changes: one data file a behaviour (`tests/fixtures/watch`), each run twice, by passes over
-//! everything and by a watch that only hears of what happened.
+//! How the index follows changes on disk. Each behaviour is a data file in `tests/fixtures/watch`. It runs twice: with
+//! a pass over all files after each step, and with a watch that follows events.
 //!
-//! A step does `remove`, `rename`, `write`, `then_rename`, `large` (name to megabytes), `link` and `pipe`, in this order,
-//! and then says what has to come of it: `files` are all rows of the catalog
-//! with their state and a part of the reason, `finds` the files that a word finds, `counts` the files of each watched
-//! folder, `embeds` how many passages were embedded.
+//! A step applies `remove`, `rename`, `write`, `then_rename`, `large` (file name to megabytes), `link` and `pipe`, in
+//! this order. Then it states the expected result: `files` lists all rows of the catalog with their state and a part of
+//! the reason, `finds` the files that a word finds, `counts` the number of files in each watched folder, and `embeds`
+//! how many passages were embedded.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,14 +20,14 @@ use serde::Deserialize;
 use super::Bench;
 use crate::support::{BagOfWords, root};
 
-/// Only a failure takes so long.
+/// Only a failing test waits this long.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Behaviour {
     says: String,
-    /// `unix` where only that has such files.
+    /// `unix` for a behaviour whose files only Unix can make; empty for all systems.
     #[serde(default)]
     system: String,
     #[serde(default = "whole")]
@@ -139,7 +139,7 @@ impl Run {
         Self { bench, embedder, at, n_embedded: 0 }
     }
 
-    /// What is not as `step` says; empty where all is.
+    /// Where the index differs from what `step` expects; empty where it does not.
     fn differences(&self, step: &Step) -> Vec<String> {
         let status = self.bench.engine.status(true).unwrap();
         let name = |path: &Path| path.strip_prefix(&self.at).unwrap().to_str().unwrap().to_owned();
@@ -213,7 +213,7 @@ fn by_events(behaviour: &Behaviour) {
             let _ = sender.send(());
         }
     }));
-    // Not before the first look: it would see the first step without any event.
+    // The watch first looks at all files. The steps begin after that, so that it learns of them from events only.
     done.recv_timeout(DEADLINE).unwrap();
     for (i, step) in behaviour.step.iter().enumerate() {
         step.happen(&run.at);
@@ -223,7 +223,7 @@ fn by_events(behaviour: &Behaviour) {
     drop(watch);
 }
 
-/// Waits for one finished look after another until `differences` is empty.
+/// Waits until `differences` is empty, and asks it again whenever the watch has finished a look at the files.
 pub(super) fn wait_until(done: &Receiver<()>, differences: impl Fn() -> Vec<String>, what: &str) {
     let start = Instant::now();
     loop {
@@ -236,7 +236,7 @@ pub(super) fn wait_until(done: &Receiver<()>, differences: impl Fn() -> Vec<Stri
     }
 }
 
-/// Every file in `tests/fixtures/watch` whose name is `name`.
+/// Runs the behaviour in `tests/fixtures/watch/NAME.toml`.
 fn check(name: &str) {
     let text = fs::read_to_string(root().join("tests/fixtures/watch").join(name).with_extension("toml")).unwrap();
     let behaviour: Behaviour = toml::from_str(&text).unwrap();
@@ -285,7 +285,7 @@ behaviours! {
 
 #[test]
 fn states_are_what_they_are_called() {
-    // The data files name states as JSON does.
+    // The data files use the names that the states have in JSON.
     let names = [FileState::Indexed, FileState::Waiting, FileState::Skipped, FileState::Failed, FileState::Offline];
     for state in names {
         assert_eq!(serde_json::to_value(state).unwrap(), format!("{state:?}").to_lowercase());

@@ -15,19 +15,19 @@ use super::behaviours::wait_until;
 use super::model::Disk;
 use crate::support::BagOfWords;
 
-/// Each is in a note, or not; no two share a stem.
+/// Every note holds one of these words. No two share a stem, so a search for one finds no note of another.
 const WORDS: [&str; 5] = ["heron", "kingfisher", "owl", "红叶", "押金"];
 
 const FOLDERS: [&str; 5] = ["", "deep/", "deep/er/", "side/", "n1.md/"];
 
 const RULES: [&str; 8] = ["n0.md", "!n0.md", "n1.md", "er/", "!er/", "deep", "!deep/", "side/"];
 
-/// Steps of each of the two tests below; `NUTHATCH_STEPS=100000` for a long run.
+/// How many steps each of the two tests below takes; `NUTHATCH_STEPS=100000` for a long run.
 fn n_steps() -> usize {
     std::env::var("NUTHATCH_STEPS").ok().and_then(|n| n.parse().ok()).unwrap_or(1500)
 }
 
-/// Steps of one case: long, because what goes wrong needs a history.
+/// Steps in one case. A case is long because some faults show only after many changes.
 const STEPS_A_CASE: usize = 100;
 
 #[derive(Clone, Debug)]
@@ -52,7 +52,7 @@ enum Step {
         path: String,
         target: String,
     },
-    /// Permissions away and back: the entry changes, the content does not.
+    /// Takes a file's permissions away and gives them back: its metadata change, its content does not.
     #[cfg_attr(not(unix), expect(dead_code, reason = "permissions are those of Unix"))]
     Chmod {
         path: String,
@@ -145,7 +145,7 @@ fn differences(bench: &Bench, disk: &Disk) -> Vec<String> {
 
 fn cases() -> ProptestConfig {
     let cases = (n_steps() / STEPS_A_CASE).max(1) as u32;
-    // Each step writes real files: a failure is shrunk a little, not to the last.
+    // Shrinking is slow because each step writes real files: a failing case is shrunk a little, not to the minimum.
     ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 30, ..ProptestConfig::default() }
 }
 
@@ -189,7 +189,8 @@ fn events_alone_end_in_what_is_on_disk() {
             }
         })).unwrap();
         let mut disk = Disk::default();
-        // Everything is looked at but once, before the first step: the next time is minutes away.
+        // The watch looks at all files once, before the first step. Its next full look is minutes away, so it learns of
+        // the steps from events alone.
         prop_assert!(done.recv().is_ok());
         for step in &steps {
             happen(&mut disk, bench.notes.path(), step);

@@ -1,4 +1,4 @@
-//! The same note twice is one hit.
+//! Copies of a note are one hit.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ const BREAD: &str = "# Bread\n\nFeed the sourdough starter twice, and wait until
                      with steam, then 10 without.\n\nLet it cool on a rack, or the crust turns soft and the crumb stays \
                      wet.\n";
 
-/// Where each hit lies, with its copies, below the watched folder.
+/// The path of each hit, with those of its copies, relative to the watched folder.
 fn found(bench: &Bench, query: &str) -> Vec<(String, Vec<String>)> {
     let root = bench.notes.path().canonicalize().unwrap();
     let below = |path: &PathBuf| path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
@@ -20,7 +20,7 @@ fn found(bench: &Bench, query: &str) -> Vec<(String, Vec<String>)> {
     hits.iter().map(|hit| (below(&hit.path), hit.copies.iter().map(below).collect())).collect()
 }
 
-/// Sets when a file was changed, `days` ago.
+/// Sets a file's modification time to `days` ago.
 fn age(path: &Path, days: u64) {
     let when = SystemTime::now() - Duration::from_secs(days * 86_400);
     File::options().append(true).open(path).unwrap().set_modified(when).unwrap();
@@ -37,7 +37,7 @@ fn five_hits_are_five_answers() {
     for i in 0..5 {
         bench.write(&format!("bread {i}.md"), &format!("# Loaf {i}\n\nBake the bread of day {i} for an hour."));
     }
-    // Newer than the note itself, and still not what is wanted.
+    // The copies are newer than the note, and still the note must be the one shown.
     age(&bench.path("bread.md"), 9);
     bench.index();
     let found = found(&bench, "how long does the sourdough bread bake?");
@@ -48,7 +48,7 @@ fn five_hits_are_five_answers() {
     assert!(found[1..].iter().all(|(_, copies)| copies.is_empty()), "{found:?}");
 }
 
-/// Nor what is a copy of none, but says the same in one passage.
+/// The question excludes the copy by a word of its name.
 #[test]
 fn a_copy_that_is_left_out_is_not_listed() {
     let bench = Bench::with_models();
@@ -58,7 +58,7 @@ fn a_copy_that_is_left_out_is_not_listed() {
     assert_eq!(found(&bench, "sourdough starter -sandwich"), [("bread.md".to_owned(), vec![])]);
 }
 
-/// Each of these beside `BREAD`: whether they are one hit.
+/// Each text is indexed beside `BREAD`: are the two one hit?
 #[test]
 fn what_is_a_copy() {
     let with = |from: &str, to: &str| {
@@ -72,7 +72,7 @@ fn what_is_a_copy() {
         ("bread (1).md", with("sourdough", "sourdogh"), true),
         // The note has got a sentence that the copy lacks.
         ("old/bread.md", with("Feed the sourdough starter twice, and wait until it floats.\n\n", ""), true),
-        // The answer is another.
+        // The answer to the question differs.
         ("old/bread.md", with("45", "40"), false),
         ("old/bread.md", with(", then 10 without", ""), false),
         ("old/bread.md", with("with steam", "without steam"), false),
@@ -108,7 +108,7 @@ fn notes_that_share_a_passage_are_two() {
     assert_eq!(found, [("flat.md".to_owned(), vec!["backup/flat.md".to_owned()]), ("office.md".to_owned(), vec![])]);
 }
 
-/// `Opens at nine.` says of which shop by its name alone.
+/// Only the file's name says which shop `Opens at nine.` is about.
 #[test]
 fn short_notes_are_told_apart_by_their_names() {
     let bench = Bench::with_models();
@@ -178,7 +178,7 @@ fn why_says_of_which_note_a_file_is_a_copy() {
     assert!(report.steps.iter().any(|step| step.contains("the same note as")), "{:?}", report.steps);
 }
 
-/// Whichever of them stood for the others.
+/// This holds whichever of the two was the one shown.
 #[test]
 fn a_copy_is_found_when_the_note_is_deleted() {
     for gone in ["bread.md", "old/bread.md"] {

@@ -1,4 +1,4 @@
-//! What is missing is said, and searching by words goes on.
+//! When a model is missing or fails, the answer says so, and searching by words goes on.
 
 use std::sync::Arc;
 
@@ -71,7 +71,7 @@ fn nothing_indexed_yet_is_said() {
     assert!(matches!(search("  "), Err(EngineError::EmptyQuery)));
 }
 
-/// How a model goes wrong when it is asked.
+/// How a model fails when it is called.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fault {
     Error,
@@ -80,9 +80,9 @@ enum Fault {
     Infinite,
     OneTooFew,
     OneTooMany,
-    /// Nothing comes back at all.
+    /// It returns no numbers at all.
     Silence,
-    /// It computes, but what it computes is no probability.
+    /// Its numbers are sound, but its calibration does not make probabilities of them.
     Calibration,
 }
 
@@ -113,7 +113,7 @@ impl Fault {
     }
 }
 
-/// Embeds passages as it should.
+/// Embeds passages correctly and fails on questions.
 struct FailingEmbedder(BagOfWords, Fault);
 
 impl Embedder for FailingEmbedder {
@@ -134,7 +134,7 @@ impl Embedder for FailingEmbedder {
     }
 }
 
-/// Reads some passages as it should, then fails.
+/// Scores the first `sound` passages correctly, then fails.
 struct FailingReranker {
     inner: WordShare,
     fault: Fault,
@@ -213,7 +213,7 @@ fn a_reranker_that_fails_leaves_what_was_found() {
     }
 }
 
-/// What it read before it failed stays read, and what it said wrong is not remembered.
+/// The scores from before the failure are used, and the wrong ones are dropped.
 #[test]
 fn a_reranker_that_fails_on_the_way_leaves_what_it_had_read() {
     for fault in FAULTS.into_iter().filter(|fault| *fault != Fault::Calibration) {
@@ -228,7 +228,7 @@ fn a_reranker_that_fails_on_the_way_leaves_what_it_had_read() {
     }
 }
 
-/// Vectors of passages are checked as well: none of them may stand in the index for what was never computed.
+/// Vectors of passages are checked as well: an invalid one must not get into the index.
 #[test]
 fn passages_get_no_vector_that_is_none() {
     struct Passages(BagOfWords, Fault);

@@ -1,4 +1,4 @@
-//! Watched folders: added, removed, away, back again; and the walls around them.
+//! Watched folders: added, removed, away and back again. Files outside them are not shown.
 
 use std::fs;
 use std::sync::mpsc;
@@ -82,7 +82,7 @@ fn a_watch_follows_what_happens() {
         }))
         .unwrap();
     let wait_for = |query: &str, expected: &[&str]| {
-        // Every change ends in a finished pass; a pass that saw only half of it is followed by another.
+        // Every change ends in a finished pass. A pass that saw only half of a change is followed by another.
         while phases.iter().any(|phase| phase == Phase::Done) {
             if bench.find_words(query) == expected {
                 return;

@@ -1,4 +1,4 @@
-//! What indexing may take of the machine, changed while a watch runs, and the battery.
+//! The settings that limit indexing, changed while a watch runs, and the pause while the machine is on battery.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -30,7 +30,7 @@ fn paused(engine: &Engine) -> Option<Pause> {
     engine.status(false).unwrap().watch.and_then(|watch| watch.paused)
 }
 
-/// Waits until so many passages have vectors, and vectors are paused or not.
+/// Waits until `n_vectors` passages have vectors and the watch reports `pause`.
 fn until(engine: &Engine, done: &Receiver<()>, n_vectors: u64, pause: Option<Pause>) {
     let differences = || {
         let found = (engine.status(false).unwrap().n_vectors, paused(engine));
@@ -41,7 +41,7 @@ fn until(engine: &Engine, done: &Receiver<()>, n_vectors: u64, pause: Option<Pau
 
 static UNPLUGGED: AtomicBool = AtomicBool::new(true);
 
-/// The machine of the one test that pulls the plug.
+/// Whether the machine is on battery, for the one test that pulls the plug.
 fn unplugged() -> bool {
     UNPLUGGED.load(Ordering::Relaxed)
 }
@@ -71,12 +71,12 @@ fn on_battery_vectors_wait_and_that_is_said() {
     engine.update_settings(|settings| settings.pause_on_battery = true).unwrap();
     write("b.md");
     until(&engine, &done, 1, Some(Pause::OnBattery));
-    // The power is back; a change on disk is what has it noticed here, and the clock elsewhere.
+    // The power is back. Here a change on disk makes the watch notice; without one it notices after some time.
     UNPLUGGED.store(false, Ordering::Relaxed);
     write("c.md");
     until(&engine, &done, 3, None);
 
-    // Whoever asks for it himself gets all of it.
+    // A user who runs `index` gets all vectors, even on battery.
     drop(watch);
     UNPLUGGED.store(true, Ordering::Relaxed);
     write("d.md");
@@ -84,7 +84,7 @@ fn on_battery_vectors_wait_and_that_is_said() {
     assert_eq!((engine.status(false).unwrap().n_vectors, n_found()), (4, 4));
 }
 
-/// Says which threads it is called on.
+/// Records the names of the threads that embed passages.
 struct Whereabouts {
     model: BagOfWords,
     threads: Mutex<BTreeSet<String>>,

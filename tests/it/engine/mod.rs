@@ -1,4 +1,4 @@
-//! The engine through its handle, with models made of arithmetic.
+//! Tests of the engine through its public handle, with fake models that only do arithmetic.
 
 mod behaviours;
 mod converge;
@@ -27,8 +27,8 @@ use tempfile::TempDir;
 
 use crate::support::{BagOfWords, WordShare, worker};
 
-/// A new folder whose name is one word of small letters. Words of a folder's name find what lies in it, and in a random name
-/// like `.tmp3aB` any digit or letter may be one.
+/// A new folder whose name is one word in lower case. A search finds files by the words of their folders' names too,
+/// and in a random name like `.tmp3aB` any digit or letter may count as a word.
 fn plainly_named(place: &Path) -> TempDir {
     static N_MADE: AtomicU32 = AtomicU32::new(0);
     let in_letters = |n: u32| n.to_string().bytes().map(|digit| char::from(digit - b'0' + b'k')).collect::<String>();
@@ -52,13 +52,13 @@ impl Bench {
 
     fn at(notes: TempDir, data: TempDir) -> Self {
         let engine = Engine::open(EngineOptions { worker: Some(worker()), ..EngineOptions::new(data.path()) }).unwrap();
-        // As short as may be: tests write whole files.
+        // The shortest time that is allowed: tests write each file in one go.
         engine.update_settings(|settings| settings.settle_ms = 20).unwrap();
         engine.add_folder(notes.path()).unwrap();
         Self { notes, data, engine }
     }
 
-    /// Without models, in memory where the system has such a folder: each commit waits for the disk otherwise.
+    /// Without models, and in memory where the system has `/dev/shm`: otherwise each commit waits for the disk.
     fn in_memory() -> Self {
         let memory = Path::new("/dev/shm");
         let place = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
@@ -105,7 +105,7 @@ impl Bench {
         names(&self.search(&SearchRequest { top: 100, ..SearchRequest::new(query) }))
     }
 
-    /// Paths inside the folder that words find, of files as they were read.
+    /// Paths, inside the watched folder, of files found by words; files that changed since they were read are left out.
     fn find_paths(&self, query: &str) -> std::collections::BTreeSet<String> {
         let at = self.notes.path().canonicalize().unwrap();
         let request = SearchRequest { top: 100, stage: Stage::Lexical, ..SearchRequest::new(query) };
@@ -123,7 +123,7 @@ impl Bench {
     }
 }
 
-/// Of files found, copies after the note that stands for them.
+/// The names of the files found. Copies of a note follow the note that is shown for them.
 fn names(results: &SearchResults) -> Vec<String> {
     let name = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
     results.hits.iter().flat_map(|hit| std::iter::once(&hit.path).chain(&hit.copies)).map(name).collect()

@@ -1,23 +1,23 @@
-//! A model of a disk: what a person would say is to be indexed, worked out without the engine.
+//! A model of a disk. It works out, without the engine, which files should be indexed and which skipped.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// What lies at a path. Folders are there when something is in them.
+/// What lies at a path. A folder has no node: it exists while something is in it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Node {
     /// A note that holds one word.
     Note(&'static str),
     Link,
-    /// An ignore file: lines that are a name, `name/` for folders, or either after `!`.
+    /// An ignore file. Each line is a name, `name/` for folders only, or either of these after `!`.
     Rules(Vec<&'static str>),
 }
 
 #[derive(Debug, Default)]
 pub struct Disk {
     pub nodes: BTreeMap<String, Node>,
-    /// So that two writes within one tick of the file system's clock differ in size.
+    /// Sets the size of each file written, so that two writes within one tick of the file system's clock differ in it.
     n_writes: usize,
 }
 
@@ -25,7 +25,8 @@ impl Disk {
     pub fn write(&mut self, at: &Path, path: &str, word: &'static str) {
         self.make_way(at, path);
         self.n_writes += 1;
-        // Whatever the word: a folder that takes another's place brings files of the same tick along.
+        // With the word's length taken off, the size depends on `n_writes` alone. Any two files must differ in size: a
+        // renamed folder can put a file in the place of another that was written in the same tick.
         let filling = self.n_writes % 97 + 24 - word.len();
         fs::write(at.join(path), format!("# Note\n\n{word} {}", "x".repeat(filling))).unwrap();
         self.nodes.insert(path.to_owned(), Node::Note(word));
@@ -45,7 +46,7 @@ impl Disk {
         self.nodes.insert(path.to_owned(), Node::Link);
     }
 
-    /// A file, or a folder with all that is in it.
+    /// Removes a file, or a folder with everything in it.
     pub fn remove(&mut self, at: &Path, path: &str) {
         if self.is_through_link(path) {
             return;
@@ -67,7 +68,7 @@ impl Disk {
         }
         self.remove(at, to);
         self.make_way(at, to);
-        // Making way can have taken it, where `to` lies in what was a file.
+        // Making way for `to` can have removed `from`.
         if at.join(from).symlink_metadata().is_err() {
             return;
         }
@@ -80,12 +81,12 @@ impl Disk {
         prune(at, from);
     }
 
-    /// Whether a folder above `path` is a link: what lies behind it has a place of its own.
+    /// Whether a folder above `path` is a link. The files behind a link have nodes at their real paths only.
     fn is_through_link(&self, path: &str) -> bool {
         path.match_indices('/').any(|(i, _)| self.nodes.get(&path[..i]) == Some(&Node::Link))
     }
 
-    /// Folders above `path`, in place of files there; and no folder at `path`.
+    /// Creates the folders above `path`, in place of files there, and removes a folder at `path`.
     fn make_way(&mut self, at: &Path, path: &str) {
         for (i, _) in path.match_indices('/') {
             let above = &path[..i];
@@ -93,14 +94,14 @@ impl Disk {
                 self.remove(at, above);
             }
         }
-        // Nor is anything written through a link.
+        // A link at `path` is removed as well, because writing would follow it.
         if at.join(path).symlink_metadata().is_ok_and(|metadata| !metadata.is_file()) {
             self.remove(at, path);
         }
         fs::create_dir_all(at.join(path).parent().unwrap()).unwrap();
     }
 
-    /// Notes that are to be found, by path, with their word.
+    /// The notes that should be indexed: each path with its word.
     pub fn found(&self) -> BTreeMap<&str, &'static str> {
         let notes = self.nodes.iter().filter(|(path, _)| self.left_out(path).is_none());
         let notes = notes.filter_map(|(path, node)| match node {
@@ -110,7 +111,7 @@ impl Disk {
         notes.collect()
     }
 
-    /// Paths that are to be listed as left out: files, and folders that are left out as a whole.
+    /// The paths that should be listed as skipped: files, and folders that are left out as a whole.
     pub fn skipped(&self) -> BTreeSet<&str> {
         let skipped = self.nodes.iter().filter_map(|(path, node)| match (self.left_out(path), node) {
             (Some(at), _) => Some(at),
@@ -120,13 +121,15 @@ impl Disk {
         skipped.collect()
     }
 
-    /// The first of `path` and the folders above it, from the top, that a rule leaves out.
+    /// The topmost folder above `path` that is left out, or else `path` itself if it is.
     fn left_out<'p>(&self, path: &'p str) -> Option<&'p str> {
         let ends = path.match_indices('/').map(|(i, _)| (&path[..i], true)).chain([(path, false)]);
         ends.into_iter().find(|(part, is_folder)| self.is_named(part, *is_folder)).map(|(part, _)| part)
     }
 
-    /// Whether the last line that names it, in the deepest ignore file that does, leaves it out; our own files first.
+    /// Whether `path` is left out by its own name. `.nuthatchignore` files decide first, then hidden names are left
+    /// out, then `.gitignore` files decide. In each case the deepest file that names `path` counts, and in it the last
+    /// such line.
     fn is_named(&self, path: &str, is_folder: bool) -> bool {
         let name = path.rsplit('/').next().unwrap();
         for file in [".nuthatchignore", ".gitignore"] {
@@ -151,10 +154,10 @@ impl Disk {
     }
 }
 
-/// Folders that hold nothing any more: the model knows of none.
+/// Removes the folders above `path` that have become empty: the model has no empty folders.
 fn prune(at: &Path, path: &str) {
     for (i, _) in path.rmatch_indices('/') {
-        // Fails where something is left in it.
+        // This fails, as it should, where something is left in the folder.
         let _ = fs::remove_dir(at.join(&path[..i]));
     }
 }

@@ -1,4 +1,4 @@
-//! Files that are asked for by what they are called.
+//! Searches for a file by its name or title.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use nuthatch_engine::{FileState, SearchRequest, Stage};
 
 use super::Bench;
 
-/// Notes that say every word asked for again and again, so that nothing but a name can come before them.
+/// Writes notes that repeat `words` many times, so that only a file of that name can rank before them.
 fn crowd(bench: &Bench, words: &str) {
     for i in 0..6 {
         bench.write(
@@ -71,7 +71,7 @@ fn of_several_types_the_one_that_is_asked_for_comes_first() {
     }
 }
 
-/// What is asked, which file comes first and, of one that was not read, a part of the reason.
+/// The name of the first hit and, if that file could not be read, the reason.
 fn first(bench: &Bench, question: &str, stage: Stage) -> (String, Option<String>) {
     let request = SearchRequest { stage, threshold: Some(0.99), ..SearchRequest::new(question) };
     let hit = bench.search(&request).hits.into_iter().next();
@@ -118,7 +118,7 @@ fn a_file_that_was_not_read_is_found_by_its_name() {
     assert!(!results.nothing_answers && results.hits.len() > 1);
     assert_eq!(results.hits.iter().map(|hit| hit.rank).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
 
-    // It stays so, and ends with the file, or when it can be read.
+    // The next pass keeps these entries. An entry goes when its file is deleted or can be read.
     assert_eq!((bench.index().files_indexed, bench.index().files_failed), (0, 0));
     check("great", "great.txt", "larger than 1 MB");
     fs::remove_file(bench.path("locked.pdf")).unwrap();

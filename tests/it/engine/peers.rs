@@ -1,4 +1,4 @@
-//! What users of other search programs complain of, each as a test.
+//! Complaints of users of other search programs, each as a test.
 
 use std::fs;
 use std::sync::Arc;
@@ -72,8 +72,8 @@ fn frontmatter_tags_and_aliases_are_found() {
     let bench = Bench::with_models();
     bench.write("a.md", "---\ntags: [ornithology]\naliases: [Ardea]\n---\n# A bird\n\nIt stands.");
     bench.write("b.md", "# B\n\nSomething else #zoology");
-    // More than every passage carries.
-    // In letters: a digit is a word of its own too, and may stand in the name of the folder.
+    // More tags than each passage carries. They are numbered in letters, because a digit counts as a word of its own
+    // and may stand in the name of the folder.
     let letter = |n: u8| char::from(b'a' + n);
     let many: Vec<String> = (0..200).map(|i| format!("species{}{}", letter(i / 26), letter(i % 26))).collect();
     bench.write("c.md", &format!("---\ntags: [{}]\n---\n{}", many.join(", "), "Of all.\n\n".repeat(500)));
@@ -122,7 +122,7 @@ fn paths_outside_the_watched_folders_are_not_readable() {
     }
 }
 
-/// As when `~/notes` was moved to another drive, and a link left in its place.
+/// For example, a user moved `~/notes` to another drive and left a link in its place.
 #[cfg(unix)]
 #[test]
 fn a_watched_folder_that_is_a_link_leads_to_its_files_and_no_further() {
@@ -144,7 +144,7 @@ fn a_watched_folder_that_is_a_link_leads_to_its_files_and_no_further() {
     bench.index();
     assert_eq!(bench.find_words("heron"), ["a.md"], "the one, and not the other");
 
-    // From now on it leads elsewhere.
+    // From now on the link leads elsewhere.
     fs::create_dir(place.path().join("other")).unwrap();
     fs::write(place.path().join("other/b.md"), "# B\n\nA heron.").unwrap();
     fs::remove_file(&way).unwrap();
@@ -159,7 +159,7 @@ fn a_watched_folder_that_is_a_link_leads_to_its_files_and_no_further() {
     assert_eq!(bench.find_words("heron"), ["b.md"], "kept and found");
 }
 
-/// As when somebody gave up one of two folders, and left a link to the other.
+/// For example, a user gave up one of two folders and left a link to the other in its place.
 #[cfg(unix)]
 #[test]
 fn watched_folders_that_lead_to_one_place_are_read_once() {

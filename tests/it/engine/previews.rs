@@ -1,4 +1,5 @@
-//! A note around a hit: guarded as when it is indexed, called off by the next, not read twice.
+//! Previews of the note around a hit. They refuse the files that indexing refuses, a newer one cancels an older one,
+//! and recent documents are not read twice.
 
 use std::fs;
 use std::path::Path;
@@ -17,7 +18,7 @@ fn preview(bench: &Bench, path: &Path) -> Result<Preview, EngineError> {
 #[cfg(unix)]
 type Replace<'a> = &'a dyn Fn(&Path);
 
-/// Indexed as a note, and something else since.
+/// The path was a note when it was indexed, and is something else now.
 #[cfg(unix)]
 #[test]
 fn what_took_the_place_of_a_note_is_named_and_not_opened() {
@@ -75,7 +76,7 @@ fn a_preview_that_was_overtaken_ends() {
     }
 }
 
-/// The program that reads PDFs is gone after the first one: whatever is shown then was kept.
+/// The program that reads PDFs is removed after the first preview: a document that is still shown was kept.
 #[cfg(unix)]
 #[test]
 fn the_last_few_documents_are_read_once() {

@@ -8,7 +8,7 @@ use nuthatch_engine::{Cancel, EngineError, SearchRequest, Stage};
 use super::{Bench, names};
 use crate::support::{BagOfWords, WordShare};
 
-/// Notes that hold all, most and few of the words of "grey heron by the water".
+/// Notes that hold all, most, few and none of the words of "grey heron by the water".
 fn birds() -> Bench {
     let bench = Bench::with_models();
     bench.write("all.md", "# Heron\n\nA grey heron waits by the water.");
@@ -48,7 +48,7 @@ fn the_threshold_drops_hits_and_changes_no_score() {
     assert!(none.hits.iter().all(|hit| hit.score >= Some(1.0)));
 }
 
-/// The score that is shown, of each note: however many others are read, and whatever notes about other things are added.
+/// A note keeps its score however many others are read. Added notes about other things move it by .02 at most.
 #[test]
 fn a_score_stands_still() {
     let bench = birds();
@@ -72,11 +72,11 @@ fn a_score_stands_still() {
     assert!(all.iter().all(|(title, score)| (later[title] - score).abs() <= 0.02), "{all:?} and then {later:?}");
 }
 
-/// Whatever was written last, and however segments were merged since.
+/// The order of equal notes depends neither on when they were written nor on how segments were merged.
 #[test]
 fn equal_notes_keep_one_order() {
     let bench = Bench::with_models();
-    // The same words in each, and yet no copies.
+    // Each note ends in a word of its own, so that none counts as a copy of another.
     let titles = ["fish", "frog", "reed", "mist", "rain", "mud", "sun", "ice"];
     let mut orders = Vec::new();
     for written in [[5, 2, 7, 0, 6, 1, 4, 3], [0, 1, 2, 3, 4, 5, 6, 7], [7, 0, 3, 6, 1, 5, 2, 4]] {
@@ -144,7 +144,7 @@ fn a_newer_question_stops_an_older_one_before_its_next_stage() {
     assert_eq!(reranker.n_calls.load(Ordering::Relaxed), 1);
 }
 
-/// Forty notes with more and more of the question's words, and who reads them.
+/// Forty notes with some or all of the question's words, and the reranker that reads them.
 fn flock() -> (Bench, Arc<WordShare>) {
     let bench = Bench::with_models();
     let reranker = Arc::new(WordShare::default());
@@ -166,7 +166,7 @@ fn reading_stops_when_its_time_is_up_and_goes_on_where_it_stopped() {
     assert!(read >= 8 && read < recalled, "{:?}", results.candidates);
     assert_eq!((reranker.n_read.load(Ordering::Relaxed), recalled), (read, 40));
     assert!(results.hits.is_sorted_by(|a, b| a.score >= b.score), "no hole for a threshold to cut");
-    // What was not read keeps the first stage's order, below.
+    // Hits that were not read follow in the first stage's order.
     let unread: Vec<usize> = results.hits[read..].iter().map(|hit| hit.recall_rank).collect();
     assert!(unread.len() == recalled - read && unread.is_sorted(), "{unread:?}");
 
@@ -204,7 +204,7 @@ fn a_newer_question_stops_an_older_one_between_batches() {
     assert!(is_cancelled(&outcome) && reranker.n_calls.load(Ordering::Relaxed) == 1, "{outcome:?}");
 }
 
-/// A model that was stopped in the middle says so in its own words.
+/// Whether a search was cancelled: a model that was stopped in the middle reports this with an error of its own.
 fn is_cancelled<T>(outcome: &Result<T, EngineError>) -> bool {
     use nuthatch_engine::ModelError;
     matches!(outcome, Err(EngineError::Cancelled | EngineError::Model(ModelError::Cancelled)))
@@ -224,7 +224,7 @@ fn each_stage_can_be_asked_for() {
     assert!(hit(Stage::Rerank).path.ends_with("all.md"));
 }
 
-/// A whole text, pasted: what it says most often counts.
+/// A person may paste a whole text as the question: its most frequent words count.
 #[test]
 fn a_question_of_twelve_thousand_words_is_answered() {
     let bench = birds();
@@ -261,7 +261,7 @@ fn a_number_that_is_not_allowed_is_refused() {
 
 #[test]
 fn vectors_find_what_words_spell_otherwise() {
-    // One bucket of the fake model is one meaning: the vector stage answers though the lexical index is not asked.
+    // The fake model takes words of one bucket for one meaning: the vector stage answers without the lexical index.
     let bench = Bench::with_embedder(Arc::new(BagOfWords::new("bag-of-words@1")));
     bench.write("a.md", "# Birds\n\nThe heron stands still.");
     bench.write("b.md", "# Bread\n\nFlour and salt.");

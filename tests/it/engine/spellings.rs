@@ -1,10 +1,10 @@
-//! What counts as the same word, through search by words alone.
+//! Which spellings count as the same word, tested through search by words alone.
 
 use nuthatch_engine::{SearchRequest, Stage};
 
 use super::Bench;
 
-/// Spellings of one thing, a row each: a question in any of them finds the notes in all of them, and no others.
+/// Each row holds spellings of one thing. A question in any of them finds the notes in all of them, and no other notes.
 const SPELLINGS: &[&[&str]] = &[
     &["把文件放进柜子", "把\u{2F42}件放进柜子", "\u{2F42}件"],
     &["先看页边距", "先看\u{2EDA}边距", "页边距", "\u{2EDA}邊距", "頁邊距"],
@@ -36,13 +36,13 @@ const SPELLINGS: &[&[&str]] = &[
 
 /// Notes, a question, and which of the notes it finds.
 const ONE_WAY: &[(&[&str], &str, &[usize])] = &[
-    // Parts of what is written in one.
+    // Parts of words that are written together.
     (&["We run redis7 here.", "We run postgres."], "redis", &[0]),
     (&["买了iPhone15。", "买了茶。"], "iphone", &[0]),
     (&["Ask ChatGPT.", "Ask me."], "gpt", &[0]),
     (&["They sold saffron⁴ here.", "An area of 3 m²."], "saffron", &[0]),
     (&["JavaScript is a name.", "Java is an island."], "java", &[1]),
-    // Beginnings, of the last word alone.
+    // Only the last word of a question may be the beginning of a word.
     (&["Kubernetes runs pods.", "Tea and kettles."], "kubern", &[0]),
     (&["Kubernetes runs pods.", "Tea and kettles."], "how to kubern", &[0]),
     (&["Kubernetes runs pods.", "Tea and kettles."], "kubern upgrade", &[]),
@@ -50,7 +50,7 @@ const ONE_WAY: &[(&[&str], &str, &[usize])] = &[
     (&["The configuration file.", "Tea and kettles."], "configurati", &[0]),
     (&["Ein Größenverzeichnis.", "Tea and kettles."], "grössenv", &[0]),
     (&["Tea for two.", "The team meets."], "tea", &[0]),
-    // One slip of the finger.
+    // One typing error.
     (&["Kubernetes runs pods.", "Tea and kettles."], "kubernets", &[0]),
     (&["Kubernetes runs pods.", "Tea and kettles."], "kubrenetes pods", &[0]),
     (&["Kubernetes runs pods.", "Tea and kettles."], "kubernrtes", &[0]),
@@ -58,7 +58,7 @@ const ONE_WAY: &[(&[&str], &str, &[usize])] = &[
     (&["We receive letters.", "Tea and kettles."], "recieve", &[0]),
     (&["The house.", "The mouse."], "house", &[0]),
     (&["A tea.", "A sea."], "zea", &[]),
-    // What a question leaves out.
+    // Words that a question excludes.
     (&["Python the language.", "Python, a snake.", "Snakes alone."], "python -snake", &[0]),
     (&["Python the language.", "Python, a snake.", "Snakes alone."], "python NOT snake", &[0]),
     (&["Python the language.", "Python, a snake.", "Snakes alone."], "python -\"a snake\"", &[0]),
@@ -66,7 +66,7 @@ const ONE_WAY: &[(&[&str], &str, &[usize])] = &[
     (&["苹果手机", "苹果，水果"], "苹果 -水果", &[0]),
     (&["Type git commit -m and a message.", "Commit now."], "git commit -m", &[0, 1]),
     (&["Wi-Fi and e-mail.", "Wi-Fi alone."], "wi-fi -e-mail", &[1]),
-    // What is quoted stands so.
+    // A quoted phrase must stand in the note word by word.
     (&["The search engine reads.", "The engine of search.", "Search engines."], "\"search engine\"", &[0, 2]),
     (&["The search engine reads.", "Reads of an engine."], "reads \"search engine\"", &[0]),
     (&["我们使用搜索引擎", "引擎和搜索"], "“搜索引擎”", &[0]),
@@ -125,7 +125,7 @@ fn parts_beginnings_slips_and_what_is_left_out() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A hit is marked in the text as it stands there.
+/// Highlights mark the words as the note spells them, not as the question does.
 #[test]
 fn what_was_meant_is_marked() {
     for (note, question, expected) in [
@@ -153,7 +153,7 @@ fn what_was_meant_is_marked() {
     }
 }
 
-/// What a question leaves out or asks for is of the whole note, and holds for what is found by meaning too.
+/// Excluded words and quoted phrases apply to whole notes, not passages, and to notes found by meaning too.
 #[test]
 fn notes_are_left_out_whole() {
     let bench = Bench::with_models();

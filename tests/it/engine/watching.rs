@@ -1,4 +1,4 @@
-//! What a watch and the catalog say besides: drives that are away, polling, files that are being written, retries.
+//! More on the watch and the catalog: drives that are away, polling, files that are being written, retries.
 
 use std::fs;
 use std::sync::mpsc::{Receiver, channel};
@@ -102,7 +102,7 @@ fn an_empty_mount_point_is_a_drive_that_is_away() {
     let bench = Bench::with_models();
     bench.write("a.md", "# A\n\nA heron.");
     bench.index();
-    // As if the notes had been on another device than the empty folder that is left.
+    // Pretend that the notes were on another device than the empty folder that is left.
     let places = bench.data.path().join("places.toml");
     let noted = fs::read_to_string(&places).unwrap();
     let device = noted.lines().find_map(|line| line.strip_prefix("device = ")).unwrap().to_owned();
@@ -112,7 +112,7 @@ fn an_empty_mount_point_is_a_drive_that_is_away() {
     assert_eq!(row(&bench, "a.md").state, FileState::Offline);
     assert_eq!(bench.find_words("heron"), ["a.md"]);
 
-    // A device number that changed for a folder that holds what it held is no reason to fear.
+    // The device number of a folder may change: while the folder holds its notes, it does not count as away.
     bench.write("a.md", "# A\n\nA heron.");
     bench.index();
     assert_eq!(row(&bench, "a.md").state, FileState::Indexed);
@@ -184,7 +184,7 @@ fn failed_files_are_read_again_when_asked() {
     assert!(reasons[0].reason.starts_with("is not text"), "{reasons:?}: without the file's name");
 }
 
-/// As `/tmp` does on macOS. `folders add` writes where a folder really lies.
+/// `/tmp` on macOS is such a link. `folders add` saves real paths, but a person may write a path through a link.
 #[cfg(unix)]
 #[test]
 fn a_folder_that_somebody_wrote_into_the_settings_may_go_through_a_link() {
@@ -204,7 +204,7 @@ fn a_folder_that_somebody_wrote_into_the_settings_may_go_through_a_link() {
     assert!(bench.engine.settings().folders.is_empty());
 }
 
-/// The data folder is known by its real path, and here met by another.
+/// The engine knows its data folder by the real path. Here the watched folder leads to it through a link.
 #[cfg(unix)]
 #[test]
 fn our_own_data_is_not_read_whichever_way_leads_to_it() {
@@ -223,7 +223,7 @@ fn our_own_data_is_not_read_whichever_way_leads_to_it() {
     assert_eq!(states, expect.iter().map(|(path, state)| (path.as_path(), *state)).collect::<Vec<_>>());
 }
 
-/// Of a thousand files of a project a few are bundles: nothing is wrong with them.
+/// A few of a project's thousand files are bundles. Nothing is wrong with them, so they count as skipped, not failed.
 #[test]
 fn what_a_program_wrote_for_a_program_is_left_out_and_no_failure() {
     let bench = Bench::with_models();
@@ -238,13 +238,13 @@ fn what_a_program_wrote_for_a_program_is_left_out_and_no_failure() {
     bench.write("bundle.js", "// Where the heron stands.\nlet heron = 1;\n");
     bench.index();
     assert_eq!(bench.find_words("heron"), ["bundle.js"]);
-    // And back again: what was found of it is not found any more.
+    // The file is a bundle again, and is not found any more.
     bench.write("bundle.js", &"var heron=22;".repeat(1000));
     bench.index();
     assert_eq!(bench.find_words("heron"), [""; 0]);
 }
 
-/// Where the user may read everything, nothing can be taken away from him.
+/// Takes all permissions away, and returns whether that keeps us from reading: it does not if we are root.
 #[cfg(unix)]
 fn deny(path: &std::path::Path) -> bool {
     use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,4 @@
-//! `why` says for every outcome where a file's way ended, in words, and what to change.
+//! For every outcome `why` says in words how far a file got in the search, and what to change.
 
 use std::fs;
 
@@ -72,7 +72,7 @@ fn a_file_that_the_time_does_not_reach() {
         let hit = results.hits.iter().find(|hit| wanted(hit.recall_rank)).unwrap();
         hit.path.file_name().unwrap().to_str().unwrap().to_owned()
     };
-    // However short the time, ten are read.
+    // The cross-encoder reads ten candidates however short the time is.
     let hurried = SearchRequest { budget_ms: Some(0), ..request() };
     let late = why(&bench, &hurried, &of_rank(&|rank| rank > 10));
     assert_eq!(late.read_in_time, Some(10));

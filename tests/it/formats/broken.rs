@@ -1,4 +1,4 @@
-//! Broken and hostile files: always a document or a reason, and the other files are indexed all the same.
+//! Broken and hostile files. Each gives a document or an error with a reason, and the other files are still indexed.
 
 use nuthatch_engine::extract::ExtractError;
 
@@ -6,7 +6,7 @@ use super::made::{docx, long_pdf, pdf, zip, zip_bomb};
 use super::{FIXTURES, Tally, fixture, read, workers};
 use crate::support::{Nuthatch, write};
 
-/// How often each file is cut short, and how often a byte of it is turned.
+/// How many cut copies, and how many copies with changed bytes, are read of each file.
 const N_CUTS: usize = 8;
 const N_TURNS: usize = 12;
 
@@ -21,13 +21,13 @@ fn broken_files_of_every_format_end_in_a_document_or_a_reason() {
         }
         for turn in 0..N_TURNS {
             let mut turned = whole.clone();
-            // Spread over the file, the archive's list of contents at its end among them.
+            // The changed bytes are spread over the file, with some near its end, where an archive lists its contents.
             for place in [turn * whole.len() / N_TURNS, whole.len() - 1 - turn * 7 % whole.len()] {
                 turned[place] ^= 0x41;
             }
             tally.count(name, read(&workers, name, &turned));
         }
-        // Under the name of another format.
+        // The content of another file under this file's name.
         let other = &FIXTURES[(at + 1) % FIXTURES.len()].1;
         tally.count(name, read(&workers, name, other));
     }
@@ -35,11 +35,11 @@ fn broken_files_of_every_format_end_in_a_document_or_a_reason() {
     println!("{all} broken files: {tally:?}");
     assert_eq!(all, FIXTURES.len() * (N_CUTS + N_TURNS + 1));
     assert!(tally.documents > 0 && tally.refused > all / 3, "{tally:?}");
-    // A library that panics on damage is what the process is there for; one that does so often is the wrong library.
+    // The worker process exists because libraries may panic on damage. A library that panics often is the wrong one.
     assert!(tally.crashed + tally.stopped < all / 20, "{tally:?}");
 }
 
-/// Names, contents, and what the reason has to say; `None` where a document is as good.
+/// The name and content of each file, and a part of the reason to expect; `None` where a document is fine too.
 fn hostile() -> Vec<(&'static str, Vec<u8>, Option<&'static str>)> {
     let deep = |tag: &str, n: usize| format!("<d>{}", format!("<{tag}>").repeat(n));
     let entities = r#"<!DOCTYPE d [<!ENTITY a "haha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;">]>"#;

@@ -1,4 +1,4 @@
-//! What is read of files that independent programs have made.
+//! What Nuthatch reads from files made by independent programs.
 
 use std::ffi::OsStr;
 

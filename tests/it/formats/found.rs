@@ -1,8 +1,8 @@
-//! What a note says in places where people do not look is found by its words.
+//! Words in places where a reader does not look, such as the address of a link, are found too.
 
 use crate::support::Nuthatch;
 
-/// A file, what is in it, and questions by words that it answers, each before every other file.
+/// A file's name, its content, and questions for which a search by words must show this file first.
 const FILES: &[(&str, &str, &[&str])] = &[
     ("other.md", "# Other\n\nA note about kites, pots and the weather over the harbour.\n", &["kites"]),
     (

@@ -1,4 +1,5 @@
-//! Mutated files: bytes of a PDF, and of the parts inside an archive, which damage to the archive itself never reaches.
+//! Mutated files: the bytes of a PDF, or of one part inside an archive. Mutating the archive itself would not reach its
+//! parts, because it could not be unpacked.
 
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -7,16 +8,16 @@ use proptest::test_runner::{Config, TestRunner};
 use super::made::{unzip, zip};
 use super::{FIXTURES, Tally, read, workers};
 
-/// Files read; `NUTHATCH_FUZZ_CASES` says how many instead.
+/// How many mutated files are read, unless `NUTHATCH_FUZZ_CASES` says otherwise.
 const N_CASES: u32 = 400;
 
 #[derive(Clone, Debug)]
 enum Mutation {
     Set(Index, u8),
     Remove(Index, usize),
-    /// Says a piece again elsewhere.
+    /// Copies a piece to another place.
     Repeat(Index, Index, usize),
-    /// Puts in what readers stumble over.
+    /// Inserts a string that readers may fail on.
     Insert(Index, &'static str),
 }
 

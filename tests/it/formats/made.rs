@@ -72,7 +72,7 @@ pub fn pdf(objects: &[String]) -> Vec<u8> {
     file.into_bytes()
 }
 
-/// A PDF of so many pages of text.
+/// A PDF of `n_pages` pages of text.
 pub fn long_pdf(n_pages: usize) -> Vec<u8> {
     let kids: String = (0..n_pages).map(|page| format!("{} 0 R ", 4 + 2 * page)).collect();
     let mut objects = vec![

@@ -1,4 +1,4 @@
-//! The formats that are read in a process of their own: files that others have made, broken ones, and hostile ones.
+//! The formats that are read in a process of their own: files made by other programs, broken files and hostile files.
 
 mod broken;
 mod fixtures;
@@ -34,7 +34,7 @@ fn fixture(name: &str) -> &'static [u8] {
     &found.unwrap_or_else(|| panic!("no fixture {name}")).1
 }
 
-/// Processes with limits of everyday use.
+/// Worker processes with the default limits.
 fn workers() -> Workers {
     Workers::new(Some(worker()), WorkerLimits::default())
 }
@@ -43,7 +43,7 @@ fn read(workers: &Workers, name: &str, bytes: &[u8]) -> Result<Document, Extract
     workers.extract(Path::new(name), bytes.to_vec(), Urgency::Background, &Cancel::new())
 }
 
-/// What a reading came to; whatever it was, it has to be said in words or be a document that holds together.
+/// How many readings ended in which way. Each must give a consistent document, or an error with a reason in words.
 #[derive(Debug, Default)]
 struct Tally {
     documents: usize,
@@ -75,7 +75,7 @@ impl Tally {
     }
 }
 
-/// What every reader of a document relies on.
+/// Asserts what the engine relies on in every document.
 fn check(document: &Document) {
     assert!(!document.title.trim().is_empty());
     let mut end = 0;

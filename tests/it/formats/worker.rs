@@ -1,4 +1,5 @@
-//! The process that reads: what becomes of it is a file's error, and the next file is read all the same.
+//! The worker process that reads files. When it dies or is stopped, that is an error of one file, and the next file is
+//! still read.
 
 use std::time::Duration;
 
@@ -83,7 +84,7 @@ mod processes {
 
     use super::*;
 
-    /// Processes that were started with this argument, and how much of the processor each has used, in ticks.
+    /// The processes that were started with this argument, and the processor time that each has used, in ticks.
     fn running(mark: &str) -> Vec<(String, u64)> {
         let mut found = Vec::new();
         for entry in fs::read_dir("/proc").unwrap().flatten() {
@@ -91,7 +92,7 @@ mod processes {
             let is_ours = fs::read(folder.join("cmdline"))
                 .is_ok_and(|line| line.split(|byte| *byte == 0).any(|argument| argument == mark.as_bytes()));
             if let (true, Ok(stat)) = (is_ours, fs::read_to_string(folder.join("stat"))) {
-                // Fields 14 and 15; the second, in brackets, may hold blanks.
+                // The ticks are fields 14 and 15. Counting starts behind field 2, in brackets, which may hold blanks.
                 let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
                 let ticks = [11, 12].iter().filter_map(|at| fields.get(*at)?.parse::<u64>().ok()).sum();
                 found.push((entry.file_name().into_string().unwrap(), ticks));
@@ -114,7 +115,7 @@ mod processes {
         let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                // At its start it has not yet used so much of the processor.
+                // A process that has used more than 4 ticks is reading; one that only starts has used fewer.
                 while !done.load(Ordering::Relaxed) {
                     for (process, _) in running(MARK).iter().filter(|(_, ticks)| *ticks > 4) {
                         Command::new("kill").args(["-9", process]).output().unwrap();

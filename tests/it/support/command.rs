@@ -41,11 +41,11 @@ pub struct Nuthatch {
     data: TempDir,
     /// The folder of shipped models.
     models: PathBuf,
-    /// Holds `models` where it is the test's own.
+    /// Keeps the folder `models` alive where it belongs to the test.
     _models: Option<TempDir>,
 }
 
-/// What a run of the command came to.
+/// The exit code and the output of a run of the command.
 #[derive(Debug)]
 pub struct Answer {
     pub code: i32,
@@ -54,13 +54,13 @@ pub struct Answer {
 }
 
 impl Nuthatch {
-    /// An empty folder of models: search goes by words alone.
+    /// With an empty folder of models, so that it searches by words alone.
     pub fn without_models() -> Self {
         let models = tempfile::tempdir().unwrap();
         Self { data: tempfile::tempdir().unwrap(), models: models.path().to_owned(), _models: Some(models) }
     }
 
-    /// Copies of the tiny models, the test's own to spoil.
+    /// With copies of the tiny models, which the test may spoil.
     pub fn with_tiny_models() -> Self {
         let nuthatch = Self::without_models();
         fs::write(nuthatch.models.join("manifest.toml"), TINY_MANIFEST).unwrap();
@@ -74,7 +74,7 @@ impl Nuthatch {
         nuthatch
     }
 
-    /// The models that ship.
+    /// With the models that ship.
     pub fn with_builtin_models() -> Self {
         Self { data: tempfile::tempdir().unwrap(), models: root().join("models"), _models: None }
     }

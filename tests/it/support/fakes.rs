@@ -1,4 +1,4 @@
-//! Models made of arithmetic: the same answer every time, and one a test can predict.
+//! Fake models that only do arithmetic: they always give the same answer, and a test can predict it.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,7 +8,7 @@ use nuthatch_engine::{Blend, Calibration, Cancel, Embedder, ModelError, Reranker
 pub struct BagOfWords {
     pub id: &'static str,
     pub n_embedded: AtomicUsize,
-    /// Fails instead of embedding passages, as a model that ran out of memory.
+    /// Whether it fails instead of embedding passages, like a model that ran out of memory.
     pub broken: bool,
 }
 
@@ -21,7 +21,7 @@ impl BagOfWords {
 
     fn vector(text: &str) -> Vec<f32> {
         let mut vector = vec![0.0_f32; Self::DIMENSIONS];
-        // Never a null vector.
+        // This keeps the vector from being null.
         vector[0] = 0.1;
         for word in words(text) {
             // FNV-1a
@@ -64,7 +64,7 @@ impl Embedder for BagOfWords {
 #[derive(Default)]
 pub struct WordShare {
     pub n_calls: AtomicUsize,
-    /// Passages, over all calls.
+    /// Passages scored, over all calls.
     pub n_read: AtomicUsize,
 }
 
@@ -91,7 +91,7 @@ impl Reranker for WordShare {
         Calibration::default()
     }
 
-    /// As a pair of models that was fitted has it.
+    /// A blend like that of a calibrated pair of models.
     fn blend(&self, embedder: Option<&str>) -> Option<Blend> {
         embedder.map(|_| Blend { offset: -1.0, cross: 1.0, cosine: 1.0, words: 0.5 })
     }

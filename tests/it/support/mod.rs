@@ -1,4 +1,4 @@
-//! What the tests stand on: the tree, the command, and models made of arithmetic.
+//! What the tests share: paths in the source tree, the command, and fake models.
 
 mod command;
 mod fakes;

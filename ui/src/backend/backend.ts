@@ -1,9 +1,9 @@
 /**
- * What the window asks of the engine, whoever answers: the app ({@link "./tauri"}) or a play-thing in memory
- * ({@link "./fake"}). Shapes are the engine's own (snake_case, as it writes them).
+ * The engine's interface to the window. Two backends implement it: the app ({@link "./tauri"}) and a fake in memory
+ * ({@link "./fake"}). Field names are the engine's own, in snake_case.
  */
 
-/** How far down the pipeline a list comes from. */
+/** The stage of the pipeline that a list comes from. */
 export type Stage = "lexical" | "vector" | "hybrid" | "rerank";
 
 export interface Hit {
@@ -26,9 +26,9 @@ export interface Hit {
   vector_rank: number | null;
   /** The file has changed since it was read. */
   stale: boolean;
-  /** Other files that are this note, the most wanted first. */
+  /** Other files that are copies of this note, the preferred one first. */
   copies: string[];
-  /** Why the file could not be read, of one that is shown because it is called what was asked for. */
+  /** Why the file could not be read, if it is shown for its name alone; null for a file that was read. */
   unread: string | null;
 }
 
@@ -64,13 +64,13 @@ export interface Counts {
 export type Degraded =
   | { kind: "damaged"; file: string; reason: string }
   | { kind: "no_embedder"; reason: string }
-  /** It was asked, and gave no vector of the question. */
+  /** The embedder gave no vector of the question. */
   | { kind: "embedder_failed"; reason: string }
   | { kind: "no_reranker"; reason: string }
   | { kind: "vectors_pending"; embedded: number; chunks: number }
-  /** What it had read by then is in its order, the rest follows. */
+  /** The hits that the reranker had read by then are in its order; the others follow in the first stage's. */
   | { kind: "reranker_failed"; reason: string }
-  /** Nobody has fitted what the scores of these two models mean together. */
+  /** The scores of this pair of models have not been calibrated. */
   | { kind: "not_calibrated"; embedder: string; reranker: string };
 
 export interface SearchResults {
@@ -79,14 +79,14 @@ export interface SearchResults {
   model: string | null;
   took_ms: TookMs;
   candidates: Counts;
-  /** All that was missing. */
+  /** Everything that the answer had to do without. */
   degraded: Degraded[];
-  /** After reranking: even the best score is so low that probably no note answers. */
+  /** Whether, after reranking, even the best score is so low that probably no note answers. */
   nothing_answers: boolean;
   hits: Hit[];
 }
 
-/** `message` says what is wrong and what to do about it: it is shown as it is. */
+/** `message` says what is wrong and what to do about it. The window shows it unchanged. */
 export interface AppError {
   kind: string;
   message: string;
@@ -108,20 +108,20 @@ export interface FileRow {
 
 export interface RootStatus {
   path: string;
-  /** The sum of the others. */
+  /** The sum of the five counts below. */
   files: number;
   indexed: number;
-  /** Not read yet, or found by words while their vectors are still to come. */
+  /** Files not read yet, or found by words only because their vectors are not made yet. */
   waiting: number;
   skipped: number;
   failed: number;
-  /** Out of reach; their notes are kept. */
+  /** Files out of reach; their notes are kept. */
   offline: number;
-  /** Why the folder itself is not there now. */
+  /** Why the folder itself is not there now; null if it is. */
   away: string | null;
 }
 
-/** How many files are in a state other than indexed for one and the same reason. */
+/** How many files are not indexed for the same reason. */
 export interface ReasonCount {
   state: FileState;
   reason: string;
@@ -135,22 +135,22 @@ export interface Status {
   n_chunks: number;
   n_vectors: number;
   size_bytes: number;
-  /** Complete, most files first. */
+  /** All reasons, the one with the most files first. */
   reasons: ReasonCount[];
-  /** Those that are not indexed, the worst first, up to a limit; empty unless asked for. */
+  /** Files that are not indexed, the worst first, up to a limit; empty unless asked for. */
   files: FileRow[];
-  /** What keeps folders from being followed as they should be, and what is damaged: a sentence or two each. */
+  /** What keeps folders from being followed, and what is damaged: a sentence or two each. */
   problems: string[];
-  /** Whether the folders are being followed, and why not. */
+  /** Whether the folders are being followed and, if not, why. */
   indexing: { state: "loading" | "ready" | "missing"; reason: string | null };
-  /** Why vectors are not made now although some are wanted; text goes on. */
+  /** Why no vectors are made now although passages lack them; text is still indexed. Null if nothing is paused. */
   paused: Pause | null;
 }
 
 /** `on_battery`: the machine runs on its battery, and {@link IndexingLimits} says to save it. */
 export type Pause = "on_battery";
 
-/** The search that is asked about. */
+/** The search in which a file is followed. */
 export interface WhyQuestion {
   query: string;
   candidates: number;
@@ -158,12 +158,12 @@ export interface WhyQuestion {
   threshold: number | null;
 }
 
-/** A file followed through the pipeline, in plain words. */
+/** How one file fared at each step of a search, in plain words. */
 export interface WhyReport {
   path: string;
   shown: boolean;
   steps: string[];
-  /** What to change; empty where nothing needs to be. */
+  /** What the user can change; empty where nothing needs a change. */
   advice: string[];
 }
 
@@ -181,7 +181,7 @@ export interface IndexProgress {
 export interface Preview {
   path: string;
   title: string;
-  /** What the file is read as, e.g. `markdown`, `text`, `html` (tags already taken off) or `pdf` (written out as text). */
+  /** The file's format, e.g. `markdown`, `text`, `html` (`text` has no tags) or `pdf` (`text` is its plain text). */
   format: string;
   text: string;
   hit: Range;
@@ -197,19 +197,19 @@ export interface Settings {
   candidates: number;
   threshold: number | null;
   indexing: IndexingLimits;
-  /** What `indexing.memory_mb` may be: the least and the most. */
+  /** The least and the most that `indexing.memory_mb` may be. */
   memory_mb_range: Range;
-  /** Threads that this machine runs at once; more are not used. */
+  /** How many threads this machine runs at once; indexing uses no more. */
   n_threads: number;
 }
 
-/** What indexing may take of the machine. */
+/** How much of the machine indexing may use. */
 export interface IndexingLimits {
-  /** Models not counted. */
+  /** Memory besides that of the models. */
   memory_mb: number;
-  /** Null is all. */
+  /** Null means all threads. */
   threads: number | null;
-  /** Whether vectors wait for the power. */
+  /** Whether no vectors are made while the machine is on battery. */
   pause_on_battery: boolean;
 }
 
@@ -218,7 +218,7 @@ export interface ModelState {
   name: string | null;
   /** Why it is missing, and what to do. */
   reason: string | null;
-  /** Device, arithmetic, and why no GPU where there is none; of a model that is ready. */
+  /** For a model that is ready: its device, its arithmetic and, where no GPU is used, why not. */
   runs_on: string | null;
 }
 
@@ -230,20 +230,20 @@ export interface ModelsState {
 /** Something dragged over the window from the file manager. */
 export type FolderDrag = { kind: "over" } | { kind: "left" } | { kind: "dropped"; paths: string[] };
 
-/** Takes a listener off again. */
+/** Removes a listener. */
 export type Unlisten = () => void;
 
 /** Every promise rejects with an {@link AppError}. */
 export interface Backend {
   /**
-   * Asks for the best five notes, reading `candidates` of them. `onEvent` gets one list per stage as it lands, the
-   * last with `done`, or a failure. A newer search cancels an older one.
+   * Asks for the best five notes after reranking `candidates` passages. `onEvent` gets each list as it lands
+   * (reranking can land several), the last one with `done`, or a failure. A newer search cancels an older one.
    */
   search(
     queryId: number,
     query: string,
     candidates: number,
-    /** Whether all of them are to be read, however long it takes. */
+    /** Whether the reranker reads all candidates, however long it takes. */
     readAll: boolean,
     onEvent: (event: SearchEvent) => void,
   ): Promise<void>;
@@ -254,9 +254,9 @@ export interface Backend {
   addFolderPath(path: string): Promise<string>;
   removeFolder(path: string): Promise<void>;
 
-  /** `withFiles` adds a row a file. */
+  /** `withFiles` adds a row for each file that is not indexed. */
   status(withFiles: boolean): Promise<Status>;
-  /** Reads failed files again: those at `paths` and below, all for none. Resolves to how many there are. */
+  /** Reads failed files again: those at `paths` and below, or all if `paths` is empty. Resolves to their number. */
   retry(paths: string[]): Promise<number>;
   /** Gives up the notes of a watched folder that is away; it stays watched. */
   forgetFolder(path: string): Promise<void>;
@@ -271,18 +271,18 @@ export interface Backend {
 
   settings(): Promise<Settings>;
   setCandidates(candidates: number): Promise<void>;
-  /** Refuses what is out of its range; what is being indexed keeps to the rest at once. */
+  /** Rejects, and changes nothing, if a value is out of its range. Indexing under way follows new limits at once. */
   setIndexing(limits: IndexingLimits): Promise<Settings>;
   modelsState(): Promise<ModelsState>;
 
   onIndexProgress(listener: (progress: IndexProgress) => void): Promise<Unlisten>;
   onModelsChanged(listener: (models: ModelsState) => void): Promise<Unlisten>;
-  /** The folders are followed now, or cannot be: the status says which. */
+  /** `listener` is called when the folders are followed or cannot be; the status says which. */
   onIndexingChanged(listener: () => void): Promise<Unlisten>;
   onFolderDrag(listener: (drag: FolderDrag) => void): Promise<Unlisten>;
 }
 
-/** Whatever was thrown, as something to show. */
+/** Turns whatever was thrown into an error that can be shown. */
 export function asAppError(thrown: unknown): AppError {
   if (typeof thrown === "object" && thrown !== null && "message" in thrown) {
     const kind = "kind" in thrown && typeof thrown.kind === "string" ? thrown.kind : "unexpected";

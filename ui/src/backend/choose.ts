@@ -1,8 +1,8 @@
 import type { Backend } from "./backend";
 
 /**
- * The app's engine; in a plain browser (`npm run dev`) or a `--mode fake` build, notes made up in memory. An
- * ordinary build holds no fake at all.
+ * Returns the app's engine or, in a plain browser (`npm run dev`) and in a `--mode fake` build, a fake one in memory.
+ * An ordinary build does not contain the fake.
  */
 export async function chooseBackend(): Promise<Backend> {
   const inBrowser = import.meta.env.DEV && !("__TAURI_INTERNALS__" in window);

@@ -28,11 +28,11 @@ import { FAKE_NOTES, FAKE_ROOT, type FakeNote } from "./fake_notes";
 export interface Scenario {
   folders: string[];
   notes: FakeNote[];
-  /** Is there a bi-encoder, is there a cross-encoder? */
+  /** Whether there is a bi-encoder, and whether there is a cross-encoder. */
   models: { embedder: boolean; reranker: boolean };
   progress: IndexProgress | null;
   onBattery: boolean;
-  /** Milliseconds before each stage lands, the last one for 100 candidates. */
+  /** How many milliseconds each stage takes; reranking, for 100 candidates. */
   delays: { lexical: number; hybrid: number; rerank: number };
 }
 
@@ -45,7 +45,10 @@ const READY: Scenario = {
   delays: { lexical: 4, hybrid: 30, rerank: 310 },
 };
 
-/** `?scenario=first-run`, `words-only`, `no-reranker`, `indexing`, `on-battery` or `slow`; anything else is an ordinary day. */
+/**
+ * `?scenario=first-run`, `words-only`, `no-reranker`, `indexing`, `on-battery` or `slow`. With anything else, notes and
+ * models are ready.
+ */
 export function scenarioOf(query: string): Scenario {
   switch (new URLSearchParams(query).get("scenario")) {
     case "first-run":
@@ -66,7 +69,7 @@ export function scenarioOf(query: string): Scenario {
 }
 
 export class FakeBackend implements Backend {
-  /** What the window did, for tests to look at. */
+  /** The files that the window opened and revealed, for tests. */
   readonly opened: string[] = [];
   readonly revealed: string[] = [];
 
@@ -274,7 +277,7 @@ export class FakeBackend implements Backend {
     return () => this.#drags.delete(listener);
   }
 
-  /** Says how indexing goes, as the engine would. */
+  /** Reports the progress of indexing, as the engine would. */
   report(progress: IndexProgress): void {
     this.#progress.forEach((listener) => listener(progress));
   }

@@ -1,7 +1,7 @@
 /** The notes of the fake backend: the sort of thing a person keeps, in two languages. */
 export interface FakeNote {
   path: string;
-  /** Words a question may use though the note does not: what stands in for meaning. */
+  /** Words that a question may use although the note does not. They stand in for the note's meaning. */
   about: string;
   text: string;
 }

@@ -1,4 +1,4 @@
-/** The fake backend's toy ranking: shares of the question's words, in the note and in what it is about. */
+/** The fake backend's toy ranking: the share of the question's words that are in the note or in its `about`. */
 import { codePoints } from "../text/ranges";
 import type { Hit, Range, Stage } from "./backend";
 import type { FakeNote } from "./fake_notes";
@@ -20,7 +20,7 @@ export function bestHits(notes: readonly FakeNote[], query: string, stage: Stage
   return (
     notes
       .map((note) => bestPassage(note, query))
-      // Vectors are never silent: the nearest notes come back, however far they are.
+      // A search by vectors always returns the nearest notes, however far they are.
       .filter(({ lexical }) => lexical > 0 || stage !== "lexical")
       .sort((a, b) => raw(b) - raw(a) || a.note.path.localeCompare(b.note.path))
       .slice(0, 5)
@@ -55,7 +55,7 @@ export function bestHits(notes: readonly FakeNote[], query: string, stage: Stage
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
-/** How many code points the first bytes of a text are. */
+/** How many code points the first `bytes` bytes of a text hold. */
 export function pointsBefore(text: string, bytes: number): number {
   return codePoints(new TextDecoder().decode(encode(text).slice(0, bytes))).length;
 }
@@ -66,7 +66,7 @@ export function titleOf(note: FakeNote): string {
 
 const SMALL_WORDS = new Set("the and why how what when does did for was with".split(" "));
 
-/** English words that carry something, and every pair of neighbouring Chinese characters. */
+/** English words that carry meaning, and every pair of neighbouring Chinese characters. */
 function terms(text: string): string[] {
   const words = (text.toLowerCase().match(/[a-z]{3,}/g) ?? []).filter((word) => !SMALL_WORDS.has(word));
   const pairs = (text.match(/\p{Script=Han}+/gu) ?? []).flatMap((run) =>

@@ -1,4 +1,4 @@
-/** The app behind the window. With what Rust writes for it ({@link "./bindings"}), the only file that knows Tauri. */
+/** The app behind the window. Apart from the generated {@link "./bindings"}, this is the only file that uses Tauri. */
 
 import { Channel } from "@tauri-apps/api/core";
 import { getCurrentWebview } from "@tauri-apps/api/webview";

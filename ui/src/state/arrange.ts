@@ -1,6 +1,6 @@
 import type { Hit } from "../backend/backend";
 
-/** A hit's place on screen. Two lists' cards are the same card when their keys are. */
+/** A hit on screen. Cards of two lists are the same card when their keys are equal. */
 export interface Card {
   key: string;
   hit: Hit;

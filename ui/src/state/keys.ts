@@ -10,18 +10,18 @@ export type Command =
 export interface KeyContext {
   /** In the search box. */
   inSearch: boolean;
-  /** In a control that the arrows work: a slider, a choice, a scrolled pane. */
+  /** In a control that handles the arrow keys itself: a slider, a choice, a scrolled pane. */
   ownsArrows: boolean;
-  /** In a control that Enter works: a button, a choice. */
+  /** In a control that handles Enter itself: a button, a choice. */
   ownsEnter: boolean;
 }
 
-/** Null leaves the key to whatever has the focus. */
+/** The command that a key stroke gives; null leaves the key to whatever has the focus. */
 export function commandFor(
   event: KeyboardEvent,
   { inSearch, ownsArrows, ownsEnter }: KeyContext,
 ): Command | null {
-  // While an input method composes, Enter, Escape and the arrows are its own; some engines only say 229.
+  // While an input method composes, Enter, Escape and the arrows belong to it. Some engines report it as key 229 only.
   if (event.isComposing || event.keyCode === 229) return null;
   const primary = event.ctrlKey || event.metaKey;
   if (primary && event.key.toLowerCase() === "k") return { kind: "focus", select: true };

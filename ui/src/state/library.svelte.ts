@@ -10,7 +10,7 @@ import {
   type Unlisten,
 } from "../backend/backend";
 
-/** The watched folders, what became of their files, and the models. */
+/** The watched folders, the states of their files, the models, and the settings. */
 export class Library {
   /** Null until known, so that the first-run screen never flashes. */
   folders = $state.raw<string[] | null>(null);
@@ -23,7 +23,7 @@ export class Library {
   /** A folder is being dragged over the window. */
   draggedOver = $state(false);
 
-  /** Called when answers may have changed: the notes are indexed anew, or a model came. */
+  /** Called when answers may have changed: the index has a new commit, or the models changed. */
   onchange: () => void = () => undefined;
 
   readonly #backend: Backend;
@@ -34,7 +34,7 @@ export class Library {
     this.#backend = backend;
   }
 
-  /** Loads everything and follows it; the result takes the listeners off. */
+  /** Loads everything and listens for changes. The function it resolves to removes the listeners. */
   async open(): Promise<Unlisten> {
     const offs = await Promise.all([
       this.#backend.onIndexProgress((progress) => this.#follow(progress)),
@@ -55,14 +55,14 @@ export class Library {
     return () => offs.forEach((off) => off());
   }
 
-  /** The folders, their counts, and the reasons why files were left out. */
+  /** Loads the folders, their counts, and the reasons why files were left out. */
   async reload(): Promise<void> {
     const asked = ++this.#statusAsked;
     await this.#attempt(async () => {
       const folders = await this.#backend.folders();
       if (asked === this.#statusAsked) this.folders = folders;
       const status = await this.#backend.status(true);
-      // Two may be under way: the later question has the newer answer.
+      // Two requests may be under way: only the later one's answer is used.
       if (asked !== this.#statusAsked) return;
       const isNewer = this.status !== null && this.status.generation !== status.generation;
       this.status = status;
@@ -70,7 +70,7 @@ export class Library {
     });
   }
 
-  /** Through the system's picker. */
+  /** Adds a folder through the system's picker. */
   async add(): Promise<void> {
     await this.#attempt(() => this.#backend.addFolder());
     await this.reload();
@@ -106,7 +106,7 @@ export class Library {
     await this.#attempt(() => this.#backend.revealFile(path));
   }
 
-  /** What is being indexed keeps to it at once. */
+  /** Changes limits of indexing. Indexing that is under way follows them at once. */
   async setIndexing(change: Partial<IndexingLimits>): Promise<void> {
     await this.#save(async () => {
       const settings = this.settings ?? (await this.#backend.settings());
@@ -115,7 +115,7 @@ export class Library {
     await this.reload();
   }
 
-  /** For the next start. */
+  /** Saves the number of candidates for the next start. */
   async rememberCandidates(candidates: number): Promise<void> {
     await this.#save(() => this.#backend.setCandidates(candidates));
   }
@@ -123,14 +123,14 @@ export class Library {
   #follow(progress: IndexProgress): void {
     const before = this.progress?.phase;
     this.progress = progress;
-    // Each phase leaves other counts behind, and perhaps other folders: the command line adds them too. Within a
-    // phase, the progress line says enough. A run may be so short that only its end is seen.
+    // A phase that ended changed the counts, and the command line may have added folders. Within a phase, the progress
+    // line says enough. A run may be so short that only its end is reported.
     if (progress.phase !== before || progress.phase === "done") void this.reload();
   }
 
   /**
-   * Settings are saved one after another: a change made from what was shown while the last one was under way would take
-   * that one back, and two under way may arrive in any order.
+   * Saves settings one after another. A change that did not wait for the one before would start from the old settings
+   * and undo that one, and two changes under way could arrive in any order.
    */
   #save(action: () => Promise<unknown>): Promise<void> {
     this.#saved = this.#saved.then(() => this.#attempt(action));

@@ -1,10 +1,10 @@
 import { asAppError, type AppError, type Backend, type Hit, type Preview } from "../backend/backend";
 import { keyOf } from "./arrange";
 
-/** A held arrow key runs through the list faster than notes are worth reading from disk. */
+/** A note is read once it has been selected this long, so that a held arrow key does not have every note read. */
 export const SETTLE_MS = 60;
 
-/** The note around the selected hit. The last one stays on screen until the next is there: no flash between them. */
+/** The note around the selected hit. The last note stays on screen until the next is there, so that nothing flashes. */
 export class PreviewState {
   note = $state.raw<Preview | null>(null);
   failure = $state.raw<AppError | null>(null);
@@ -29,13 +29,13 @@ export class PreviewState {
       return;
     }
     if (hit.unread !== null) {
-      // It would fail again, and a damaged file can take long to do so.
+      // Reading the file would fail again, which can take long if it is damaged.
       this.note = null;
       this.failure = { kind: "unread", message: `${hit.title} was not read: ${hit.unread}` };
       return;
     }
     const load = () => void this.#load(hit, query, wanted);
-    // The first note of an empty pane comes at once.
+    // While the pane is empty, the note is read at once.
     if (this.note === null) load();
     else this.#timer = setTimeout(load, SETTLE_MS);
   }
@@ -48,7 +48,7 @@ export class PreviewState {
       this.failure = null;
     } catch (thrown) {
       const failure = asAppError(thrown);
-      // Of one that was overtaken nothing is said: what overtook it is still to come.
+      // The failure of a request that a newer one replaced is not shown: the newer one's answer is still to come.
       if (wanted !== this.#wanted || failure.kind === "cancelled") return;
       this.note = null;
       this.failure = failure;

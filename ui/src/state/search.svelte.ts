@@ -8,7 +8,7 @@ import {
 } from "../backend/backend";
 import { arrange, keyOf, type Card } from "./arrange";
 
-/** Long enough that a fast typist asks once a word, short enough to feel immediate. */
+/** How long typing must pause before a search: a fast typist asks once a word, and it still feels immediate. */
 export const DEBOUNCE_MS = 80;
 
 /** How many candidates the cross-encoder may read. */
@@ -23,33 +23,33 @@ type Reason = "asked" | "refresh";
 export class Search {
   /** What stands in the box. */
   text = $state("");
-  /** Scores below are folded away; to begin with as the settings say. 0 is off. */
+  /** Hits with a lower score are folded away. 0 turns this off. The settings give the first value. */
   threshold = $state(0);
-  /** Show what the threshold folds away. */
+  /** Whether hits below the threshold are shown all the same. */
   showBelow = $state(false);
   candidates = $state<number>(100);
-  /** A search is under way. */
+  /** Whether a search is under way. */
   busy = $state(false);
   failure = $state.raw<AppError | null>(null);
-  /** The newest list's figures; `done` once no later stage will replace it. */
+  /** The newest list's figures; `done` once no later list will replace it. */
   answer = $state.raw<{ results: SearchResults; done: boolean } | null>(null);
-  /** Milliseconds that reranking took, the last time it read that many candidates. */
+  /** How many milliseconds reranking took last, by number of candidates. */
   costs = $state.raw<ReadonlyMap<number, number>>(new Map());
   /** The question that the cards on screen answer. */
   shownFor = $state("");
 
   #cards = $state.raw<Card[]>([]);
-  /** The card the user chose; null leaves the choice to the order: the first one. */
+  /** The key of the card that the user chose; null if none, and the first card is selected. */
   #picked = $state<string | null>(null);
-  /** The card the pointer is on. */
+  /** The key of the card that the pointer is on. */
   #pointed: string | null = null;
 
   /** Whether an input method is putting a word together. */
   #composing = false;
-  /** Of the newest search; events of any other are late. */
+  /** The id of the newest search; events of any other are late and ignored. */
   #queryId = 0;
   #reason: Reason = "asked";
-  /** Whether every candidate is read for the question at hand, however long it takes. */
+  /** Whether all candidates are read for the current question, however long it takes. */
   #readAll = false;
   /** The question last sent. */
   #asked = "";
@@ -61,7 +61,7 @@ export class Search {
     this.#backend = backend;
   }
 
-  /** Whether a card's score is under the threshold. It acts on the last list only: earlier scores are provisional. */
+  /** Whether a card's score is under the threshold. False before the last list: earlier scores are provisional. */
   isBelow(card: Card): boolean {
     const { score } = card.hit;
     return (
@@ -74,12 +74,12 @@ export class Search {
     return this.answer !== null && !this.answer.done;
   }
 
-  /** Whether the scores are the first stage's, which say little across questions. */
+  /** Whether the scores may still change, or are the first stage's, which are hard to compare between questions. */
   get provisional(): boolean {
     return this.pending || this.answer?.results.candidates.reranked === 0;
   }
 
-  /** How many candidates the time sufficed for, and of how many; null where all were read, or none. */
+  /** How many of the candidates were read before time ran out; null if all or none were read. */
   get cutShort(): { read: number; of: number } | null {
     if (!this.answer?.done) return null;
     const { asked, recalled, reranked } = this.answer.results.candidates;
@@ -87,12 +87,12 @@ export class Search {
     return reranked > 0 && reranked < of ? { read: reranked, of } : null;
   }
 
-  /** Whether even the best note has a score so low that probably none answers; said of the last list only. */
+  /** Whether even the best score of the last list is so low that probably no note answers. */
   get nothingAnswers(): boolean {
     return this.answer?.done === true && this.answer.results.nothing_answers;
   }
 
-  /** The scores that the threshold is drawn against. */
+  /** The scores that the threshold's slider shows as ticks. */
   scores = $derived(
     this.answer?.done
       ? this.answer.results.hits.map((hit) => hit.score).filter((score) => score !== null)
@@ -103,7 +103,7 @@ export class Search {
   selected = $derived.by(() => {
     const at = this.#cards.findIndex((card) => card.key === this.#picked);
     const until = this.#cards.slice(0, at + 1);
-    // A picked card that the threshold took away leaves the selection to the one above it.
+    // If the threshold folded the picked card away, the card above it is selected.
     return this.cards.findLast((card) => until.includes(card)) ?? this.cards[0] ?? null;
   });
 
@@ -127,18 +127,18 @@ export class Search {
     this.type("");
   }
 
-  /** Asks at once what a pending key stroke would ask in a moment. */
+  /** Asks the typed question at once, without waiting for a pause in typing. */
   flush(): void {
     clearTimeout(this.#timer);
     if (this.text.trim() !== "" && this.text.trim() !== this.#asked) this.#ask("asked");
   }
 
-  /** The same question again, after the notes or the models changed: only the last list replaces what is shown. */
+  /** Asks the same question again after the notes or models changed. Only the last list replaces the one shown. */
   refresh(): void {
     if (this.#asked !== "" && this.#asked === this.text.trim() && !this.busy) this.#ask("refresh");
   }
 
-  /** Asks again, reading that many candidates; the list waits for the last stage. */
+  /** Asks again with that many candidates. The list of the same question changes only with the last list. */
   setCandidates(candidates: number): void {
     if (candidates === this.candidates) return;
     this.candidates = candidates;
@@ -146,7 +146,7 @@ export class Search {
     if (query !== "") this.#ask(query === this.shownFor ? "refresh" : "asked");
   }
 
-  /** Asks again, and has the rest of the candidates read as well; what was read before costs nothing. */
+  /** Asks again and has the remaining candidates read too. Those already read are not read again. */
   readAll(): void {
     if (this.cutShort === null || this.shownFor !== this.text.trim()) return;
     this.#readAll = true;
@@ -157,7 +157,7 @@ export class Search {
     this.#picked = card.key;
   }
 
-  /** Moves the selection by that many cards; stops at both ends. */
+  /** Moves the selection by `by` cards; stops at both ends. */
   move(by: number): void {
     const cards = this.cards;
     const at = cards.findIndex((card) => card.key === this.selected?.key);
@@ -170,7 +170,7 @@ export class Search {
     this.#pointed = card?.key ?? null;
   }
 
-  /** What Enter means: null while the list still answers an older question. */
+  /** The hit that Enter opens; null while the list still answers an older question. */
   get chosen(): Hit | null {
     return this.shownFor === this.text.trim() ? (this.selected?.hit ?? null) : null;
   }
@@ -215,7 +215,7 @@ export class Search {
     this.busy = !done;
     if (!done && this.#reason === "refresh") return;
     const isNew = this.#asked !== this.shownFor;
-    // No word matched, but meaning has not been asked yet: an empty list would only flash.
+    // No word matched, but later stages may still find notes: an empty list would only flash.
     if (!done && isNew && results.hits.length === 0) return;
 
     this.failure = null;
@@ -231,7 +231,7 @@ export class Search {
     }
   }
 
-  /** A list for another question: nothing is held. */
+  /** Shows the list of another question: no card is held in its place. */
   #show(cards: Card[]): void {
     this.#picked = null;
     this.#pointed = null;
@@ -239,7 +239,7 @@ export class Search {
     this.#cards = cards;
   }
 
-  /** A better list for the same question. */
+  /** Shows a better list for the same question: the cards that the user is on stay in their places. */
   #replace(hits: readonly Hit[]): void {
     const picked = this.#cards.find((card) => card.key === this.#picked);
     const held = [picked?.key, this.#pointed].filter((key) => typeof key === "string");

@@ -6,9 +6,9 @@ import {
   type WhyReport,
 } from "../backend/backend";
 
-/** One file followed through the pipeline: why it is shown for a question, or why not. */
+/** Follows one file through a search: why it is shown for a question, or why not. */
 export class Why {
-  /** The file at question; null while nothing is asked. */
+  /** The file in question; null while nothing is asked. */
   path = $state.raw<string | null>(null);
   question = $state.raw<WhyQuestion | null>(null);
   report = $state.raw<WhyReport | null>(null);
@@ -35,7 +35,7 @@ export class Why {
     }
   }
 
-  /** Has the user choose the file that they miss. */
+  /** Lets the user choose the file that they miss, and asks about it. */
   async askForFile(question: WhyQuestion): Promise<void> {
     try {
       const path = await this.#backend.pickFile();

@@ -21,7 +21,7 @@ export function duration(ms: number): string {
 /** Two digits, never rounded up to a certainty the model did not claim: 0.996 is `0.99`. */
 export function score(value: number): string {
   const clamped = Math.min(Math.max(value, 0), 1);
-  // The epsilon undoes binary fractions: 0.29 * 100 is 28.999….
+  // The epsilon makes up for binary fractions: 0.29 * 100 is 28.999….
   return (Math.floor(clamped * 100 + 1e-4) / 100).toFixed(2);
 }
 
@@ -63,7 +63,7 @@ function restText(skipped: number, failed: number): string[] {
   return parts;
 }
 
-/** What the engine is doing with the notes now; null when it rests. */
+/** What indexing is doing now; null when it is done. */
 export function progressText({ phase, done, total }: IndexProgress): string | null {
   switch (phase) {
     case "scanning":
@@ -77,7 +77,7 @@ export function progressText({ phase, done, total }: IndexProgress): string | nu
   }
 }
 
-/** Why learning what notes mean waits. */
+/** Why no vectors are made now. */
 export function pauseText(pause: Pause): string {
   switch (pause) {
     case "on_battery":

@@ -47,7 +47,7 @@ export function plainBlocks(points: readonly string[]): Block[] {
 
 export function markdownBlocks(points: readonly string[]): Block[] {
   const blocks: Block[] = [];
-  /** The paragraph, quote or item that the next line may go on. */
+  /** The paragraph, quote or item that the next line may continue. */
   let open: Block | null = null;
   let fence: { sign: string; block: Block | null; kind: BlockKind } | null = null;
 
@@ -94,7 +94,7 @@ export function markdownBlocks(points: readonly string[]): Block[] {
       if (open?.kind === "quote") open.range[1] = end;
       else open = add("quote", skip(match[0]));
     } else if (/^\s*\|.*\|\s*$/.test(text)) {
-      // A table keeps its columns only in a fixed pitch.
+      // A table is shown as code: its columns line up only in a font of fixed width.
       const last = blocks.at(-1);
       if (last?.kind === "code" && last.range[1] === start - 1) last.range[1] = end;
       else add("code", range);
@@ -110,7 +110,7 @@ export function markdownBlocks(points: readonly string[]): Block[] {
 
 export type InlineStyle = "strong" | "emphasis" | "code" | "link" | "syntax";
 
-/** Marks inside a block. `syntax` is what is hidden: asterisks, backquotes, a link's address. */
+/** Marks inside a block. Ranges in the layer `syntax` are hidden: asterisks, backquotes, a link's address. */
 export function inlineMarks(
   points: readonly string[],
   block: Block,
@@ -121,7 +121,7 @@ export function inlineMarks(
     // Offsets of a match are UTF-16 units: this turns them into code points of the whole note.
     const at = (unit: number) => block.range[0] + codePointsBefore(text, unit);
     const mark = (style: InlineStyle, from: number, to: number) => found[style].push([at(from), at(to)]);
-    // The sign that a quote repeats on each line, then what stands within a line.
+    // First the `>` that a quote repeats on each line, then the marks within a line.
     const grammar =
       /(?<quote>\n\s*>\s?)|(?<code>`[^`\n]+`)|(?<strong>\*\*[^*\n]+\*\*|__[^_\n]+__)|(?<emphasis>\*[^\s*][^*\n]*\*)|(?<wiki>\[\[[^\]\n]+\]\])|(?<link>!?\[[^\]\n]*\]\([^)\n]*\))/g;
     for (const match of text.matchAll(grammar)) {

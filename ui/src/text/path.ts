@@ -5,7 +5,7 @@ export interface ShownPath {
   file: string;
 }
 
-/** The file's name; both kinds of separator, because Windows takes both. */
+/** The file's name. Both kinds of separator count, because Windows takes both. */
 export function fileName(path: string): string {
   return path.slice(lastSeparator(path) + 1);
 }

@@ -1,8 +1,8 @@
 import type { Range } from "../backend/backend";
 
 /**
- * The engine counts Unicode code points, JavaScript UTF-16 units: an emoji is one there and two here. Everything
- * that cuts text at the engine's offsets therefore goes through an array of code points.
+ * The engine counts Unicode code points, JavaScript UTF-16 units: an emoji counts as one for the engine, as two in
+ * JavaScript. Code that cuts text at the engine's offsets therefore uses an array of code points.
  */
 export function codePoints(text: string): string[] {
   return Array.from(text);

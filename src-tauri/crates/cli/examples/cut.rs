@@ -1,5 +1,5 @@
-//! The passages of a folder's files as a BEIR corpus, to measure how passages should be cut:
-//! `cut FOLDER TARGET OVERLAP MAX > corpus.jsonl`, sizes in tokens as in `ChunkRules`.
+//! Writes the passages of a folder's files as a BEIR corpus, to measure how passages should be cut:
+//! `cut FOLDER TARGET OVERLAP MAX > corpus.jsonl`, with sizes in tokens as in `ChunkRules`.
 //!
 //! Neighbouring lines of one `_id` (the file's path in the folder) are passages of one document.
 

@@ -1,4 +1,4 @@
-//! What can be asked for on the command line.
+//! The commands and options of the command line.
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use nuthatch_engine::{Stage, allowed};
 
-/// Numbers of files and of candidates, as clap wants ranges.
+/// Allowed numbers of files and of candidates, in the type that clap's range parser takes.
 const TOP: RangeInclusive<i64> = *allowed::TOP.start() as i64..=*allowed::TOP.end() as i64;
 const CANDIDATES: RangeInclusive<i64> = *allowed::CANDIDATES.start() as i64..=*allowed::CANDIDATES.end() as i64;
 
@@ -183,11 +183,11 @@ pub struct SearchArgs {
     /// Candidates to hand to the cross-encoder; the settings' number (100) without it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(CANDIDATES))]
     pub candidates: Option<u16>,
-    /// Leave out what scores below X, from 0 to 1; that of the settings without it, 0 for none
+    /// Leave out what scores below X, from 0 to 1, 0 for nothing; the settings' threshold without it
     #[arg(long, value_name = "X", value_parser = probability)]
     pub threshold: Option<f32>,
-    /// Milliseconds that reranking may take; what is not read in that time keeps the first stage's order, below. 0 is no
-    /// limit; that of the settings (300) without it
+    /// Milliseconds that reranking may take; candidates not read in that time come last, in the first stage's order. 0
+    /// is no limit; the settings' limit (300) without it
     #[arg(long, value_name = "MS")]
     pub budget_ms: Option<u64>,
     /// Stop after this stage; it is an error if its model is not there
@@ -216,7 +216,7 @@ pub struct WhyArgs {
     /// Candidates to hand to the cross-encoder; the settings' number (100) without it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(CANDIDATES))]
     pub candidates: Option<u16>,
-    /// Leave out what scores below X, from 0 to 1; that of the settings without it, 0 for none
+    /// Leave out what scores below X, from 0 to 1, 0 for nothing; the settings' threshold without it
     #[arg(long, value_name = "X", value_parser = probability)]
     pub threshold: Option<f32>,
     #[command(flatten)]
@@ -230,7 +230,7 @@ pub struct EvalArgs {
     /// Holds corpus.jsonl, queries.jsonl (or .gz) and qrels.tsv or qrels/test.tsv
     #[arg(value_name = "DIR", required_unless_present = "mine", conflicts_with = "mine")]
     pub dir: Option<PathBuf>,
-    /// Measure on your own indexed notes: are they found by their titles and headings, these taken out of them?
+    /// Measure on your own indexed notes: is a note found by a title or heading that was taken out of it?
     #[arg(long)]
     pub mine: bool,
     /// Candidates to hand to the cross-encoder
@@ -249,7 +249,7 @@ pub struct EvalArgs {
     #[arg(long, value_name = "N,N,...", value_delimiter = ',', group = "sweep")]
     #[arg(value_parser = clap::value_parser!(u16).range(CANDIDATES))]
     pub depths: Vec<u16>,
-    /// Draw quality and time against the number of candidates; --depth-sweep unless --depths are given
+    /// Draw quality and time against the number of candidates; implies --depth-sweep unless --depths are given
     #[arg(long, value_name = "FILE.svg")]
     pub chart: Option<PathBuf>,
     /// Cross-encoder to measure: a name, or a folder in Hugging Face layout. Several are compared on the same
@@ -263,7 +263,7 @@ pub struct EvalArgs {
     /// Draw how the scores shown agree with the judgements; what nobody judged counts as not relevant
     #[arg(long, value_name = "FILE.svg")]
     pub reliability: Option<PathBuf>,
-    /// Count the questions whose best score is below X, from 0 to 1; that of the settings without it
+    /// Count the questions whose best score is below X, from 0 to 1; the settings' threshold without it
     #[arg(long, value_name = "X", value_parser = probability)]
     pub threshold: Option<f32>,
     /// Questions (as queries.jsonl) that nothing in the collection answers: do they get lower scores?
@@ -282,7 +282,7 @@ pub struct EvalArgs {
     /// Seed of the bootstrap and of the choice of notes
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
-    /// Write what the score of every candidate of the last stage was made of, as JSON lines (see models/train)
+    /// Write the numbers that the score of each candidate of the last stage was made of, as JSON lines
     #[arg(long, value_name = "FILE")]
     pub evidence: Option<PathBuf>,
     #[command(flatten)]
@@ -306,8 +306,8 @@ pub enum BenchCommand {
     Growth(GrowthArgs),
 }
 
-/// Reranking, embedding, tokenizing, loading and memory; with an index, whole questions too. `--threads`, `--device` and
-/// `--precision` say how the models run.
+/// Reranking, embedding, tokenizing, loading and memory; with an index, whole questions too. `--threads`, `--device`
+/// and `--precision` say how the models run.
 #[derive(Debug, Args)]
 pub struct SpeedArgs {
     /// Pairs to rerank instead of made ones: `{"q": "question", "p": ["passage", ...]}`, or a list of those
@@ -322,7 +322,7 @@ pub struct SpeedArgs {
     pub runs: u16,
 }
 
-/// The passages are made from real ones, with words and vectors spread alike; your own index is not touched.
+/// The passages are made from real ones, with words and vectors distributed as in those; your own index is not touched.
 #[derive(Debug, Args)]
 pub struct GrowthArgs {
     /// Folders of notes to make the passages from; the watched ones without any
@@ -373,14 +373,14 @@ pub enum ModelsCommand {
     Calibrate(CalibrateArgs),
 }
 
-/// Every candidate of every question is read once: minutes with a small cross-encoder, longer with a large one.
+/// The cross-encoder reads every candidate of every question once: a small one takes minutes, a large one longer.
 #[derive(Debug, Args)]
 pub struct CalibrateArgs {
     /// Candidates of each question that are read
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(CANDIDATES))]
     pub candidates: u16,
-    /// Folder of test collections in BEIR layout to fit on, instead of what ships; `unanswered.jsonl` in one of them holds
-    /// questions that nothing there answers
+    /// Folder of test collections in BEIR layout to fit on, instead of what ships; `unanswered.jsonl` in one of them
+    /// holds questions that nothing there answers
     #[arg(long, value_name = "DIR")]
     pub sets: Option<PathBuf>,
     /// Forget what was fitted here for these two models

@@ -19,7 +19,7 @@ pub(crate) enum Failure {
     Failed { kind: &'static str, message: String },
     #[error("interrupted")]
     Interrupted,
-    /// Whoever read the output has enough: `nuthatch … | head -1`. No error.
+    /// The reader of the output has closed it, as `nuthatch … | head -1` does. That is no error.
     #[error("the output was closed")]
     ClosedPipe,
 }
@@ -51,7 +51,7 @@ impl Failure {
             Self::Usage { kind, message } | Self::Failed { kind, message } => (*kind, message.clone()),
         };
         if json {
-            // clap adds hints and usage below its first paragraph; the value carries what is wrong.
+            // clap's first paragraph says what is wrong; the hints and the usage below it are left out.
             let first = message.split("\n\n").next().unwrap_or_default();
             writeln!(io.out, "{}", json!({ "error": { "kind": kind, "message": first } }))?;
             io.out.flush()?;
@@ -60,7 +60,7 @@ impl Failure {
     }
 }
 
-/// Only output is written with a bare `?`; files are read through the errors of their own kind.
+/// Only errors of writing the output are converted this way; errors of reading files have types of their own.
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         match error.kind() {

@@ -4,17 +4,17 @@ use std::io::{BufRead, BufReader, BufWriter, IsTerminal, Write};
 
 use nuthatch_engine::Cancel;
 
-/// One run's streams. A test hands in buffers, the program its own.
+/// The streams of one run. Tests pass buffers, the program passes its standard streams.
 pub struct Io<'a> {
-    /// Sent to a thread of its own, so that Ctrl-C is heard while nobody types.
+    /// `Send`, because it is read in a thread of its own, so that Ctrl-C takes effect while nobody types.
     pub input: Option<Box<dyn BufRead + Send>>,
     /// Answers, and nothing else.
     pub out: &'a mut dyn Write,
     /// Warnings, progress and errors.
     pub err: &'a mut dyn Write,
-    /// A person reads `out`: colours, and JSON spread over lines.
+    /// Whether a person reads `out`: then it gets colours and indented JSON.
     pub out_terminal: bool,
-    /// A person reads `err`: progress bars.
+    /// Whether a person reads `err`: then it gets progress bars.
     pub err_terminal: bool,
     pub in_terminal: bool,
     /// Raised by Ctrl-C.

@@ -37,7 +37,7 @@ use crate::session::Session;
 
 /// The whole program: arguments from the command line, the process's own streams, Ctrl-C.
 pub fn main() -> ExitCode {
-    // Before anything else of ours: this process may be there to read one file after another.
+    // Comes first: this process may have been started as a worker that reads files for another.
     if worker::is_worker() {
         return worker::serve();
     }
@@ -50,7 +50,7 @@ pub fn main() -> ExitCode {
 /// Runs one command (`args[0]` is the program's name) and returns its exit code.
 pub fn run(args: impl IntoIterator<Item = impl Into<OsString>>, io: &mut Io<'_>) -> u8 {
     let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
-    // Known before the arguments are understood, because they may not be.
+    // Looked for before parsing, because parsing may fail and that error must be in JSON too.
     let json = args.iter().any(|arg| arg == "--json");
     let outcome = match Cli::try_parse_from(args) {
         Ok(cli) => Session::new(cli.global, io).and_then(|mut session| commands::run(cli.command, &mut session)),
@@ -63,7 +63,7 @@ pub fn run(args: impl IntoIterator<Item = impl Into<OsString>>, io: &mut Io<'_>)
     match outcome.and_then(|()| io.out.flush().map_err(Failure::from)) {
         Ok(()) => 0,
         Err(failure) => {
-            // The streams may be what failed: there is nowhere left to say so.
+            // Ignored: if the streams themselves have failed, there is nowhere left to report it.
             let _ = failure.report(io, json);
             failure.exit_code()
         }

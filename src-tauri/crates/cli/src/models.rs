@@ -1,4 +1,4 @@
-//! Loading models for a command that needs them, and saying so when one is not there.
+//! Loads the models that a command needs, and says so if one is missing.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use crate::args::{DeviceArg, PrecisionArg};
 use crate::failure::Failure;
 use crate::session::Session;
 
-/// What becomes of a command whose model cannot be loaded.
+/// What happens to a command if its model cannot be loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Need {
-    /// It fails: without the model the answer would be another one than asked for.
+    /// The command fails: without the model its answer would not be the one asked for.
     Required,
-    /// It goes on and says what it had to do without.
+    /// The command goes on and says which model is missing.
     Welcome,
 }
 
@@ -33,7 +33,8 @@ impl From<LoadError> for Failure {
     }
 }
 
-/// Where a model to be measured is. What was imported for it is gone once this is dropped: models are read into memory.
+/// A model to be measured, and the store that has it. A folder is imported into a temporary store, which is deleted
+/// when this is dropped. Loaded models do not need it: they are in memory.
 pub(crate) struct Source {
     pub(crate) store: ModelStore,
     pub(crate) name: String,
@@ -62,21 +63,21 @@ impl Session<'_, '_> {
         Ok(ModelStore::open(StoreOptions { shipped, data_dir })?)
     }
 
-    /// The bi-encoder named, or that of the settings, or the built-in one.
+    /// Loads the bi-encoder called `name`, or else the one in the settings, or else the built-in one.
     pub(crate) fn embedder(&self, engine: &Engine, name: Option<&str>) -> Result<Arc<dyn Embedder>, Failure> {
         let chosen = name.map(str::to_owned).or(engine.settings().embedder);
         let model = nuthatch_inference::load_embedder(&self.store()?, chosen.as_deref(), &self.load_options())?;
         Ok(Arc::new(model))
     }
 
-    /// The cross-encoder named, or that of the settings, or the built-in one.
+    /// Loads the cross-encoder called `name`, or else the one in the settings, or else the built-in one.
     pub(crate) fn reranker(&self, engine: &Engine, name: Option<&str>) -> Result<Arc<dyn Reranker>, Failure> {
         let chosen = name.map(str::to_owned).or(engine.settings().reranker);
         let model = nuthatch_inference::load_reranker(&self.store()?, chosen.as_deref(), &self.load_options())?;
         Ok(Arc::new(model))
     }
 
-    /// Gives the engine its bi-encoder. Returns the reason if there is none and it was only welcome.
+    /// Gives the engine its bi-encoder. If it cannot be loaded and is not required, returns the reason.
     pub(crate) fn load_embedder(
         &self,
         engine: &Engine,
@@ -94,7 +95,7 @@ impl Session<'_, '_> {
         Ok(Some(missing))
     }
 
-    /// The same for the cross-encoder.
+    /// Gives the engine its cross-encoder, or the reason why there is none.
     pub(crate) fn load_reranker(&self, engine: &Engine, name: Option<&str>, need: Need) -> Result<(), Failure> {
         match unless_required(self.reranker(engine, name), need)? {
             Ok(reranker) => engine.set_reranker(reranker),
@@ -127,7 +128,7 @@ impl From<PrecisionArg> for Precision {
     }
 }
 
-/// The model, or why there is none; an error if the command cannot do without.
+/// The model, or the reason why there is none. Fails only if the model is required.
 fn unless_required<T>(loaded: Result<T, Failure>, need: Need) -> Result<Result<T, String>, Failure> {
     match loaded {
         Err(failure) if need == Need::Required => Err(failure),

@@ -1,4 +1,4 @@
-//! Progress bars on a terminal; hidden ones elsewhere, so that callers need not ask.
+//! Progress bars. Where there is no terminal they are hidden, so that callers need not check for one.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ const COUNTED: &str = "{prefix:<10} [{bar:30}] {human_pos}/{human_len} {wide_msg
 const BYTES: &str = "{prefix:<10} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {wide_msg}";
 const UNCOUNTED: &str = "{prefix:<10} {spinner} {human_pos} {wide_msg}";
 
-/// A bar of `total` steps named `what`; 0 for a total not known yet.
+/// A bar of `total` steps named `what`. A `total` of 0 means that it is not known yet.
 pub(crate) fn bar(shown: bool, what: &'static str, total: u64) -> ProgressBar {
     let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let bar = ProgressBar::with_draw_target(Some(total), target).with_prefix(what);
@@ -39,7 +39,7 @@ impl ByteBar {
         Self { bar }
     }
 
-    /// `total` is `None` until the server has said.
+    /// `total` is `None` until the server has announced it.
     pub(crate) fn show(&mut self, file: &str, done: u64, total: Option<u64>) {
         self.bar.set_length(total.unwrap_or(done));
         self.bar.set_position(done);

@@ -38,7 +38,7 @@ impl<'run, 'io> Session<'run, 'io> {
     }
 
     pub(crate) fn engine(&self) -> Result<Engine, Failure> {
-        // Without one, risky formats fail with a reason.
+        // Without a worker process, files of risky formats are listed as failed, with a reason.
         let worker = WorkerCommand::own().ok();
         Ok(Engine::open(EngineOptions { worker, ..EngineOptions::new(&self.data_dir) })?)
     }
@@ -78,7 +78,7 @@ impl<'run, 'io> Session<'run, 'io> {
     }
 }
 
-/// `NUTHATCH_LOG` (in `tracing`'s filter syntax) has the last word over `-q` and `-v`.
+/// `NUTHATCH_LOG` (in `tracing`'s filter syntax) overrides `-q` and `-v`.
 fn log_to_stderr(options: &Global) {
     let level = match (options.quiet, options.verbose) {
         (true, _) => "error",
@@ -87,6 +87,6 @@ fn log_to_stderr(options: &Global) {
         _ => "debug",
     };
     let filter = EnvFilter::try_from_env("NUTHATCH_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    // Fails when there is a log already, as in a test that runs several commands: the first one serves.
+    // Fails if a log is set up already, as in a test that runs several commands. The first log then stays.
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().try_init();
 }

@@ -7,7 +7,7 @@ pub(crate) struct Style {
 }
 
 impl Style {
-    /// `terminal`: a person reads it. `NO_COLOR` (no-color.org) turns colours off all the same.
+    /// `terminal` says whether a person reads the text. `NO_COLOR` (no-color.org) turns colours off even then.
     pub(crate) fn new(terminal: bool) -> Self {
         Self { coloured: terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) }
     }
@@ -52,8 +52,8 @@ impl Style {
     }
 }
 
-/// Notes are other people's text: an escape sequence in one must not drive the terminal. Keeps the number of code
-/// points, so that highlights still fit.
+/// Replaces control characters: an escape sequence in somebody's note must not control the terminal. Keeps the number
+/// of code points, so that highlights still fit.
 pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

@@ -1,26 +1,27 @@
-//! Which numbers a question and the settings may hold. The one place for all faces: what lies outside is refused here with
-//! the range, and nothing behind it has to mind numbers that overflow.
+//! The allowed ranges of the numbers in a search request and in the settings. The command line, the window and scripts
+//! all go through these checks: a number outside its range is refused with an error that names the range, so that the
+//! code behind never has to handle an overflow.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use crate::{BadSetting, SearchRequest, Settings};
 
-/// Files that a search returns at most.
+/// The most files that a search returns.
 pub const TOP: RangeInclusive<usize> = 1..=1000;
 /// Passages that the first stage hands to the cross-encoder.
 pub const CANDIDATES: RangeInclusive<usize> = 1..=1000;
 pub const THRESHOLD: RangeInclusive<f32> = 0.0..=1.0;
-/// Up to an hour. In the settings 0 is no limit.
+/// Up to an hour. In the settings 0 means no limit.
 pub const BUDGET_MS: RangeInclusive<u64> = 0..=3_600_000;
-/// Below, there is no room for a writer; above, no machine.
+/// With less the writer has no room; no machine has more.
 pub const MEMORY_MB: RangeInclusive<usize> = 100..=100_000;
 pub const THREADS: RangeInclusive<usize> = 1..=1024;
-/// Below, two writes can fall into one tick of the file system's clock.
+/// Within a shorter time, two writes can fall into one tick of the file system's clock.
 pub const SETTLE_MS: RangeInclusive<u64> = 20..=60_000;
 /// Up to a week.
 pub const RESCAN_MINUTES: RangeInclusive<u64> = 1..=10_080;
-/// Of a file that is read.
+/// The size limits for files that are read.
 pub const FILE_MB: RangeInclusive<u64> = 1..=100_000;
 
 impl SearchRequest {
@@ -35,7 +36,7 @@ impl SearchRequest {
 }
 
 impl Settings {
-    /// The same, by the names in `settings.toml`.
+    /// Like [`SearchRequest::check`]; the error names the number as `settings.toml` does.
     pub(crate) fn check(&self) -> Result<(), BadSetting> {
         within("candidates", self.candidates, CANDIDATES)?;
         within_if("threshold", self.threshold, THRESHOLD)?;
@@ -49,7 +50,7 @@ impl Settings {
     }
 }
 
-/// NaN lies within nothing.
+/// Refuses a value outside `range`. NaN lies within no range.
 fn within<T: PartialOrd + Display>(name: &'static str, value: T, range: RangeInclusive<T>) -> Result<(), BadSetting> {
     if range.contains(&value) {
         return Ok(());
@@ -58,7 +59,7 @@ fn within<T: PartialOrd + Display>(name: &'static str, value: T, range: RangeInc
     Err(BadSetting { name, value: value.to_string(), wanted })
 }
 
-/// For what may be left out.
+/// Like [`within`], for a number that may be left out.
 fn within_if<T: PartialOrd + Display>(
     name: &'static str,
     value: Option<T>,
@@ -94,7 +95,7 @@ mod tests {
         );
     }
 
-    /// A number that nobody thought of here is found by this: each is set to the ends of its type.
+    /// Sets every number of the settings far outside its range, so that a number without a check is noticed.
     #[test]
     fn every_number_of_the_settings_is_checked() {
         let sound = toml::Table::try_from(Settings::default()).unwrap();

@@ -1,4 +1,4 @@
-//! Raw scores differ by model; what the user sees does not.
+//! Calibration: raw scores differ from model to model, but a score that the user sees always means the same.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +23,7 @@ impl Calibration {
     }
 }
 
-/// A probability this near to 0 or 1 has a logit of 16: beyond, f32 cannot tell it from the end.
+/// Probabilities are kept this far from 0 and 1, where the logit is ±16: nearer, an f32 can hardly be told from 1.
 const NEAREST: f32 = 1.2e-7;
 
 /// From a probability back to its logit, within -16 and 16; the inverse of [`sigmoid`]. NaN counts as 0.

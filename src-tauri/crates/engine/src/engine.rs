@@ -19,21 +19,21 @@ use crate::extract::worker::{Urgency, WorkerCommand, WorkerLimits, Workers};
 use crate::extract::{Document, ExtractError};
 use crate::index::{Damage, Generation, Generations};
 use crate::indexer::Session;
-use crate::neighbour::{Neighbour, on_battery};
 use crate::preview::Recent;
 use crate::rerank::Scores;
 use crate::scan::{Rules, Stamp, Verdict};
+use crate::throttle::{Throttle, on_battery};
 use crate::watch::Trouble;
 use crate::{Cancel, Embedder, EngineError, FolderError, Preview, Reranker, Settings, reading, watched};
 
 pub(crate) use indexing::Scope;
-pub(crate) use searching::Asked;
+pub(crate) use searching::SearchContext;
 
 #[derive(Clone, Debug)]
 pub struct EngineOptions {
     /// Holds `settings.toml` and `index/`. Made if absent.
     pub data_dir: PathBuf,
-    /// How a process is started that reads risky formats; without one such files fail with that reason.
+    /// How to start the worker process that reads risky formats. Without one, such files fail with that reason.
     pub worker: Option<WorkerCommand>,
     pub worker_limits: WorkerLimits,
     /// Says whether the machine runs on its battery: asked before each step of a watch.
@@ -41,7 +41,7 @@ pub struct EngineOptions {
 }
 
 impl EngineOptions {
-    /// Nothing but a data folder: risky formats are not read.
+    /// Options with nothing but a data folder: risky formats are not read.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         Self { data_dir: data_dir.into(), worker: None, worker_limits: WorkerLimits::default(), on_battery }
     }
@@ -65,7 +65,7 @@ pub struct IndexProgress {
     /// Files (text phase) or passages (vector phase).
     pub done: usize,
     pub total: usize,
-    /// The file at work.
+    /// The file that is being worked on.
     pub current: Option<PathBuf>,
 }
 
@@ -89,7 +89,7 @@ pub struct Engine {
 
 /// A model, or why there is none.
 enum Slot<M: ?Sized> {
-    /// Nobody has said yet whether one comes.
+    /// It is not known yet whether there will be one.
     Undecided,
     Ready(Arc<M>),
     Missing(String),
@@ -117,11 +117,11 @@ struct Inner {
     reranker: Mutex<Slot<dyn Reranker>>,
     scores: Arc<Scores>,
     generations: Generations,
-    /// What serves searches; `None` before the first indexing.
+    /// The generation that answers searches; `None` before the first indexing.
     serving: RwLock<Option<Arc<Generation>>>,
     /// What was wrong with the settings when they were read.
     settings_damage: Mutex<Option<Damage>>,
-    neighbour: Neighbour,
+    throttle: Throttle,
     on_battery: fn() -> bool,
     /// Whether a thread checks the index now.
     checking: AtomicBool,
@@ -134,7 +134,7 @@ struct Inner {
     wishes: Mutex<Wishes>,
 }
 
-/// What the user asked of the next look at the disk.
+/// What the user asked the next look at the disk to do.
 #[derive(Debug, Default)]
 struct Wishes {
     /// Failed files to read again.
@@ -150,20 +150,20 @@ pub(crate) enum Wake {
     Paths(Vec<PathBuf>),
     /// Anything may have changed: events were lost.
     Everything,
-    /// The system cannot tell of changes at these paths (of none in particular), and why.
+    /// The system cannot report changes at these paths, and why. No paths means all watched folders.
     Trouble {
         paths: Vec<PathBuf>,
         trouble: Trouble,
     },
     /// Folders were added or removed, or another embedder was set.
     Setup,
-    /// What indexing may take has changed.
+    /// The limits of indexing (memory, threads, battery) have changed.
     Limits,
     Stop,
 }
 
 impl Engine {
-    /// Opens or makes the data folder. Takes no lock: many may search; the first to index holds the writer.
+    /// Opens or makes the data folder. Takes no lock: many processes may search; the first to index holds the writer.
     pub fn open(options: EngineOptions) -> Result<Self, EngineError> {
         let io = |action, source| EngineError::Io { action, path: options.data_dir.clone(), source };
         std::fs::create_dir_all(&options.data_dir).map_err(|e| io("make the folder", e))?;
@@ -185,7 +185,7 @@ impl Engine {
                 scores: Arc::default(),
                 serving: RwLock::new(None),
                 settings_damage: Mutex::new(settings_damage),
-                neighbour: Neighbour::default(),
+                throttle: Throttle::default(),
                 on_battery: options.on_battery,
                 checking: AtomicBool::new(false),
                 workers: Workers::new(options.worker, options.worker_limits),
@@ -201,7 +201,7 @@ impl Engine {
         &self.inner.data_dir
     }
 
-    /// Reads files as indexing does.
+    /// The workers with which indexing reads files.
     pub fn workers(&self) -> &Workers {
         &self.inner.workers
     }
@@ -210,8 +210,8 @@ impl Engine {
         lock(&self.inner.settings).clone()
     }
 
-    /// Changes the settings and writes them, atomically. On an error nothing is changed. A running watch keeps to what
-    /// indexing may take (`memory_mb`, `threads`, `pause_on_battery`) from its next step on.
+    /// Changes the settings and writes them, atomically. On an error nothing is changed. A running watch keeps to new
+    /// limits (`memory_mb`, `threads`, `pause_on_battery`) from its next step on.
     pub fn update_settings(&self, change: impl FnOnce(&mut Settings)) -> Result<Settings, EngineError> {
         let mut settings = lock(&self.inner.settings);
         // Another process may have written since: its change must not be lost.
@@ -227,8 +227,8 @@ impl Engine {
         Ok(new)
     }
 
-    /// Adds a watched folder (made absolute). Adding it twice, or one inside another, is no error. Indexing is
-    /// another step: [`Engine::index`] or a running [`Engine::watch`], which notices.
+    /// Adds a watched folder (made absolute). Adding it twice, or one inside another, is no error. The folder is
+    /// indexed by the next [`Engine::index`], or by a running [`Engine::watch`], which notices it.
     pub fn add_folder(&self, path: &Path) -> Result<PathBuf, FolderError> {
         let folder = watched::real(path).map_err(|source| match source.kind() {
             ErrorKind::NotFound => FolderError::NotFound { path: path.to_owned() },
@@ -251,11 +251,11 @@ impl Engine {
         Ok(folder)
     }
 
-    /// Stops watching. Its notes leave the index at the next [`Engine::index`] or at once where a watch runs, and
+    /// Stops watching a folder. Its notes leave the index at the next [`Engine::index`], or at once where a watch runs;
     /// searches leave them out from now on.
     pub fn remove_folder(&self, path: &Path) -> Result<(), FolderError> {
         let folder = watched::named(path);
-        // Or as somebody wrote it into the settings.
+        // The settings may spell the folder in another way.
         let is_meant = |watched: &PathBuf| watched == path || watched::is_same(watched, &folder);
         if !self.settings().folders.iter().any(is_meant) {
             return Err(FolderError::NotWatched { path: folder });
@@ -265,13 +265,13 @@ impl Engine {
         Ok(())
     }
 
-    /// From now on vectors come from this model. An index made by another is made anew beside it, by the next
-    /// [`Engine::index`] or a running watch; until then searches go by words.
+    /// Makes vectors with this model from now on. If the index was made with another model, the next [`Engine::index`]
+    /// or a running watch builds a new one beside it; until then searches go by words.
     pub fn set_embedder(&self, embedder: Arc<dyn Embedder>) {
         self.decide_embedder(Slot::Ready(embedder));
     }
 
-    /// Says why there is no bi-encoder; shown with every answer until one is set.
+    /// Sets the reason why there is no bi-encoder. Every answer shows it until one is set.
     pub fn set_embedder_missing(&self, reason: String) {
         self.decide_embedder(Slot::Missing(reason));
     }
@@ -286,12 +286,13 @@ impl Engine {
         *lock(&self.inner.reranker) = Slot::Ready(reranker);
     }
 
-    /// Says why there is no cross-encoder; shown with every answer until one is set.
+    /// Sets the reason why there is no cross-encoder. Every answer shows it until one is set.
     pub fn set_reranker_missing(&self, reason: String) {
         *lock(&self.inner.reranker) = Slot::Missing(reason);
     }
 
-    /// The generation of `embedder`; without one, whichever serves, so that its vectors are kept.
+    /// The generation to index into: that of `embedder`. Without an embedder it is the one of the serving generation's
+    /// model, so that its vectors are kept.
     pub(crate) fn generation_to_write(
         &self,
         embedder: Option<&dyn Embedder>,
@@ -305,7 +306,7 @@ impl Engine {
         self.inner.generations.to_write(serving.as_ref(), embedder.map(|e| (e.id(), e.dimensions())))
     }
 
-    /// What answers searches, opened at the first use and when another process has replaced it.
+    /// The generation that answers searches. Opened at the first use, and again when another process has replaced it.
     fn serving(&self) -> Result<Option<Arc<Generation>>, EngineError> {
         if let Some(generation) = read(&self.inner.serving).as_ref()
             && self.inner.generations.is_current(generation)
@@ -315,7 +316,7 @@ impl Engine {
         let mut serving = write(&self.inner.serving);
         match self.inner.generations.current() {
             Ok(Some(generation)) => *serving = Some(Arc::new(generation)),
-            // What could be read until now goes on serving.
+            // The generation that could be read until now goes on serving.
             Err(error) if serving.is_none() => return Err(error),
             _ => {}
         }
@@ -330,11 +331,11 @@ impl Engine {
         all
     }
 
-    pub(crate) fn neighbour(&self) -> &Neighbour {
-        &self.inner.neighbour
+    pub(crate) fn throttle(&self) -> &Throttle {
+        &self.inner.throttle
     }
 
-    /// Blocks until an embedder is set or said to be missing, or `stop` says so.
+    /// Blocks until an embedder is set or said to be missing, or `stop` is raised.
     pub(crate) fn wait_for_embedder(&self, stop: &Cancel) {
         let mut slot = lock(&self.inner.embedder);
         while matches!(*slot, Slot::Undecided) && !stop.is_cancelled() {
@@ -347,16 +348,16 @@ impl Engine {
         lock(&self.inner.wake).retain(|watch| watch.send(why.clone()).is_ok());
     }
 
-    /// The catalog of the running watch answers for the disk from now on, or none does.
+    /// Sets the catalog of the running watch, which then tells the state of the disk; `None` once it is not up to date.
     pub(crate) fn show_live(&self, ledger: Option<Arc<Mutex<Ledger>>>) {
         *lock(&self.inner.live) = ledger;
     }
 
-    /// The note around `span` (bytes, as in a hit). Only files under a watched folder are read, and of these only what is
-    /// read to be indexed: no pipe or device, nothing through a link, nothing over the limits of the settings.
+    /// The text of a note around `span` (bytes, as in a hit). Reads only files that would be indexed: under a watched
+    /// folder, no pipe or device, nothing through a link, nothing over the limits of the settings.
     ///
     /// # Errors
-    /// [`EngineError::Cancelled`] as soon as `cancel` is raised, wherever the document has to be read apart.
+    /// [`EngineError::Cancelled`] as soon as `cancel` is raised, also while a worker process reads the document.
     pub fn preview(&self, path: &Path, span: [usize; 2], query: &str, cancel: &Cancel) -> Result<Preview, EngineError> {
         let settings = self.settings();
         let real = watched::inside(path, &settings.folders)?;
@@ -367,7 +368,7 @@ impl Engine {
         Ok(crate::preview::preview(&real, &document, span, query))
     }
 
-    /// A file's content, as it was read a moment ago if it has not changed since.
+    /// A file's content, from memory if it was read recently and has not changed since.
     fn document(&self, real: &Path, settings: &Settings, cancel: &Cancel) -> Result<Arc<Document>, EngineError> {
         let bad = |message: String| EngineError::BadInput { path: real.to_owned(), message };
         let io = |source| EngineError::Io { action: "read", path: real.to_owned(), source };

@@ -33,7 +33,7 @@ pub enum FolderError {
 #[derive(Debug, thiserror::Error)]
 #[error("{name} = {value}: give {wanted}")]
 pub struct BadSetting {
-    /// As in `settings.toml` or [`SearchRequest`](crate::SearchRequest).
+    /// The number's name in `settings.toml` or [`SearchRequest`](crate::SearchRequest).
     pub name: &'static str,
     pub value: String,
     pub wanted: String,
@@ -49,10 +49,10 @@ pub enum EngineError {
     Io { action: &'static str, path: PathBuf, source: std::io::Error },
     #[error("{} is not a valid settings file ({message}): mend it, or delete it to start afresh", path.display())]
     Settings { path: PathBuf, message: String },
-    /// Nothing was changed.
+    /// A setting is not allowed. No setting was changed.
     #[error(transparent)]
     BadSetting(#[from] BadSetting),
-    /// A question asks for a number of something that is not allowed.
+    /// A number in a search request is not allowed.
     #[error(transparent)]
     BadRequest(BadSetting),
     /// The disk has no room left, or a limit on the size of files was reached.

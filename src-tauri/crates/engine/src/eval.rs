@@ -7,16 +7,16 @@ use std::sync::Arc;
 use crate::chunk::Chunk;
 use crate::index::vectors::Quantized;
 use crate::index::{Generations, Passage, Row, Snapshot};
-use crate::neighbour::Limits;
 use crate::notes::IndexedNotes;
 use crate::pipeline::{self, Models, Question};
 use crate::search::{Stage, TookMs};
+use crate::throttle::Limits;
 use crate::{Cancel, Embedder, EngineError, IndexProgress, Phase, Reranker, model};
 
 /// Passages embedded and written at once.
 const DOCS_AT_ONCE: usize = 256;
 
-/// A passage of a collection. Neighbours of the same id are one document, found by the best of them.
+/// A passage of a collection. Neighbouring passages of the same id form one document, which ranks by its best passage.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EvalDoc {
     pub id: String,
@@ -27,30 +27,30 @@ pub struct EvalDoc {
 }
 
 impl EvalDoc {
-    /// What the models read of it: see [`crate::chunk::embedding_text`].
+    /// The text that the models read: see [`crate::chunk::embedding_text`].
     pub fn model_text(&self) -> String {
         passage(self, 0).model_text()
     }
 }
 
-/// A document in a ranking, with all that its score was made of.
+/// A document in a ranking, with everything that its score was computed from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RankedDoc {
     pub id: String,
     /// In `0..=1`, as shown.
     pub score: f32,
-    /// BM25, cosine, fused z-score or logit, by stage.
+    /// BM25, cosine, fused score or the cross-encoder's logit, by stage.
     pub raw_score: f32,
-    /// What the cross-encoder said, calibrated; `None` before it.
+    /// The cross-encoder's calibrated score; `None` where it did not read the document.
     pub cross: Option<f32>,
     pub cosine: Option<f32>,
-    /// 0 where no word of the question stands in it.
+    /// 0 where the document holds no word of the question.
     pub bm25: f32,
-    /// The part of the question's weight in words that the document holds, `0..=1`.
+    /// How much of the weight of the question's words the document holds, `0..=1`.
     pub words: f32,
     /// 1-based rank among the candidates.
     pub recall_rank: usize,
-    /// What the first stage ranked it by: the fused z-score, or the one side's score where the other was silent.
+    /// The score that the first stage ranked it by: the fused score, or one side's score where only that side ran.
     pub first_score: f32,
 }
 
@@ -72,8 +72,8 @@ pub struct Collection {
 }
 
 impl Collection {
-    /// Opens the index in `dir`, made from `docs` if it is not there or was not finished. What `known` has a vector of
-    /// is not embedded again.
+    /// Opens the index in `dir`, and builds it from `docs` if it is missing or unfinished. Texts of which `known` has
+    /// the vector are not embedded again.
     pub fn build(
         dir: &Path,
         docs: &[EvalDoc],
@@ -112,7 +112,7 @@ impl Collection {
         Ok(Self { snapshot, models: Models { embedder, reranker, scores: None } })
     }
 
-    /// The same collection, read by another cross-encoder.
+    /// The same collection with another cross-encoder.
     pub fn with_reranker(&self, reranker: Arc<dyn Reranker>) -> Self {
         let models = Models { embedder: self.models.embedder.clone(), reranker: Some(reranker), scores: None };
         Self { snapshot: self.snapshot.clone(), models }
@@ -131,7 +131,7 @@ impl Collection {
             Question { text: query, candidates: candidates.max(depth), stage, budget: None, folds_twins: false };
         let question = if stage == Stage::Rerank { Question { candidates, ..question } } else { question };
         let answer = pipeline::run(&self.snapshot, &self.models, &question, cancel, &mut |_| {})?;
-        // What a model did not read must not count as its ranking.
+        // If a model failed, the ranking made without it must not count as its own.
         answer.failures.clone().into_result()?;
         let mut ranked = Vec::with_capacity(answer.scored.len());
         for scored in answer.scored {
@@ -149,14 +149,14 @@ impl Collection {
             });
         }
         let mut by_cross: Vec<RankedDoc> = ranked.iter().filter(|doc| doc.cross.is_some()).cloned().collect();
-        // By the raw score, which is finer: far from 0, calibrated ones are equal. Then as recalled.
+        // Raw scores are finer: far from 0, calibrated ones round to the same number. Ties keep the order of recall.
         by_cross.sort_by(|a, b| b.raw_score.total_cmp(&a.raw_score).then(a.recall_rank.cmp(&b.recall_rank)));
         let (docs, by_cross) = (best_of_each(ranked, depth), best_of_each(by_cross, depth));
         Ok(Ranking { docs, by_cross, took_ms: answer.took_ms, stage: answer.stage })
     }
 }
 
-/// The first passage of each document, `depth` of them at most.
+/// The first passage of each document, for at most `depth` documents.
 fn best_of_each(mut ranked: Vec<RankedDoc>, depth: usize) -> Vec<RankedDoc> {
     let mut seen = HashSet::new();
     ranked.retain(|doc| seen.len() < depth && seen.insert(doc.id.clone()));
@@ -173,7 +173,7 @@ fn files_of_a_batch(files: &[&[EvalDoc]]) -> usize {
     full.map_or(files.len(), |i| i + 1)
 }
 
-/// A vector a passage, in order; none without an embedder.
+/// One vector for each passage, in order; all are `None` without an embedder.
 fn vectors(
     passages: &[Passage],
     known: Option<&IndexedNotes>,

@@ -1,13 +1,13 @@
-//! Two rankings become one.
+//! Fuses the ranking by words and the ranking by vectors into one.
 
-use crate::blend::{FirstStage, Known};
+use crate::blend::{Features, FirstStage};
 
-/// Weight of the cosine in the sum for a bi-encoder that nobody has fitted; the rest is BM25's. Chosen with multilingual-e5, as
-/// [`BM25_POWER`].
+/// Weight of the cosine in the sum for a bi-encoder that nobody has fitted; the rest is BM25's. Chosen with
+/// multilingual-e5, like [`BM25_POWER`].
 const COSINE_WEIGHT: f32 = 0.45;
 
-/// BM25 is raised to this power before it is standardised. Its scores are skewed: a few passages that hold a rare word
-/// lie so far above the others that, as they are, they outvote any cosine.
+/// BM25 scores are raised to this power before they are standardised. They are skewed: a few passages that hold a rare
+/// word lie so far above the others that, without this, they would outvote any cosine.
 const BM25_POWER: f32 = 0.6;
 
 /// Constant of reciprocal rank fusion (Cormack, Clarke and Buettcher 2009).
@@ -19,18 +19,20 @@ pub struct Evidence {
     pub bm25: f32,
     /// `None` where the passage has no vector.
     pub cosine: Option<f32>,
-    /// 1-based, where it was among the best by that side alone.
+    /// 1-based rank by words alone; `None` where the words did not bring the passage in.
     pub lexical_rank: Option<usize>,
+    /// 1-based rank by vectors alone; `None` where the vectors did not bring the passage in.
     pub vector_rank: Option<usize>,
 }
 
-/// One fused score a candidate, higher is better; comparable within one question only.
+/// One fused score for each candidate, higher is better; comparable within one question only.
 ///
-/// With a bi-encoder that was fitted it is the logit of the chance that both sides together give a passage ([`FirstStage::hybrid`]);
-/// `share` turns a BM25 into the part of the question's weight in words that it stands for, so words count for as much as they
-/// found. Without, a weighted sum of z-scores (of BM25's evened out, see [`BM25_POWER`]). Where a side is silent (no
-/// word matched, or no vectors) its scores say nothing and their spread would be noise: reciprocal rank fusion then keeps the
-/// other side's order.
+/// With a fitted bi-encoder, the score is the logit of the blend [`FirstStage::hybrid`]. There `share` turns a BM25
+/// score into the matched part of the weight of the question's words, so that words count for as much as they matched.
+/// Without a fitted one, the score is a weighted sum of z-scores, with BM25 evened out by [`BM25_POWER`].
+///
+/// Where one side is silent (no word matched, or there are no vectors) its scores say nothing, and standardising them
+/// would add noise. Reciprocal rank fusion then keeps the other side's order.
 pub fn fuse(candidates: &[Evidence], share: impl Fn(f32) -> f32, fitted: Option<FirstStage>) -> Vec<f32> {
     let lexical_speaks = candidates.iter().any(|c| c.bm25 > 0.0);
     let vector_speaks = candidates.iter().any(|c| c.cosine.is_some());
@@ -39,8 +41,8 @@ pub fn fuse(candidates: &[Evidence], share: impl Fn(f32) -> f32, fitted: Option<
     }
     if let Some(FirstStage { hybrid, .. }) = fitted {
         let lowest = candidates.iter().filter_map(|c| c.cosine).fold(f32::INFINITY, f32::min);
-        let known = |c: &Evidence| Known { cross: None, cosine: c.cosine.or(Some(lowest)), words: share(c.bm25) };
-        return candidates.iter().map(|c| hybrid.logit(&known(c))).collect();
+        let features = |c: &Evidence| Features { cross: None, cosine: c.cosine.or(Some(lowest)), words: share(c.bm25) };
+        return candidates.iter().map(|c| hybrid.logit(&features(c))).collect();
     }
     let bm25 = z_scores(candidates.iter().map(|c| Some(c.bm25.max(0.0).powf(BM25_POWER))));
     let cosine = z_scores(candidates.iter().map(|c| c.cosine));
@@ -85,7 +87,7 @@ mod tests {
             let scores = fuse(&[nearest, candidate(bm25, Some(0.3), Some(1), Some(2))], share, fitted);
             assert_eq!(scores[1] > scores[0], wins, "{bm25}: {scores:?}");
         }
-        // Without a vector it counts as the farthest.
+        // A passage without a vector counts as the farthest.
         let scores = fuse(&[nearest, candidate(5.0, None, Some(1), None)], share, fitted);
         assert!(scores.iter().all(|score| score.is_finite()), "{scores:?}");
     }

@@ -1,4 +1,4 @@
-//! Panics that end nothing but what they happened in.
+//! Catches panics, so that a panic ends only the piece of work it happened in.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -6,18 +6,18 @@ use std::panic::{self, AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::path::Path;
 use std::sync::Once;
 
-/// Of a panic's own words so much is kept: some quote the text they stumbled over.
+/// How much of a panic's message is kept: some messages quote the text that caused the panic.
 const MESSAGE_CHARS: usize = 200;
 
 thread_local! {
-    /// Whether a panic on this thread becomes an error, which is told in its own way.
+    /// Whether a panic on this thread becomes an error, so that the usual panic message is not printed.
     static CAUGHT: Cell<bool> = const { Cell::new(false) };
     /// Where in the source this thread's last panic began: `csv.rs:120`.
     static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Runs `work`; a panic in it comes back as one line that says where it was and what it said. What `work` leaves behind
-/// must not matter.
+/// Runs `work`, and returns a panic in it as one line with its place in the source and its message. After a panic the
+/// caller must not rely on data that `work` was changing.
 pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
@@ -35,7 +35,7 @@ pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
 
 fn note(info: &PanicHookInfo<'_>) {
     tracing::debug!("{info}");
-    // The folders that lead there are those of the machine that built the program.
+    // The file name only: its folders are those of the machine that built the program.
     let place = info.location().and_then(|at| {
         let file = Path::new(at.file()).file_name()?.to_string_lossy().into_owned();
         Some(format!("{file}:{}", at.line()))
@@ -52,7 +52,7 @@ fn message_of(panic: &(dyn Any + Send)) -> String {
     }
 }
 
-/// Where a test has a text end in a panic: what reads it, what cuts it, what finds its words.
+/// Where a test lets a text cause a panic: in the reader, in the chunker, or in the analysis of its words.
 #[cfg(test)]
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Trap {
@@ -63,7 +63,7 @@ pub(crate) enum Trap {
 
 #[cfg(test)]
 impl Trap {
-    /// A word that springs it.
+    /// The word in a text that springs the trap.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Reader => "trapreader",
@@ -91,7 +91,7 @@ mod tests {
         let long = words(|| panic!("{}", "茶".repeat(1000)));
         assert!(long.chars().count() < 300 && long.ends_with("茶…"), "{long}");
         assert!(words(|| panic::panic_any(7)).ends_with("no reason given"));
-        // One in another leaves the outer one as it was.
+        // An inner `caught` leaves the outer one in force.
         let nested = caught(|| {
             let inner = caught(|| panic!("inner"));
             assert!(CAUGHT.get());

@@ -1,7 +1,7 @@
 //! Brings the index in line with the disk: text of every changed file first, then vectors.
 //!
-//! Work is done in steps of a second or so, so that between any two of them a change on disk can be looked at, a watch
-//! can be stopped, and what the user just wrote goes in before the rest of a long run.
+//! Work is done in steps of about a second. Between two steps a change on disk can be looked at, a watch can be
+//! stopped, and a note that the user just wrote can be indexed before the rest of a long run.
 
 mod prepare;
 mod session;
@@ -18,15 +18,15 @@ pub(crate) use session::Session;
 use crate::catalog::Ledger;
 use crate::engine::{IndexProgress, Phase};
 use crate::extract::worker::Workers;
-use crate::neighbour::{HOLD_TEXT, Limits, Neighbour};
 use crate::scan::{Look, under};
+use crate::throttle::{HOLD_TEXT, Limits, Throttle};
 use crate::{Cancel, Embedder, EngineError};
 
-/// How often what is done so far is published. Each commit makes a segment, which merging then has to clear.
+/// The longest time between two commits of a run. Each commit makes a segment that has to be merged later.
 const COMMIT_EVERY: Duration = Duration::from_secs(10);
 
-/// After the first commit of a run the second is due so soon, and each after that in twice the time: whoever watches a new
-/// folder being read sees what is found grow from the first second.
+/// The time from the first commit of a run to the second; it doubles with each further one. So whoever watches a new
+/// folder being read can find more and more notes from the first second on.
 const COMMIT_FIRST: Duration = Duration::from_millis(500);
 
 /// What a step did.
@@ -34,17 +34,17 @@ const COMMIT_FIRST: Duration = Duration::from_millis(500);
 pub(crate) enum Step {
     Text,
     Vectors,
-    /// Nothing is left to do, and all of it is published.
+    /// Nothing is left to do, and everything is committed.
     Idle,
 }
 
 /// One step's view of a [`Session`].
 pub(crate) struct Indexer<'a> {
     pub session: &'a mut Session,
-    /// `None` where the generation is another model's.
+    /// `None` where no vectors are to be made, e.g. because the generation belongs to another model.
     pub embedder: Option<&'a dyn Embedder>,
     pub settle: Duration,
-    pub neighbour: &'a Neighbour,
+    pub throttle: &'a Throttle,
     pub limits: Limits,
     pub workers: &'a Workers,
     pub cancel: &'a Cancel,
@@ -52,10 +52,11 @@ pub(crate) struct Indexer<'a> {
 }
 
 impl Indexer<'_> {
-    /// Takes in what was seen: what is gone leaves the index, what is new or changed is read by the next steps, before
-    /// anything that waits already if `first`.
+    /// Takes in a look at the disk: files that are gone leave the index, and the next steps read those that are new or
+    /// changed. With `first` they are read before files that wait already.
     pub(crate) fn take(&mut self, look: Look, first: bool) -> Result<(), EngineError> {
-        // The catalog knows what is published: a file written and deleted since must not be forgotten.
+        // The catalog lists committed files only. Without a commit, it would miss a file that was written to the index
+        // and has been deleted since.
         self.session.commit()?;
         let scopes = look.scopes.clone();
         let taken = self.session.ledger().take(look);
@@ -63,7 +64,7 @@ impl Indexer<'_> {
         let report = &mut self.session.report;
         report.files_removed += taken.gone.len();
         if !first {
-            // A look at single files sees what has been counted.
+            // A look at single files (`first`) sees files that have been counted before.
             report.files_skipped += taken.n_skipped;
             report.files_failed += taken.n_unreadable;
             report.files_unchanged += taken.n_unchanged;
@@ -82,7 +83,7 @@ impl Indexer<'_> {
         Ok(())
     }
 
-    /// Takes what is known under `folder` out of the index, but for what was seen there.
+    /// Takes the files known under `folder` out of the index, except those that the last look saw there.
     pub(crate) fn forget(&mut self, folder: &Path) -> Result<(), EngineError> {
         let gone: Vec<PathBuf> = {
             let mut ledger = self.session.ledger();
@@ -96,7 +97,7 @@ impl Indexer<'_> {
         gone.iter().try_for_each(|path| self.session.remove(path))
     }
 
-    /// Reads or embeds a little. On an error, [`EngineError::Cancelled`] among them, all that was finished is kept.
+    /// Does a step of reading or embedding. On any error, also [`EngineError::Cancelled`], finished work is committed.
     pub(crate) fn step(&mut self) -> Result<Step, EngineError> {
         let step = self.work();
         if step.is_err() {
@@ -115,7 +116,7 @@ impl Indexer<'_> {
         }
         self.session.commit()?;
         self.session.commit_after = Duration::ZERO;
-        // A commit can find that a file has to be read once more.
+        // The commit may have queued files that have to be read once more.
         Ok(if self.session.text.is_empty() { Step::Idle } else { Step::Text })
     }
 
@@ -124,10 +125,10 @@ impl Indexer<'_> {
         if is_due { self.session.commit() } else { Ok(()) }
     }
 
-    /// Lets searches go first for a little while, unless somebody waits for this very run. `true` where one still runs, or
+    /// Waits a little for searches, unless somebody waits for this very run. Returns `true` if a search still runs, or
     /// has only just ended.
     fn give_way(&self) -> bool {
-        self.session.is_polite && self.neighbour.give_way(HOLD_TEXT, self.cancel)
+        self.session.is_polite && self.throttle.give_way(HOLD_TEXT, self.cancel)
     }
 
     fn check(&self) -> Result<(), EngineError> {

@@ -1,9 +1,9 @@
-//! The seam between the engine and whatever computes: batches of text in, numbers out.
+//! The interface between the engine and the models: batches of text in, numbers out.
 
 use crate::guard::caught;
 use crate::{Blend, Calibration, Cancel, FirstStage, ModelError};
 
-/// A bi-encoder: a text becomes a unit vector, questions and passages apart.
+/// A bi-encoder: turns a text into a unit vector. Questions and passages are embedded separately.
 pub trait Embedder: Send + Sync {
     /// Name and content of the model, e.g. `multilingual-e5-small-enzh@5f3c…`. Vectors of different ids never mix.
     fn id(&self) -> &str;
@@ -14,11 +14,12 @@ pub trait Embedder: Send + Sync {
     /// One unit vector; text beyond the model's window is cut off.
     fn embed_query(&self, query: &str) -> Result<Vec<f32>, ModelError>;
 
-    /// One unit vector a passage, in order. Returns [`ModelError::Cancelled`] within one batch of the flag. Called on a
-    /// thread of a Rayon pool, it works on that pool's threads alone: they are as many as indexing may use.
+    /// One unit vector for each passage, in order. Returns [`ModelError::Cancelled`] at most one batch after `cancel`
+    /// was raised. Called on a thread of a Rayon pool, it must use only that pool's threads: the pool is as large as
+    /// the settings allow for indexing.
     fn embed_passages(&self, passages: &[&str], cancel: &Cancel) -> Result<Vec<Vec<f32>>, ModelError>;
 
-    /// What its cosines say of a passage's chance to be relevant; `None` where nobody has fitted it.
+    /// How its cosines become the chance that a passage is relevant; `None` where nobody has fitted it.
     fn first_stage(&self) -> Option<FirstStage> {
         None
     }
@@ -28,30 +29,30 @@ pub trait Embedder: Send + Sync {
 pub trait Reranker: Send + Sync {
     fn id(&self) -> &str;
 
-    /// One raw score a passage, in order, in the model's own range (`[-10, 10]` logits or `[0, 1]`; see
-    /// [`Reranker::calibration`]). The query is never cut to make room for a passage, the passage is.
-    /// Returns [`ModelError::Cancelled`] within one batch of the flag.
+    /// One raw score for each passage, in order, in the model's own range (`[-10, 10]` logits or `[0, 1]`; see
+    /// [`Reranker::calibration`]). If both do not fit the model's window, the passage is cut, never the query.
+    /// Returns [`ModelError::Cancelled`] at most one batch after `cancel` was raised.
     fn score(&self, query: &str, passages: &[&str], cancel: &Cancel) -> Result<Vec<f32>, ModelError>;
 
     /// How a raw score of this model becomes a probability.
     fn calibration(&self) -> Calibration;
 
-    /// How this model's score is joined with the cosines of the embedder of that id; `None` where nobody has fitted it, and the
-    /// calibrated score is shown as it is.
+    /// How this model's score is joined with the cosines of the embedder of that id. `None` where nobody has fitted it;
+    /// the calibrated score is then shown as it is.
     fn blend(&self, _embedder: Option<&str>) -> Option<Blend> {
         None
     }
 }
 
-/// A question's vector, if it is one: of the length that was promised, and all of it numbers. A panic is a failure like
-/// any other.
+/// Embeds a question and checks the vector: it must have the promised length and only finite numbers. A panic in the
+/// model is a failure like any other.
 pub(crate) fn embed_query(embedder: &dyn Embedder, query: &str) -> Result<Vec<f32>, ModelError> {
     let vector = answer(embedder.id(), || embedder.embed_query(query))?;
     check_vector(embedder, &vector)?;
     Ok(vector)
 }
 
-/// As many vectors as passages, each checked as a question's.
+/// Embeds passages and checks that there is one vector for each, which is checked as a question's vector is.
 pub(crate) fn embed_passages(
     embedder: &dyn Embedder,
     passages: &[&str],
@@ -63,7 +64,7 @@ pub(crate) fn embed_passages(
     Ok(vectors)
 }
 
-/// As many scores as passages, all of them numbers, which the calibration turns into numbers.
+/// Scores passages and checks that there is one score for each, finite before and after calibration.
 pub(crate) fn score(
     reranker: &dyn Reranker,
     query: &str,

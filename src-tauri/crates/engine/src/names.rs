@@ -1,4 +1,4 @@
-//! Files whose name or title is what was asked for: they come first, whatever else is found.
+//! Finds the files whose name or title is the question. They are shown first, whatever else is found.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -10,22 +10,22 @@ use crate::extract::format_of;
 use crate::index::{Called, Row, RowState, Snapshot, called};
 use crate::text::name_key;
 
-/// Of one name there are seldom more; those beyond are ranked as any other.
+/// The most files that come first. There are seldom more files of one name; the others are ranked like any file.
 const MAX_FILES: usize = 3;
 
-/// Of one name so many are looked through for those that are spelt as in the question.
+/// How many files of one name are looked through for those that are spelt as in the question.
 const LOOKED_THROUGH: usize = 50;
 
 /// A file that is asked for by name.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Named {
     pub row: Row,
-    /// Of its first passage, or of the row of a file that was not read.
+    /// The document of its first passage; for a file that was not read, the document of its row.
     pub address: DocAddress,
 }
 
 impl Named {
-    /// Why the file was not read, of one that was not.
+    /// Why the file was not read; `None` if it was.
     pub(crate) fn unread(&self) -> Option<&str> {
         match self.row.state {
             RowState::Indexed => None,
@@ -34,8 +34,8 @@ impl Named {
     }
 }
 
-/// `heron`, `Heron.md`, `[[heron]]` and `birds/heron` name `birds/heron.md`: the ones spelt most like the question first,
-/// then those with such a title.
+/// The files that a question names: `heron`, `Heron.md`, `[[heron]]` and `birds/heron` all name `birds/heron.md`. Files
+/// with such a name come first, those spelt most like the question before others; then files with such a title.
 pub(crate) fn named(question: &str, snapshot: &Snapshot) -> tantivy::Result<Vec<Named>> {
     let asked = Asked::of(question);
     let mut found: Vec<(Nearness, Named)> = Vec::new();
@@ -54,19 +54,19 @@ pub(crate) fn named(question: &str, snapshot: &Snapshot) -> tantivy::Result<Vec<
     Ok(found.into_iter().map(|(_, named)| named).collect())
 }
 
-/// What a question says if it is a name.
+/// A question, read as the name of a file.
 struct Asked<'a> {
-    /// Without the brackets of a link.
+    /// The question without quotation marks and without the brackets of a link.
     text: &'a str,
-    /// What such a file may be called, without its extension.
+    /// The names to look up, with and without folders and extension.
     names: Vec<String>,
     /// Names of the folders before the last `/`.
     folders: Vec<&'a str>,
-    /// What follows them.
+    /// The part after the last `/`.
     last: &'a str,
 }
 
-/// How a file's name lies to a question; the nearest first.
+/// How near a file's name is to a question; the nearest sorts first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Nearness {
     by: Called,
@@ -88,10 +88,10 @@ impl<'a> Asked<'a> {
         Self { text, names: names(text, last), folders, last }
     }
 
-    /// `None` for a file that is called so by chance: it lies in another folder than the one that is asked for.
+    /// `None` for a file that has the name by chance: it lies in another folder than the question says.
     fn nearness(&self, by: Called, name: &str, path: &Path) -> Option<Nearness> {
         let (file, stem) = (written(path.file_name()), written(path.file_stem()));
-        // A date has slashes as well.
+        // Slashes need not separate folders: a date such as `2024/5/1` has them as well, and is one name.
         let is_whole = [self.text, stem_of(self.text)].iter().any(|whole| name_key(whole) == name_key(name));
         if !(is_whole || by == Called::Name && self.fits(path)) {
             return None;
@@ -114,7 +114,7 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// What a file may be called that is asked for by `text`, each spelling once.
+/// The names under which a file asked for by `text` is looked up. Names with the same key are listed once.
 fn names(text: &str, last: &str) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for name in [text, stem_of(text), last, stem_of(last)] {
@@ -126,7 +126,7 @@ fn names(text: &str, last: &str) -> Vec<String> {
     names
 }
 
-/// Without its extension, if it has one that files of ours have.
+/// `name` without its extension, if that is the extension of a format we read.
 fn stem_of(name: &str) -> &str {
     let path = Path::new(name);
     let kind = path.extension().and_then(OsStr::to_str).filter(|_| format_of(path).is_some());

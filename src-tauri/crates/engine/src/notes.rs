@@ -1,4 +1,4 @@
-//! The watched notes as the index holds them, for measuring on them.
+//! The watched notes as the index holds them, for measurements.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -31,7 +31,7 @@ pub struct IndexedNotes {
 }
 
 impl IndexedNotes {
-    /// Reads the index in `data_dir`, as far as it is of files under `folders`, in the order of paths.
+    /// Reads all files under `folders` from the index in `data_dir`, in the order of their paths.
     ///
     /// # Errors
     /// [`EngineError::NoIndex`] where nothing was indexed yet.
@@ -65,7 +65,8 @@ impl IndexedNotes {
         &self.notes
     }
 
-    /// The vector that the index holds of a text as models read it; `None` if it was made by another `embedder`.
+    /// The vector that the index holds for a text in the form that models read; `None` if there is none, or if its
+    /// vectors come from another model than `embedder`.
     pub fn vector_of(&self, model_text: &str, embedder: &str) -> Result<Option<Quantized>, EngineError> {
         if self.embedder.as_deref() != Some(embedder) {
             return Ok(None);
@@ -74,7 +75,8 @@ impl IndexedNotes {
     }
 }
 
-/// A passage names the headings above it, not those inside: the file has to be looked at again.
+/// All headings of a file. It is read again for them, because an indexed passage has only the headings above it, not
+/// those inside it.
 fn headings(path: &Path, workers: &Workers) -> Vec<String> {
     let read = |bytes: Vec<u8>| workers.extract(path, bytes, Urgency::Background, &Cancel::new()).ok();
     let bytes = reading::read(path, &|_| true).ok().flatten().map(|(bytes, _)| bytes);

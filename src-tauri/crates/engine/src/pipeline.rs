@@ -1,4 +1,4 @@
-//! One question through all stages over one snapshot.
+//! Takes one question through all stages, over one snapshot of the index.
 //!
 //! ```text
 //! recall: by words | by meaning, at once -> Recalled
@@ -6,14 +6,14 @@
 //! rerank: the cross-encoder reads it     -> Answer
 //! ```
 //!
-//! Every list that is complete before the last one is shown as it lands.
+//! Each list before the final one is shown as soon as it is complete.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::blend::{self, Known};
-use crate::bm25::Words;
+use crate::blend::{self, Features};
+use crate::bm25::LexicalQuery;
 use crate::index::{Snapshot, guarded};
 use crate::model;
 use crate::names::{Named, named};
@@ -23,12 +23,12 @@ use crate::search::{Counts, Stage, TookMs};
 use crate::text::{QueryTerms, query_terms};
 use crate::{Cancel, Embedder, EngineError, ModelError, Reranker};
 
-/// The models a question may use; what is absent, it does without.
+/// The models that a question may use. It does without those that are absent.
 #[derive(Clone, Default)]
 pub(crate) struct Models {
     pub embedder: Option<Arc<dyn Embedder>>,
     pub reranker: Option<Arc<dyn Reranker>>,
-    /// What the cross-encoder said before; without, it reads everything again.
+    /// Earlier scores of the cross-encoder. Without them it reads every candidate again.
     pub scores: Option<Arc<Scores>>,
 }
 
@@ -39,9 +39,9 @@ pub(crate) struct Scored {
     /// 1-based rank among the candidates.
     pub recall_rank: usize,
     pub raw_score: f32,
-    /// What the cross-encoder said, calibrated, if it read the passage.
+    /// The cross-encoder's calibrated score, if it read the passage.
     pub cross: Option<f32>,
-    /// See [`Words::share`].
+    /// See [`LexicalQuery::share`].
     pub words: f32,
     pub score: f32,
 }
@@ -60,7 +60,7 @@ pub(crate) struct Answer {
     pub failures: Failures,
 }
 
-/// Why models that were asked gave no answer: it is found without them.
+/// Why models failed on this question. The answer was found without them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Failures {
     pub embedder: Option<String>,
@@ -68,7 +68,7 @@ pub(crate) struct Failures {
 }
 
 impl Failures {
-    /// The first of them, for whoever needs every model.
+    /// The first failure as an error, for callers that need every model.
     pub(crate) fn into_result(self) -> Result<(), ModelError> {
         let message = self.embedder.or(self.reranker);
         message.map_or(Ok(()), |message| Err(ModelError::Failed { message }))
@@ -81,15 +81,15 @@ pub(crate) struct Question<'a> {
     pub stage: Stage,
     /// How long the cross-encoder may read; `None` is as long as it takes.
     pub budget: Option<Duration>,
-    /// Whether one passage stands for all that say the same: [`crate::hits`] brings the others back.
+    /// Whether one passage stands for all that say the same; [`crate::listing`] finds the others again.
     pub folds_twins: bool,
 }
 
-/// Where some notes are no answers, so many times as many vectors are looked at.
+/// How many times more vectors are looked at where the question rules out some notes, by a quoted phrase for example.
 const NARROWED_DEPTH: usize = 5;
 
-/// Runs every stage up to `question.stage` that the models allow; one that fails is done without. `show` gets each
-/// list but the last; reranking gives one after each batch.
+/// Runs every stage up to `question.stage` for which there is a model, and does without a model that fails. `show` gets
+/// each list but the last; reranking makes one list after each batch.
 pub(crate) fn run(
     snapshot: &Snapshot,
     models: &Models,
@@ -105,7 +105,7 @@ pub(crate) fn run(
     search.rerank(answer, show)
 }
 
-/// A question on its way.
+/// A question on its way through the stages.
 struct Search<'a> {
     snapshot: &'a Snapshot,
     models: &'a Models,
@@ -116,7 +116,7 @@ struct Search<'a> {
 
 /// What each side of the first stage found.
 struct Recalled {
-    words: Words,
+    words: LexicalQuery,
     terms: Arc<QueryTerms>,
     named: Vec<Named>,
     /// Empty where vectors alone were asked for.
@@ -129,9 +129,9 @@ struct Recalled {
 enum Meaning {
     /// The question's vector and the passages nearest to it.
     Found(Vec<f32>, Vec<Candidate>),
-    /// It was not asked for, there is no embedder, or there are no vectors.
+    /// A search by meaning was not asked for, or there is no embedder, or there are no vectors.
     Absent,
-    /// The embedder failed, and why.
+    /// Why the embedder failed.
     Failed(String),
 }
 
@@ -144,15 +144,15 @@ impl Search<'_> {
         self.snapshot.failed(error)
     }
 
-    /// Both sides at once: the question is embedded while its words are looked up. What the words found is shown before the
-    /// vectors are waited for.
+    /// Runs both sides at once: the question is embedded while its words are looked up. The list found by words is
+    /// shown without waiting for the vectors.
     fn recall(&self, show: &mut dyn FnMut(&Answer)) -> Result<Recalled, EngineError> {
         let terms = query_terms(self.question.text);
         let text = terms.asked.clone();
         let depth = recall::depth(self.question.candidates);
         let reach = depth * if terms.narrows() { NARROWED_DEPTH } else { 1 };
         std::thread::scope(|scope| {
-            // A panic there is an error here.
+            // `guarded` makes a panic in the thread an error here.
             let nearest = || guarded(self.snapshot.folder(), || self.nearest(&text, reach));
             let nearest = (self.question.stage != Stage::Lexical).then(|| scope.spawn(nearest));
             let mut recalled = self.look_up(terms, &text, depth)?;
@@ -174,10 +174,10 @@ impl Search<'_> {
         })
     }
 
-    /// What the words of the question find, and files that are called so.
+    /// Finds passages by the words of the question, and files that it asks for by name.
     fn look_up(&self, terms: QueryTerms, text: &str, depth: usize) -> Result<Recalled, EngineError> {
         let find = || -> tantivy::Result<Recalled> {
-            let words = Words::of_terms(terms, self.snapshot)?;
+            let words = LexicalQuery::of_terms(terms, self.snapshot)?;
             let mut named = named(text, self.snapshot)?;
             named.retain(|named| named.unread().is_some() || words.allows(named.address));
             let mut ranked = Ranked { candidates: Vec::new(), took_ms: 0.0 };
@@ -209,7 +209,7 @@ impl Search<'_> {
         Ok((Meaning::Found(vector, ranked.candidates), ms(start)))
     }
 
-    /// The first stage's list: fused, or of the one side that was asked for or has something to say.
+    /// The first stage's list: fused, or by one side alone if only that side was asked for or is available.
     fn fuse(&self, mut recalled: Recalled) -> Result<Answer, EngineError> {
         let (vector, by_meaning) = match &recalled.by_meaning {
             Meaning::Found(vector, candidates) => (vector, candidates),
@@ -244,7 +244,7 @@ impl Search<'_> {
         let Some(reranker) = self.models.reranker.as_deref().filter(|_| self.question.stage == Stage::Rerank) else {
             return Ok(answer);
         };
-        // What the words found alone was shown before.
+        // A list found by words alone has been shown already.
         if answer.stage != Stage::Lexical {
             show(&answer);
         }
@@ -261,13 +261,13 @@ impl Search<'_> {
         reading.rerank(answer, self.cancel, show)
     }
 
-    /// As many as are asked for, one for all that say the same, files that are asked for by name among them.
+    /// As many candidates as were asked for, one for all that say the same, including files asked for by name.
     fn best(&self, recalled: &Recalled, candidates: Vec<Candidate>) -> Result<Vec<Candidate>, EngineError> {
         Ok(recall::best(self.question.candidates, &recalled.named, self.folded(recalled, candidates)?))
     }
 
     fn folded(&self, recalled: &Recalled, candidates: Vec<Candidate>) -> Result<Vec<Candidate>, EngineError> {
-        // A note that says the same here may say elsewhere what leaves it out.
+        // A note with the same passage may be ruled out by what it says elsewhere, so no passage can stand for another.
         if !self.question.folds_twins || recalled.terms.narrows() {
             return Ok(candidates);
         }
@@ -285,8 +285,8 @@ impl Search<'_> {
             .enumerate()
             .map(|(i, candidate)| {
                 let words = recalled.words.share(candidate.evidence.bm25);
-                let known = Known { cross: None, cosine: candidate.evidence.cosine, words };
-                ceiling = ceiling.min(blend::first_stage(stage, fitted, &known));
+                let features = Features { cross: None, cosine: candidate.evidence.cosine, words };
+                ceiling = ceiling.min(blend::first_stage(stage, fitted, &features));
                 Scored { candidate, recall_rank: i + 1, raw_score: candidate.score, cross: None, words, score: ceiling }
             })
             .collect();

@@ -1,5 +1,5 @@
-//! Opens what somebody else can change at any moment: only plain files, never through a link, never waiting for the other
-//! end of a pipe.
+//! Reads files that somebody else can change at any moment. Opens only plain files, never through a link, and never
+//! waits for the other end of a pipe.
 
 use std::fs::{self, File, Metadata};
 use std::io::{Error, ErrorKind, Read};
@@ -7,15 +7,15 @@ use std::path::Path;
 
 use crate::scan::{Stamp, special};
 
-/// A file that changes while it is read is read again, so often.
+/// How often a file is read at most if it changes while it is read.
 const ATTEMPTS: usize = 3;
 
-/// The whole content and the stamp it had before, during and after. `None` where `is_ready` refuses the stamp, or somebody
-/// writes all the while.
+/// The whole content of a file, and its stamp, which was the same before and after reading. `None` if `is_ready`
+/// refuses the stamp, or if the file changed during each attempt.
 ///
 /// # Errors
-/// Of kind [`ErrorKind::NotFound`] where there is no file, [`ErrorKind::InvalidInput`], with what it is, where something
-/// else has taken its place.
+/// [`ErrorKind::NotFound`] if there is no file. [`ErrorKind::InvalidInput`] if something else has taken its place; the
+/// message says what.
 pub(crate) fn read(path: &Path, is_ready: &dyn Fn(&Stamp) -> bool) -> Result<Option<(Vec<u8>, Stamp)>, Error> {
     for _ in 0..ATTEMPTS {
         let mut file = open(path)?;
@@ -24,10 +24,10 @@ pub(crate) fn read(path: &Path, is_ready: &dyn Fn(&Stamp) -> bool) -> Result<Opt
             return Ok(None);
         }
         let mut bytes = Vec::with_capacity(before.size as usize);
-        // One byte more would show that it grew.
+        // Reads up to one byte more, to notice a file that has grown.
         file.by_ref().take(before.size + 1).read_to_end(&mut bytes)?;
         let after = Stamp::of(&file.metadata()?);
-        // An editor that saves by renaming leaves the open file as it was.
+        // An editor that saves by renaming leaves the open file as it was, so the path is looked at, too.
         let here = Stamp::of(&fs::symlink_metadata(path)?);
         if before == after && before == here && bytes.len() as u64 == before.size {
             return Ok(Some((bytes, before)));
@@ -36,9 +36,9 @@ pub(crate) fn read(path: &Path, is_ready: &dyn Fn(&Stamp) -> bool) -> Result<Opt
     Ok(None)
 }
 
-/// Opens a plain file: not through a link, which could lead out of the watched folder since it was looked at.
+/// Opens a plain file, never through a link: one put there since the last look could lead out of the watched folder.
 pub(crate) fn open(path: &Path) -> Result<File, Error> {
-    // Looked at first, as opening alone makes some devices do something.
+    // Checked before opening, because merely opening some devices has an effect.
     plain(&fs::symlink_metadata(path)?)?;
     let file = open_itself(path)?;
     plain(&file.metadata()?)?;
@@ -61,7 +61,7 @@ fn open_itself(path: &Path) -> Result<File, Error> {
     use std::os::unix::fs::OpenOptionsExt;
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
     File::options().read(true).custom_flags(flags).open(path).map_err(|error| match error.raw_os_error() {
-        // It has become a link since it was looked at.
+        // The file has become a link since it was checked.
         Some(libc::ELOOP) => Error::new(ErrorKind::InvalidInput, "a link has taken the place of the file"),
         _ => error,
     })

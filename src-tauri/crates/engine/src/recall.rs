@@ -6,12 +6,12 @@ use std::time::Instant;
 use tantivy::DocAddress;
 
 use crate::blend::FirstStage;
-use crate::bm25::Words;
+use crate::bm25::LexicalQuery;
 use crate::fuse::{Evidence, fuse};
 use crate::index::Snapshot;
 use crate::names::Named;
 
-/// How deep each side looks, at least. A passage that is good on both sides can be past the hundredth on either.
+/// How many passages each side ranks at least. A passage that is good on both sides can be past the hundredth on each.
 const MIN_DEPTH: usize = 200;
 
 /// A passage that was recalled.
@@ -19,7 +19,7 @@ const MIN_DEPTH: usize = 200;
 pub(crate) struct Candidate {
     pub address: DocAddress,
     pub evidence: Evidence,
-    /// What it was ranked by: BM25, cosine or the fused score.
+    /// The score that it is ranked by: BM25, cosine or the fused score.
     pub score: f32,
 }
 
@@ -30,7 +30,7 @@ pub(crate) struct Ranked {
 }
 
 /// Best `n` passages by BM25.
-pub(crate) fn lexical(snapshot: &Snapshot, words: &Words, n: usize) -> tantivy::Result<Ranked> {
+pub(crate) fn lexical(snapshot: &Snapshot, words: &LexicalQuery, n: usize) -> tantivy::Result<Ranked> {
     let start = Instant::now();
     let evidence = |bm25| Evidence { bm25, cosine: None, lexical_rank: None, vector_rank: None };
     let found = words.best(n)?.into_iter();
@@ -57,8 +57,8 @@ pub(crate) fn vector(snapshot: &Snapshot, question: &[f32], n: usize) -> tantivy
     Ok(Ranked { candidates, took_ms: ms(start) })
 }
 
-/// Adds files that are asked for by name where their words do not bring them in.
-pub(crate) fn add_named(words: &Words, named: &[Named], candidates: &mut Vec<Candidate>) -> tantivy::Result<()> {
+/// Adds files that are asked for by name and were not found by their words.
+pub(crate) fn add_named(words: &LexicalQuery, named: &[Named], candidates: &mut Vec<Candidate>) -> tantivy::Result<()> {
     let is_in = |address: &DocAddress| candidates.iter().any(|c| c.address == *address);
     let read = named.iter().filter(|named| named.unread().is_none());
     let missing: Vec<DocAddress> = read.map(|named| named.address).filter(|address| !is_in(address)).collect();
@@ -69,7 +69,8 @@ pub(crate) fn add_named(words: &Words, named: &[Named], candidates: &mut Vec<Can
     Ok(())
 }
 
-/// The first of all that say the same, and those asked for by name: a hundred copies of one note leave room for others.
+/// Keeps the first of all passages that say the same, and those asked for by name, so that a hundred copies of one note
+/// leave room for other notes.
 pub(crate) fn folded(
     snapshot: &Snapshot,
     named: &[Named],
@@ -86,7 +87,7 @@ pub(crate) fn folded(
     Ok(kept)
 }
 
-/// The best `n`, and those asked for by name in place of the last of them.
+/// The best `n`. Files that are asked for by name but rank lower take the places of the last of them.
 pub(crate) fn best(n: usize, named: &[Named], mut candidates: Vec<Candidate>) -> Vec<Candidate> {
     let is_named = |c: &Candidate| named.iter().any(|named| named.address == c.address);
     let beyond: Vec<Candidate> = candidates.iter().skip(n).copied().filter(is_named).collect();
@@ -100,10 +101,11 @@ pub(crate) fn depth(n: usize) -> usize {
     n.max(MIN_DEPTH)
 }
 
-/// Both lists, every candidate scored by both sides, best `n` first. `fitted` is the embedder's.
+/// Joins both lists: every candidate gets the scores of both sides and a fused one. Returns the best `n`, best first.
+/// `fitted` is [`Embedder::first_stage`](crate::Embedder::first_stage).
 pub(crate) fn fused(
     snapshot: &Snapshot,
-    words: &Words,
+    words: &LexicalQuery,
     question: Option<&[f32]>,
     lexical: &[Candidate],
     vector: &[Candidate],
@@ -153,7 +155,7 @@ pub(crate) fn fused(
     Ok(Ranked { candidates, took_ms: ms(start) })
 }
 
-/// Puts passages of equal score in an order of their files and places, which no merge of segments changes.
+/// Orders passages of equal score by file and place, so that merging segments does not change their order.
 fn settle_ties(snapshot: &Snapshot, candidates: &mut [Candidate]) -> tantivy::Result<()> {
     if candidates.windows(2).all(|pair| pair[0].score != pair[1].score) {
         return Ok(());

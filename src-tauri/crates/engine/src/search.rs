@@ -23,15 +23,15 @@ pub enum Stage {
 #[derive(Clone, Debug, PartialEq)]
 pub struct SearchRequest {
     pub query: String,
-    /// How many files to return at most (5 by default). What this and the other numbers may be stands in [`crate::allowed`].
+    /// How many files to return at most (5 by default). [`crate::allowed`] has the ranges of all numbers here.
     pub top: usize,
     /// How many candidates the first stage hands to the cross-encoder (100 by default).
     pub candidates: usize,
-    /// Hits whose score is below are dropped, after reranking. In `0..=1`; `None` keeps all.
+    /// Hits with a lower score are dropped, after reranking. In `0..=1`; `None` keeps all.
     pub threshold: Option<f32>,
     pub stage: Stage,
-    /// How long the cross-encoder may read: it takes the candidates in the first stage's order, the rest keep that
-    /// order below. `None` reads all, however long it takes.
+    /// How long the cross-encoder may read. It reads candidates in the first stage's order; those that it has no time
+    /// for follow in that order. `None` reads all, however long it takes.
     pub budget_ms: Option<u64>,
 }
 
@@ -41,7 +41,7 @@ impl SearchRequest {
     }
 }
 
-/// The JSON of a search is this, field for field; a snapshot test keeps it.
+/// The answer to a search. Its JSON has exactly these fields; a snapshot test guards them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SearchResults {
     pub query: String,
@@ -49,7 +49,7 @@ pub struct SearchResults {
     pub model: Option<String>,
     pub took_ms: TookMs,
     pub candidates: Counts,
-    /// All that this answer had to do without; empty where nothing was missing.
+    /// Everything that this answer had to do without; empty if nothing was missing.
     pub degraded: Vec<Degraded>,
     /// Probably no note answers this: after reranking the best score is below [`NOTHING_ANSWERS_BELOW`]. The hits are
     /// what came nearest.
@@ -80,20 +80,21 @@ pub struct Counts {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Degraded {
-    /// A file of the index is damaged: answers come from what is left.
+    /// A file of the index is damaged: the answer comes from the rest of the index.
     Damaged { file: PathBuf, reason: String },
-    /// No bi-encoder: found by words alone.
+    /// There is no bi-encoder: notes are found by words alone.
     NoEmbedder { reason: String },
-    /// The bi-encoder failed on this question: found by words alone.
+    /// The bi-encoder failed on this question: notes are found by words alone.
     EmbedderFailed { reason: String },
-    /// No cross-encoder: in the first stage's order.
+    /// There is no cross-encoder: hits are in the first stage's order.
     NoReranker { reason: String },
     /// Some passages have no vector yet: those are found by words alone.
     VectorsPending { embedded: u64, chunks: u64 },
-    /// The cross-encoder failed on this question: what it had read by then is in its order, the rest follows in the first
-    /// stage's.
+    /// The cross-encoder failed on this question. Passages that it had read by then are in its order; the others follow
+    /// in the first stage's order.
     RerankerFailed { reason: String },
-    /// Nobody has fitted what the scores of these two models mean together: those of the cross-encoder are shown as they are.
+    /// Nobody has fitted a [`Blend`](crate::Blend) for these two models: the cross-encoder's calibrated scores are
+    /// shown as they are.
     NotCalibrated { embedder: String, reranker: String },
 }
 
@@ -104,7 +105,7 @@ pub struct Hit {
     /// In `0..=1`: the estimated chance that a person calls the passage relevant, from what the stages up to this one
     /// know of it. Never rescaled to the other hits. `None` for a file that was not read.
     pub score: Option<f32>,
-    /// What the stage's model said: a logit, a cosine, a BM25 score, or the fused z-score. 0 for a file that was not read.
+    /// The stage's own score: a logit, a cosine, a BM25 score, or the fused score. 0 for a file that was not read.
     pub raw_score: f32,
     pub path: PathBuf,
     pub title: String,
@@ -120,12 +121,12 @@ pub struct Hit {
     pub recall_rank: usize,
     pub lexical_rank: Option<usize>,
     pub vector_rank: Option<usize>,
-    /// The file has changed since it was read: the passage may read otherwise by now, or be gone. A running watch reads
-    /// it again within the settle time.
+    /// The file has changed since it was read: the passage may be different by now, or gone. A running watch reads the
+    /// file again within the settle time.
     pub stale: bool,
-    /// Other files that are this note: they say nothing in answer that it does not say, and agree with it elsewhere. The
-    /// one that is shown lies in no folder of backups, and is the newest.
+    /// Other files with the same note: their matching passage says nothing that this file's does not say, and the rest
+    /// of the file agrees. The file that is shown is, if possible, outside backup folders, and then the newest.
     pub copies: Vec<PathBuf>,
-    /// Why the file could not be read, of one that is shown because it is called what was asked for.
+    /// Why the file was not read; set only for a file that is shown because its name was asked for.
     pub unread: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! What the user chose, in `settings.toml` in the data folder: readable, editable, kept across versions.
+//! The user's settings, in `settings.toml` in the data folder: readable, editable, kept across versions.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use toml_edit::DocumentMut;
 
 use crate::index::Damage;
-use crate::{EngineError, kept};
+use crate::{EngineError, twin_file};
 
 const FILE: &str = "settings.toml";
 
@@ -25,7 +25,8 @@ pub struct Settings {
     pub reranker: Option<String>,
     /// 20, 50, 100 or 200 in the window; any number that is [allowed](crate::allowed) here.
     pub candidates: usize,
-    /// Hits below are left out of every search that names no other threshold, in the window folded away; in `0..=1`.
+    /// The lowest score, in `0..=1`, that a hit must have in searches that name no other threshold. The window folds
+    /// lower hits away; elsewhere they are left out.
     pub threshold: Option<f32>,
     /// How long reranking may take; how many candidates are read in that time depends on the machine. 0 is no limit.
     pub rerank_budget_ms: u64,
@@ -45,11 +46,11 @@ pub struct Settings {
     pub rescan_minutes: u64,
     /// Look for changes every few seconds instead of asking the system to tell: for drives that send no events.
     pub poll: bool,
-    /// Memory that indexing keeps to, models not counted; see [`crate::allowed`] for its range and those of the others.
+    /// The most memory that indexing uses, models not counted. [`crate::allowed`] has the ranges of all numbers here.
     pub memory_mb: usize,
-    /// Threads that indexing uses; `None` is all, at background priority.
+    /// Threads that indexing uses, at background priority; `None` is all.
     pub threads: Option<usize>,
-    /// Whether a running watch puts off what takes much power (vectors) while the machine is on battery.
+    /// Whether a running watch stops making vectors, which takes much power, while the machine is on battery.
     pub pause_on_battery: bool,
 }
 
@@ -83,14 +84,14 @@ impl Settings {
         (self.rerank_budget_ms > 0).then_some(self.rerank_budget_ms)
     }
 
-    /// Reads `settings.toml` of a data folder; defaults where there is none. Damaged ones are kept aside, and their copy
-    /// or the defaults serve: what was wrong is returned with them.
+    /// Reads `settings.toml` of a data folder, or takes the defaults if there is none. A damaged file is kept aside,
+    /// and its copy or the defaults take its place; the damage is returned as well.
     ///
     /// # Errors
-    /// Where the file may not be read.
+    /// Permission to read the file is denied.
     pub(crate) fn load(data_dir: &Path) -> Result<(Self, Option<Damage>), EngineError> {
         let path = data_dir.join(FILE);
-        let read = kept::read(&path, |bytes| {
+        let read = twin_file::read(&path, |bytes| {
             let text = std::str::from_utf8(bytes).map_err(|e| e.to_string())?;
             let mut settings: Self = toml::from_str(text).map_err(|e| e.to_string())?;
             // Earlier versions wrote `\\?\C:\Notes` on Windows.
@@ -106,25 +107,26 @@ impl Settings {
             settings.keep_copy(&path);
             return Ok((settings, None));
         };
-        // One that was emptied or deleted is not worth keeping.
+        // A file that was emptied or deleted is not worth keeping.
         let aside = data_dir.join(ASIDE);
         let is_kept = fs::metadata(&path).is_ok_and(|m| m.len() > 0) && fs::copy(&path, &aside).is_ok();
         let kept = if is_kept { format!("It is kept as {ASIDE}. ") } else { String::new() };
         let serves = if read.value.is_some() { "what was last saved" } else { "the defaults, without folders," };
         let message = format!("{FILE} {found}. {kept}In its place {serves} serves; mend it, or change any setting");
         let settings = read.value.unwrap_or_default();
-        // From here on there is a sound one again, unless nothing can be written here.
+        // Puts a sound file in its place, unless the folder cannot be written.
         if settings != Self::default() && settings.save(data_dir).is_err() {
             tracing::debug!("the settings cannot be written anew now");
         }
         Ok((settings, Some(Damage { file: path, message })))
     }
 
-    /// Settings that a person wrote, or that an earlier version saved, have no copy yet, or an old one.
+    /// Writes the copy of the settings if it is missing or old: a person may have edited the file, or an earlier
+    /// version may have saved it without a copy.
     fn keep_copy(&self, path: &Path) {
         if let Ok(bytes) = fs::read(path)
-            && fs::read(kept::copy_of(path)).ok().as_ref() != Some(&bytes)
-            && let Err(error) = kept::write_atomically(&kept::copy_of(path), &bytes)
+            && fs::read(twin_file::copy_of(path)).ok().as_ref() != Some(&bytes)
+            && let Err(error) = twin_file::write_atomically(&twin_file::copy_of(path), &bytes)
         {
             tracing::debug!(%error, "no copy of the settings is kept");
         }
@@ -133,16 +135,16 @@ impl Settings {
     pub(crate) fn save(&self, data_dir: &Path) -> Result<(), EngineError> {
         self.check()?;
         let path = data_dir.join(FILE);
-        // What cannot be read is damaged, and kept aside by now.
+        // A file that cannot be read is damaged, and [`Settings::load`] has kept it aside.
         let old = fs::read_to_string(&path).unwrap_or_default();
         let text = self
             .written_over(&old)
             .map_err(|e| EngineError::Settings { path: path.clone(), message: e.to_string() })?;
-        kept::write(&path, text.as_bytes())
+        twin_file::write(&path, text.as_bytes())
     }
 
-    /// The settings as text. Only what differs from `old` is written anew: comments, the order, and what this version
-    /// knows nothing of are the user's.
+    /// The settings as text. Only values that differ from `old` are changed: comments, the order, and settings unknown
+    /// to this version stay as the user wrote them.
     fn written_over(&self, old: &str) -> Result<String, toml::ser::Error> {
         let text = toml::to_string_pretty(self)?;
         let (Ok(mut document), Ok(before), Ok(all)) =
@@ -158,7 +160,7 @@ impl Settings {
                 continue;
             }
             if let (Some(old), Some(new)) = (old, new.as_value_mut()) {
-                // A comment behind it.
+                // Keeps a comment behind the old value.
                 *new.decor_mut() = old.decor().clone();
             }
             document[name.as_str()] = new;
@@ -177,7 +179,7 @@ mod tests {
             let mut settings: Settings = toml::from_str(old).unwrap();
             change(&mut settings);
             let text = settings.written_over(old).unwrap();
-            // Settings that were left out come after what was there.
+            // Settings that were missing from `old` come at the end.
             assert!(text.starts_with(expect), "{text}");
             assert_eq!(toml::from_str::<Settings>(&text).unwrap(), settings);
             assert_eq!(settings.written_over(&text).unwrap(), text, "nothing differs any more");

@@ -1,5 +1,5 @@
-//! Follows the watched folders. Events are hints: what counts is the disk, so every hint ends in a look at its path, and
-//! now and then everything is looked at.
+//! Follows the watched folders. Events are only hints; the disk is what counts. So every hint leads to a look at its
+//! path, and now and then everything is looked at.
 
 mod follower;
 mod hints;
@@ -17,7 +17,7 @@ pub(crate) use state::status;
 use crate::engine::Wake;
 use crate::{Cancel, Engine, EngineError, IndexProgress};
 
-/// Dropping it stops the watching thread, after the passages at work.
+/// A running watch. Dropping it stops its thread, once the passages at work are done.
 pub struct Watch {
     wake: Sender<Wake>,
     cancel: Cancel,

@@ -1,8 +1,8 @@
-//! Watched folders, and what lies in them, however they are spelt.
+//! Which paths lie in a watched folder, however they are spelt.
 //!
-//! `folders add` writes into the settings where a folder really lies. A person may write it otherwise: through a link, in
-//! other letters where these do not count, or as Windows spells paths of any length (`\\?\C:\Notes`). Files are known in
-//! the index as the settings spell their folder.
+//! `folders add` writes the real path of a folder into the settings. A person may write another one: through a link, in
+//! other upper and lower case where the file system ignores it, or as Windows spells paths of any length
+//! (`\\?\C:\Notes`). The index spells the path of a file as the settings spell its folder.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,23 +10,23 @@ use std::path::{Path, PathBuf};
 use crate::{EngineError, FolderError};
 
 /// Where `path` leads once every link is followed, as people and other programs spell it: on Windows `C:\Notes`, and
-/// `\\?\C:\...` only for what cannot be said otherwise (longer than 260 characters, named `con`).
+/// `\\?\C:\...` only for paths that have no other spelling (longer than 260 characters, named `con`).
 pub fn real(path: &Path) -> io::Result<PathBuf> {
     dunce::canonicalize(path)
 }
 
-/// The same, or the path as given where it leads nowhere now: to a drive that is away, say.
+/// Like [`real`], or the path as given if it leads nowhere now, for example to a drive that is away.
 pub(crate) fn named(path: &Path) -> PathBuf {
     real(path).unwrap_or_else(|_| dunce::simplified(path).to_owned())
 }
 
-/// Whether two paths are one place, or are spelt alike where there is none now.
+/// Whether two paths are spelt alike, or lead to the same place.
 pub(crate) fn is_same(one: &Path, other: &Path) -> bool {
     one == other || real(one).is_ok_and(|one| real(other).is_ok_and(|other| one == other))
 }
 
-/// Where `path` leads once every link is followed, if that lies in one of `folders`, wherever these lead themselves. So a
-/// watched folder may be a link, and no link in it leads out of it.
+/// Where `path` leads once every link is followed, if that place lies in one of `folders`, with their links followed,
+/// too. So a watched folder may be a link, and no link in it leads out of it.
 ///
 /// # Errors
 /// [`EngineError::Io`] where `path` leads nowhere, [`FolderError::NotWatched`] where it lies outside.
@@ -38,11 +38,11 @@ pub fn inside(path: &Path, folders: &[PathBuf]) -> Result<PathBuf, EngineError> 
     Err(FolderError::NotWatched { path: found }.into())
 }
 
-/// Every way that `folders` spell a real path: as it is, and as each folder that holds it leads to it.
+/// Every spelling of a real path: as given, and through each of `folders` that holds it.
 pub(crate) fn spellings(path: &Path, folders: &[PathBuf]) -> Vec<PathBuf> {
     let through = |folder: &PathBuf| {
         let rest = path.strip_prefix(real(folder).ok()?).ok()?.to_owned();
-        // Joined with nothing it would end in a separator.
+        // Joining an empty path would add a separator at the end.
         Some(if rest.as_os_str().is_empty() { folder.clone() } else { folder.join(rest) })
     };
     let mut found = vec![path.to_owned()];
@@ -119,7 +119,7 @@ mod tests {
         check(&place, &["way"], "way/deep/a.md", Ok("notes/deep/a.md"));
         check(&place, &["way"], "notes/deep/a.md", Ok("notes/deep/a.md"));
         check(&place, &["way/deep"], "notes/deep/a.md", Ok("notes/deep/a.md"));
-        // Links in one lead out of it, or into it.
+        // Links that lead out of a watched folder, or into one.
         check(&place, &["way"], "way/out.md", Err("outside"));
         check(&place, &["notes"], "notes/out.md", Err("outside"));
         check(&place, &["notes"], "notes/up/secret.md", Err("outside"));

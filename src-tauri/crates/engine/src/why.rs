@@ -1,4 +1,4 @@
-//! Why a file is shown for a question, or is not: one file, followed through the whole pipeline.
+//! Explains why a file is shown for a question, or is not, by following it through the whole pipeline.
 
 mod follow;
 mod tell;
@@ -30,24 +30,24 @@ pub enum WhyOutcome {
     Waiting,
     /// Read, but there is no text in it.
     Empty,
-    /// Neither its words nor its meaning are among the candidates.
+    /// None of its passages is among the candidates, neither by words nor by meaning.
     NotRecalled,
     /// A candidate whose score is below the threshold.
     BelowThreshold,
-    /// A candidate that better files left no room for.
+    /// A candidate, but better files left no room for it.
     BeyondTop,
     /// Found, but the file is not there any more.
     Gone,
     Shown,
 }
 
-/// A passage of the file, on its way.
+/// A passage of the file, with its ranks and scores.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct WhyPassage {
     /// Its place in the file.
     pub place: Option<Place>,
     pub span: [usize; 2],
-    /// The beginning of it.
+    /// The beginning of its text.
     pub text: String,
     /// 1-based rank by words and by vectors, counting passages, among the first [`WhyReport::looked_at`].
     pub lexical_rank: Option<usize>,
@@ -56,7 +56,7 @@ pub struct WhyPassage {
     pub cosine: Option<f32>,
     /// 1-based rank among the candidates; `None`: not among them.
     pub recall_rank: Option<usize>,
-    /// What the cross-encoder said, calibrated; `None` where it did not read the passage.
+    /// The cross-encoder's calibrated score; `None` where it did not read the passage.
     pub cross: Option<f32>,
     /// The final score, in `0..=1`.
     pub score: Option<f32>,
@@ -80,7 +80,7 @@ pub struct WhyReport {
     pub outcome: WhyOutcome,
     /// The watched folders it lies in, innermost first.
     pub roots: Vec<PathBuf>,
-    /// Its row in the catalog; `None` where it has none. For a file in a folder that is left out, the folder's.
+    /// Its row in the catalog; `None` where it has none. For a file in a folder that is left out, the folder's row.
     pub file: Option<FileRow>,
     pub n_passages: usize,
     pub n_vectors: usize,
@@ -89,12 +89,13 @@ pub struct WhyReport {
     pub candidates: usize,
     /// How deep ranks by words and by vectors were looked up.
     pub looked_at: usize,
-    /// The number of candidates with which the file would have been one, where raising it helps.
+    /// For a file that is no candidate: a larger number of candidates with which it would be one, if raising the number
+    /// helps.
     pub candidates_needed: Option<usize>,
-    /// How many candidates a search would read within `SearchRequest::budget_ms`, at the speed of just now; `None` without
-    /// such a limit or without a cross-encoder. All are read here, whatever the time.
+    /// How many candidates a search would read within `SearchRequest::budget_ms`, at the speed measured here; `None`
+    /// without such a limit or without a cross-encoder. For this report all candidates are read, however long it takes.
     pub read_in_time: Option<usize>,
-    /// What this was found out without.
+    /// Everything that this report had to do without.
     pub degraded: Vec<Degraded>,
     pub threshold: Option<f32>,
     pub top: usize,
@@ -102,12 +103,12 @@ pub struct WhyReport {
     pub rank: Option<usize>,
     /// Score of the last file shown.
     pub last_shown: Option<f32>,
-    /// The file that stands for it, where it is found as a copy of another.
+    /// If the file is found as a copy of another, the file that is shown in its place.
     pub copy_of: Option<PathBuf>,
     /// Best first. The first stands for the file.
     pub passages: Vec<WhyPassage>,
-    /// The way in plain words, step by step.
+    /// The file's way through the pipeline in plain words, step by step.
     pub steps: Vec<String>,
-    /// What to change to have it shown (higher); empty where nothing needs to be.
+    /// What to change to have it shown, or shown higher; empty if nothing needs to be changed.
     pub advice: Vec<String>,
 }

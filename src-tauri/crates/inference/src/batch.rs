@@ -3,19 +3,19 @@
 use crate::kernels::Rows;
 use crate::tokenize::Tokens;
 
-/// Some texts, token after token.
+/// Several texts, their tokens laid end to end.
 #[derive(Debug, Default)]
 pub struct Batch {
     pub ids: Vec<u32>,
     pub types: Vec<u32>,
     /// Which tokens belong to each text.
     pub rows: Vec<Rows>,
-    /// Place of each text among all that were asked for.
+    /// For each text of the batch, its index in the caller's list.
     pub places: Vec<usize>,
 }
 
 impl Batch {
-    /// Tokens of the longest text.
+    /// Number of tokens in the longest text.
     pub fn longest(&self) -> usize {
         self.rows.iter().map(|r| r.count).max().unwrap_or(0)
     }
@@ -28,8 +28,9 @@ impl Batch {
     }
 }
 
-/// Longest texts first: texts of like length share a batch, and the last batches to be shared out among threads are
-/// short. A batch holds at most `budget` tokens, or one longer text. A text without a single token is in none.
+/// Puts texts into batches of at most `budget` tokens; a longer text gets a batch of its own. Texts are sorted longest
+/// first, so that texts of similar length share a batch and the batches that threads take last hold the shortest texts.
+/// Texts without tokens are left out.
 pub fn cut(texts: &[Tokens], budget: usize) -> Vec<Batch> {
     let mut order: Vec<usize> = (0..texts.len()).filter(|i| !texts[*i].ids.is_empty()).collect();
     order.sort_by_key(|i| std::cmp::Reverse(texts[*i].ids.len()));

@@ -1,21 +1,23 @@
-//! Text in capitals, as a model reads it.
+//! Puts text that is all in capitals into small letters before a model reads it.
 //!
-//! Models that tell capitals from small letters know words by the pieces of their usual spelling, and "DIELECTRIC" falls apart into pieces
-//! that mean nothing. Where everything is in capitals they say nothing either, so such stretches are read in small letters. Questions
-//! all in capitals then find what they find in small letters (vaswani's: by vectors nDCG@10 .34 before, .49 now; `tests/measured/README.md`).
-//! What sentence-transformers makes of such text is another score.
+//! Models that distinguish case know words by the tokens of their usual spelling: "DIELECTRIC" is split into tokens
+//! that mean nothing. Where everything is in capitals, the capitals tell nothing, so such stretches are put into small
+//! letters. Questions all in capitals then find the same as in small letters (vaswani's questions: nDCG@10 by vectors
+//! was .34 before and is .49 now; `tests/measured/README.md`). sentence-transformers does not do this, so its scores
+//! for such text differ.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// Goes into the identity of every model that reads so, and of its indexes: changes whenever the same text is read differently.
+/// Part of the identity of every model that lowers capitals, and so of its indexes. It must change whenever [`lowered`]
+/// gives another result for the same text.
 pub const READING: &str = "capitals in small letters";
 
-/// Letters that a stretch has at least: fewer may be abbreviations ("HTTP API"), which stay.
+/// Least number of letters in a stretch that is lowered: a shorter one may be abbreviations ("HTTP API"), which stay.
 const LETTERS: usize = 10;
 
-/// The same text, with every stretch of words in capitals in small letters. Words stand between blanks; one with a small letter, or with a
-/// letter of a script without capitals, ends a stretch, one without letters does not.
+/// The text with every stretch of words in capitals put into small letters. Words are separated by white space. A word
+/// ends a stretch if it has a small letter or a letter of a script without capitals; a word without letters does not.
 pub fn lowered(text: &str) -> Cow<'_, str> {
     let (mut out, mut copied) = (String::new(), 0);
     let (mut stretch, mut letters) = (0..0, 0);
@@ -49,7 +51,7 @@ pub fn lowered(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// How many capitals a word has; `None` if other letters are among them.
+/// Number of capitals in a word; `None` if it has other letters too.
 fn capitals(word: &str) -> Option<usize> {
     let mut n = 0;
     for c in word.chars() {

@@ -37,15 +37,15 @@ impl CrossEncoder {
         &self.model.placed
     }
 
-    /// A pair as the model reads it: of a long passage the part that has to do with the question, of a question as much as
-    /// the model can read.
+    /// A pair as the model reads it: a long passage is reduced to the part that has most to do with the question, a
+    /// long question to what the model can read.
     pub fn tokens(&self, query: &str, passage: &str) -> Result<Tokens, ModelError> {
         let tokenizer = &self.model.tokenizer;
         let pair = tokenizer.question(query, self.question_window).and_then(|q| tokenizer.pair(&q, passage));
         pair.map_err(|e| self.model.failed(&e))
     }
 
-    /// A head that ends in a probability is taken back to its logit: everyone downstream reckons in logits.
+    /// The logit of a score. If the model gives probabilities they are converted, because all callers expect logits.
     fn raw(&self, score: f32) -> f32 {
         match self.activation {
             Activation::Sigmoid => score,
@@ -79,7 +79,7 @@ impl Reranker for CrossEncoder {
     }
 
     fn blend(&self, embedder: Option<&str>) -> Option<Blend> {
-        // An identity is a name and the sum of its content.
+        // An id is the model's name, `@`, and the sum of its content.
         let (name, _) = embedder?.rsplit_once('@')?;
         self.pairs.iter().find(|pair| pair.embedder == name).map(|pair| pair.blend)
     }

@@ -19,22 +19,22 @@ pub enum DeviceChoice {
     Metal,
 }
 
-/// What it comes to.
+/// The device that is used for a [`DeviceChoice`].
 pub enum Placement {
-    /// The crate's own kernels. Where a GPU was welcome, why there is none.
+    /// The crate's own kernels. For [`DeviceChoice::Auto`], `no_gpu` says why no GPU is used.
     Cpu { no_gpu: Option<String> },
     /// Candle's kernels, in f16.
     Gpu { device: Device, name: &'static str },
 }
 
-/// What a loaded model runs on. For people it reads `cpu, int16 avx2; no GPU: this build is for the CPU`.
+/// What a loaded model runs on. Displayed, e.g., as `cpu, int16 avx2; no GPU: this build is for the CPU`.
 #[derive(Clone, Debug)]
 pub struct Placed {
     /// `cpu`, `cuda` or `metal`.
     pub device: &'static str,
-    /// The numbers that linear layers multiply, and what does it, e.g. `int16 avx2`.
+    /// Number format of the linear layers and the instructions that multiply them, e.g. `int16 avx2`.
     pub path: String,
-    /// Why it does not run on a GPU, where that was welcome.
+    /// Why it does not run on a GPU, if [`DeviceChoice::Auto`] found none.
     pub no_gpu: Option<String>,
 }
 
@@ -46,7 +46,7 @@ impl fmt::Display for Placed {
 }
 
 impl DeviceChoice {
-    /// Fails where a device was asked for by name and cannot be had; `Auto` always finds one.
+    /// Fails if a device was asked for by name and is not available; `Auto` always finds one.
     pub fn place(self) -> Result<Placement, LoadError> {
         let unavailable = |device, reason| LoadError::Device { device, reason };
         match self {

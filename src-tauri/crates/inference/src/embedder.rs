@@ -19,10 +19,10 @@ pub struct BiEncoder {
     chinese: Option<Beside>,
 }
 
-/// A bi-encoder that reads Chinese passages in another's place.
+/// A second bi-encoder, which reads Chinese passages in place of the first.
 struct Beside {
     encoder: Box<BiEncoder>,
-    /// What its cosines count beside the other's.
+    /// Weight of its cosines relative to those of the first.
     weight: f32,
 }
 
@@ -41,8 +41,9 @@ impl BiEncoder {
         })
     }
 
-    /// The same with another for Chinese passages: vectors have a part of each model. A passage fills the part of the model that reads it, so it
-    /// is read once; a question fills both, and so meets every passage in its own model's space.
+    /// Adds a second bi-encoder for Chinese passages. Vectors then have one part for each model. A passage is read by
+    /// one model only and fills that model's part. A question is read by both and fills both parts, so that it is
+    /// compared with each passage in the space of the model that read the passage.
     pub fn with_chinese(self, encoder: BiEncoder, weight: f32) -> Self {
         let content = encoder.id.rsplit_once('@').map_or(encoder.id.as_str(), |(_, content)| content);
         let id = format!("{}+{content}", self.id);
@@ -53,12 +54,12 @@ impl BiEncoder {
         &self.model.placed
     }
 
-    /// Token ids of a text as it stands, without a prefix: what the window's end would cut off is gone.
+    /// Token ids of a text without a prefix, cut to the window.
     pub fn token_ids(&self, text: &str) -> Result<Vec<u32>, ModelError> {
         Ok(self.model.tokenizer.text(text, None).map_err(|e| self.model.failed(&e))?.ids)
     }
 
-    /// Of each text as many tokens as fit, and no more than `most` with the prefix.
+    /// Embeds each text with `prefix` before it, cut to the window, and to `most` tokens if that is given.
     fn embed(
         &self,
         texts: &[&str],
@@ -88,7 +89,8 @@ impl BiEncoder {
     }
 }
 
-/// Whether a passage is rather Chinese (or Japanese) than written in letters: it has as many Han characters and kana as it has words of letters.
+/// Whether a passage is mostly Chinese (or Japanese): it has at least as many Han characters and kana as words of other
+/// letters.
 fn is_chinese(text: &str) -> bool {
     let (mut characters, mut words, mut in_word) = (0, 0, false);
     for c in text.chars() {

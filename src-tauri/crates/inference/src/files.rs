@@ -1,4 +1,4 @@
-//! Reading a model's files, and their sums.
+//! Reads a model's files and computes their SHA-256 sums.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::LoadError;
 
-/// The whole file; a missing one is told apart from an unreadable one.
+/// Reads a whole file. A missing file and an unreadable one give different errors.
 pub fn read(file: &Path) -> Result<Vec<u8>, LoadError> {
     std::fs::read(file).map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => LoadError::NoFile { file: file.to_owned() },
@@ -16,7 +16,7 @@ pub fn read(file: &Path) -> Result<Vec<u8>, LoadError> {
     })
 }
 
-/// Whether a name that a model's file gives leads to a place inside the model's own folder.
+/// Whether a path found in one of a model's files stays inside the model's folder.
 pub fn is_plain(name: &str) -> bool {
     !name.contains('\\') && Path::new(name).components().all(|part| matches!(part, Component::Normal(_)))
 }

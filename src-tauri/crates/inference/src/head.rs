@@ -1,4 +1,4 @@
-//! What makes a cross-encoder of an encoder: the pooled state to one logit.
+//! The head of a cross-encoder: turns the pooled state into one logit.
 
 use std::path::Path;
 
@@ -11,12 +11,12 @@ use crate::modules::{Activation, Modules, Step};
 use crate::weights::{WeightFiles, Weights};
 use crate::{LoadError, Precision};
 
-/// `torch.nn.LayerNorm`'s own, which sentence-transformers leaves as it is.
+/// The default of `torch.nn.LayerNorm`, which sentence-transformers does not change.
 const EPSILON: f32 = 1e-5;
 
 /// BERT's pooler and classifier, XLM-RoBERTa's two-layer classifier, ModernBERT's dense, norm and classifier, or the
-/// steps that sentence-transformers keeps in folders of their own: all are a chain of the same links. It runs on the
-/// CPU in f32 whatever the encoder runs on: a row a passage.
+/// steps that sentence-transformers keeps in folders of their own: all are a chain of the same kinds of link. The head
+/// always runs on the CPU in f32, because it computes only one row per passage.
 pub struct Head {
     links: Vec<Link>,
 }
@@ -120,7 +120,8 @@ fn stored(folder: &Path, step: &Step) -> Result<Link, LoadError> {
     })
 }
 
-/// Each link must take what the one before it gives: the encoder's width first, one number last.
+/// Checks that each link takes as many numbers as the one before it gives: the first takes the encoder's width, the
+/// last gives one number.
 fn check(folder: &Path, links: &[Link], hidden: usize) -> Result<(), LoadError> {
     let mut width = hidden;
     for link in links {

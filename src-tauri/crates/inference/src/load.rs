@@ -1,4 +1,4 @@
-//! From a name to a model that answers.
+//! Loads a model by its name.
 
 use std::fmt;
 
@@ -11,9 +11,9 @@ use crate::{BiEncoder, CrossEncoder, DeviceChoice, LoadError};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// A text to a vector.
+    /// Turns a text into a vector.
     BiEncoder,
-    /// A question and a passage to a score.
+    /// Turns a question and a passage into a score.
     CrossEncoder,
 }
 
@@ -36,15 +36,16 @@ pub enum Pooling {
     First,
 }
 
-/// The numbers that the CPU's linear layers multiply. A GPU computes in f16.
+/// Number format of the linear layers on the CPU. A GPU computes in f16.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     F32,
     /// Weights and activations of 8 significant bits, sums in f32. Only on x86 with AVX-512 BF16.
     Bf16,
-    /// Weights rounded to 8 bits an output channel, but for a few outlying ones, activations to 8 bits a row; everything
-    /// else in f32. On x86 without VNNI activations are rounded to 13 bits or more, which costs no time there.
+    /// Weights are rounded to 8 bits with a scale for each output channel, except for a few outliers. Activations are
+    /// rounded to 8 bits with a scale for each row; everything else is in f32. On x86 without VNNI activations are
+    /// rounded to 13 bits or more, which takes no longer there.
     #[default]
     Int8,
 }
@@ -64,7 +65,7 @@ pub struct LoadOptions {
     pub device: DeviceChoice,
     /// On the CPU; `None` is [`Precision::default`].
     pub precision: Option<Precision>,
-    /// CPU threads; `None` is one a core.
+    /// CPU threads; `None` is one per core.
     pub threads: Option<usize>,
 }
 

@@ -1,4 +1,4 @@
-//! A loaded model: texts in, one row of hidden size a text out, on whatever it runs.
+//! A loaded model: turns each text into one row of hidden size, on the CPU or a GPU.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,14 +20,14 @@ use crate::tokenize::{Tokenizer, Tokens};
 use crate::weights::WeightFiles;
 use crate::{Kind, LoadError, LoadOptions, Pooling, Precision, capitals, config, files, kernels, tokenize};
 
-/// Tokens a CPU batch holds at most: enough rows for the matrix kernels, few enough that a batch's activations stay
-/// in a core's cache and that a cancelled search wastes little.
+/// Range of the token budget of a CPU batch. The least gives the matrix kernels enough rows. The most keeps a batch's
+/// activations in a core's cache and lets a cancelled search stop soon.
 const CPU_BATCH: std::ops::RangeInclusive<usize> = 64..=512;
 
-/// Batches a thread, where there is enough to do: the last ones even out what the threads do.
+/// Batches for each thread, if there are enough tokens: several small batches spread the work more evenly than one.
 const BATCHES_A_THREAD: usize = 4;
 
-/// Padded tokens a GPU batch holds at most.
+/// Most tokens in a GPU batch, padding not counted.
 const GPU_BATCH: usize = 16_384;
 
 pub struct Model {
@@ -39,8 +39,8 @@ pub struct Model {
     /// First 12 hexadecimal digits of the SHA-256 over weights, tokenizer, config and number format.
     pub content: String,
     pub placed: Placed,
-    /// What is taken from every vector of a bi-encoder whose vectors lie in a narrow cone, so that cosines of unlike texts are
-    /// near 0; the tensor `centre` of its weights.
+    /// Vector that is subtracted from every vector of a bi-encoder whose vectors lie in a narrow cone: it brings the
+    /// cosines of unrelated texts near 0. It is the tensor `centre` of the model's weights.
     pub centre: Option<Vec<f32>>,
     threads: ThreadPool,
 }
@@ -51,7 +51,8 @@ enum Backend {
 }
 
 impl Model {
-    /// The model in `folder`, which `entry` describes. Its window is lowered to what the model's positions allow.
+    /// Loads the model in `folder`, which `entry` describes. The entry's window is reduced to what the model's
+    /// positions allow.
     pub fn load(folder: &Path, kind: Kind, entry: &Entry, options: &LoadOptions) -> Result<Self, LoadError> {
         if !folder.is_dir() {
             return Err(LoadError::NoFolder { folder: folder.to_owned() });
@@ -97,7 +98,8 @@ impl Model {
             .thread_name(|i| format!("model-{i}"))
             .build()
             .map_err(|source| LoadError::Threads { source })?;
-        // `format` goes into the model's identity and so says what was asked for: an index may move between machines.
+        // `format` is part of the model's identity, so it names the precision asked for and not the kernel of this
+        // machine: an index may move between machines.
         let placed = match placement {
             Placement::Cpu { no_gpu } => Placed { device: "cpu", path: kernels::path(precision), no_gpu },
             Placement::Gpu { name, .. } => Placed { device: name, path: format.to_owned(), no_gpu: None },
@@ -115,14 +117,15 @@ impl Model {
         })
     }
 
-    /// Works on so many texts, on the model's own threads. Many texts of a bi-encoder are passages: indexing brings its
-    /// threads for them, as many as it may use, of a priority that gives way to questions.
+    /// Runs `work` on `n_texts` texts in the model's own thread pool. The exception is a bi-encoder with several texts
+    /// that is called from a thread pool: those are passages being indexed, and indexing has threads of its own,
+    /// limited in number and of low priority so that questions come first.
     fn on_threads<T: Send>(&self, n_texts: usize, work: impl FnOnce() -> T + Send) -> T {
         let brings_threads = self.head.is_none() && n_texts > 1 && rayon::current_thread_index().is_some();
         if brings_threads { work() } else { self.threads.install(work) }
     }
 
-    /// Tokenizes texts side by side.
+    /// Tokenizes texts in parallel.
     pub fn tokenize<T: Sync>(
         &self,
         texts: &[T],
@@ -150,7 +153,7 @@ impl Model {
                     let n_threads = rayon::current_num_threads();
                     let share = tokens / (n_threads * BATCHES_A_THREAD);
                     let batches = batch::cut(texts, share.clamp(*CPU_BATCH.start(), *CPU_BATCH.end()));
-                    // The kept library shares products out by itself.
+                    // For our own kernels; rten-gemm splits its products among threads by itself.
                     let share_among = if batches.len() < n_threads { n_threads } else { 1 };
                     let one = |batch: Batch| {
                         if cancel.is_cancelled() {
@@ -187,19 +190,20 @@ impl Model {
     }
 }
 
-/// The rooms are mere buffers: one that a panic left behind is as good as any.
+/// Ignores a lock poisoned by a panic: the workspaces are mere buffers.
 fn lock(rooms: &Mutex<Vec<Workspace>>) -> MutexGuard<'_, Vec<Workspace>> {
     rooms.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What a folder's model is for: its class may have a classification head, or sentence-transformers may have put one
-/// behind it; all others are bi-encoders.
+/// The kind of a folder's model: a cross-encoder if its class has a classification head or sentence-transformers has
+/// added one, otherwise a bi-encoder.
 pub fn kind_of(config: &Config, modules: &Modules) -> Kind {
     if config.classifies() || modules.score() { Kind::CrossEncoder } else { Kind::BiEncoder }
 }
 
-/// What the head of a cross-encoder reads. Its score must be a logit: sentence-transformers leaves that as it is or
-/// sends it through a sigmoid, and either way it is the logit that ranks and that calibration starts from.
+/// How token states are pooled for the head of a cross-encoder. The head's score must be a logit, because ranking and
+/// calibration use logits. sentence-transformers may show that logit as it is or through a sigmoid; any other function
+/// is an error.
 fn head_pooling(folder: &Path, config: &Config, modules: &Modules) -> Result<Pooling, LoadError> {
     let activation = modules.output_activation.as_deref().or(config.output_activation());
     if let Some(class) = activation

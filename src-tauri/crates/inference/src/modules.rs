@@ -1,6 +1,6 @@
-//! What sentence-transformers puts behind an encoder: `modules.json` and a folder a step.
+//! The steps that sentence-transformers adds after an encoder: `modules.json` lists them, and each has a folder.
 //!
-//! Its bi-encoders pool; its newer cross-encoders (the ettin rerankers) pool, and score what they pooled through
+//! Its bi-encoders only pool. Its newer cross-encoders (the ettin rerankers) pool, and then compute the score with
 //! `Dense`, `LayerNorm` and `Dense`, each with a `config.json` and a `model.safetensors` of its own.
 
 use std::path::Path;
@@ -12,17 +12,17 @@ use crate::{LoadError, Pooling, config, files, weights};
 
 const FILE: &str = "modules.json";
 const SETTINGS: &str = "config_sentence_transformers.json";
-/// Where pooling is described if no `modules.json` says so.
+/// The folder that describes pooling if there is no `modules.json`.
 const POOLING: &str = "1_Pooling";
 
-/// What of sentence-transformers' files matters here.
+/// What Nuthatch needs from sentence-transformers' files.
 #[derive(Debug, Default)]
 pub struct Modules {
-    /// How token states become one vector, where the folder says so.
+    /// How token states become one vector, if the folder says so.
     pub pooling: Option<Pooling>,
-    /// The way from the pooled vector to the score; empty where the encoder's own class has the head, or none is.
+    /// The steps from the pooled vector to the score; empty if the encoder's own class has the head or there is none.
     pub head: Vec<Step>,
-    /// What the score goes through at last, as [`config::Config::output_activation`] has it.
+    /// The function that is applied to the score, as in [`config::Config::output_activation`].
     pub output_activation: Option<String>,
     files: Vec<String>,
 }
@@ -34,7 +34,7 @@ pub enum Step {
     Norm { folder: String, width: usize },
 }
 
-/// What follows a dense step of a head.
+/// The activation function of a dense step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
     None,
@@ -94,7 +94,7 @@ fn tanh() -> String {
 }
 
 impl Modules {
-    /// Reads what there is in `folder`; a folder without such files is one of `transformers` alone.
+    /// Reads sentence-transformers' files in `folder`. A folder without them was written by `transformers` alone.
     pub fn read(folder: &Path) -> Result<Self, LoadError> {
         let mut read = Self::default();
         if !folder.join(FILE).is_file() {
@@ -112,7 +112,7 @@ impl Modules {
             match class.rsplit('.').next().unwrap_or_default() {
                 "Transformer" if path.is_empty() => continue,
                 "Pooling" => read.pooling = Some(pooling(folder, &path)?),
-                // Bi-encoders are normalised whatever their folder says.
+                // Vectors of bi-encoders are normalised whether or not the folder asks for it.
                 "Normalize" => continue,
                 "Dense" => {
                     let (step, is_score) = dense(folder, path.clone())?;
@@ -155,7 +155,7 @@ impl Modules {
         Ok(read)
     }
 
-    /// Whether they make a cross-encoder of a bare encoder.
+    /// Whether the steps end in a score, which makes the model a cross-encoder.
     pub fn score(&self) -> bool {
         !self.head.is_empty()
     }

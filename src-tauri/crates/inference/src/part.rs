@@ -1,31 +1,34 @@
-//! Which part of a passage is read where all of it does not fit the window beside the question.
+//! Chooses the part of a passage that is read if the whole does not fit the window beside the question.
 //!
-//! The beginning alone would lose every answer that stands farther down: of Chinese paragraphs of 440 characters a third.
-//! So its opening is kept, which mostly says what it is about, and of the rest the stretch that holds most of the question.
+//! Reading only the beginning would miss the answers farther down: in Chinese paragraphs of 440 characters, a third of
+//! them. So two parts are kept: the opening, which mostly says what the passage is about, and from the rest the stretch
+//! that shares most with the question.
 
 use std::collections::HashMap;
 use std::ops::Range;
 
-/// Tokens of a passage's beginning that are kept, a quarter of the room at most: about as many as a title has.
+/// Tokens kept from the beginning of a passage: about as many as a title has, and at most a quarter of the room.
 const OPENING: usize = 24;
 const OPENING_SHARE: usize = 4;
 
-/// Logarithm of the place in the vocabulary up to which a piece is so frequent that sharing it says nothing. In vocabularies of every
-/// common kind pieces stand about by frequency, so that the logarithm of the place is about what sharing one tells.
+/// A token is worth the logarithm of its id less this number, and nothing if that is below 0. All common vocabularies
+/// are sorted roughly by frequency, so the logarithm of the id says about how much it tells that question and passage
+/// share the token. The most frequent tokens tell nothing.
 const FREQUENT: f64 = 2.0;
 
-/// Sums of worths that differ by less are alike.
+/// Stretches whose shared tokens differ in worth by less than this count as equal.
 const ALIKE: f64 = 1e-3;
 
-/// What is kept of a passage, in tokens: its opening and a stretch behind it, together as long as the room.
+/// What is kept of a passage, in tokens: its opening and a stretch after it, together as long as the room.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Part {
     pub opening: Range<usize>,
     pub stretch: Range<usize>,
 }
 
-/// Chooses for a passage of more than `room` tokens. Where several stretches hold as much of the question, it is the one in the middle of
-/// the first of them, so that what stands around the shared words is read as well; where nothing speaks for another, the beginning.
+/// Chooses the part of a passage that has more than `room` tokens. If neighbouring stretches share equally much with
+/// the question, the middle one of the first such run is chosen, so that the text around the shared words is read as
+/// well. If no stretch is better than the beginning, the beginning is chosen.
 pub fn choose(question: &[u32], passage: &[u32], room: usize) -> Part {
     let opening = OPENING.min(room / OPENING_SHARE);
     let (rest, room) = (&passage[opening..], room - opening);
@@ -59,7 +62,7 @@ pub fn choose(question: &[u32], passage: &[u32], room: usize) -> Part {
 /// A token of the question.
 struct Asked {
     worth: f64,
-    /// How often it stands in the stretch that is looked at.
+    /// How often it occurs in the current stretch.
     held: usize,
 }
 
@@ -73,7 +76,7 @@ impl Asked {
 mod tests {
     use super::*;
 
-    /// A passage of `length` tokens that no question has, with `shared` at some places.
+    /// A passage of `length` tokens: those in `shared` at their places, elsewhere a token that no question has.
     fn passage(length: usize, shared: &[(usize, u32)]) -> Vec<u32> {
         let mut tokens = vec![9; length];
         shared.iter().for_each(|(place, token)| tokens[*place] = *token);
@@ -118,7 +121,7 @@ mod tests {
         assert_eq!(start(&[], &passage(10, &[]), 3), 0);
     }
 
-    /// Every stretch is tried with nothing kept from the one before, and none is better.
+    /// Computes the worth of every stretch from scratch: none is better than the chosen one.
     #[test]
     fn no_stretch_holds_more() {
         let random = |seed: usize, n: u32| (seed.wrapping_mul(2_654_435_761) >> 7) as u32 % n;

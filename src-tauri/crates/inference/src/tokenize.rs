@@ -8,21 +8,21 @@ use crate::{LoadError, capitals, files, part};
 
 pub const FILE: &str = "tokenizer.json";
 
-/// What tokenizers were published as before there was that file.
+/// Files that tokenizers were published as before `tokenizer.json`.
 const OLDER: [&str; 4] = ["vocab.txt", "sentencepiece.bpe.model", "spm.model", "vocab.json"];
 
-/// Text beyond this many bytes for each token of the window is not even looked at: tokens average 3 to 5 bytes, and
-/// an hour-long transcript should not be tokenized for its first 512.
+/// Bytes of text that are tokenized for each token of the window; text beyond them is ignored. Tokens average 3 to 5
+/// bytes, and an hour-long transcript should not be tokenized whole for its first 512 tokens.
 const BYTES_A_TOKEN: usize = 64;
 
-/// The part of the window that a passage is sure of, however long the question.
+/// One in this many tokens of the window is kept for the passage, however long the question.
 const PASSAGE_SHARE: usize = 4;
 
 /// A text, or a pair of texts, as the model reads it; special tokens included.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tokens {
     pub ids: Vec<u32>,
-    /// 0 or 1 a token: which text of a pair it belongs to, where the model tells them apart.
+    /// For each token 0 or 1: which text of a pair it belongs to, if the model distinguishes them.
     pub types: Vec<u32>,
 }
 
@@ -34,8 +34,8 @@ pub struct Tokenizer {
 
 impl Tokenizer {
     /// Reads `tokenizer.json` in `folder`, for a model with `vocab_size` embedding rows and `window` positions.
-    /// Truncation and padding written in the file are not ours: they suit whoever exported it. `lowers_capitals` reads
-    /// text in capitals as in small letters (see [`capitals`]).
+    /// Truncation and padding settings in the file are ignored, because they are its exporter's choice. With
+    /// `lowers_capitals`, text in capitals is read as in small letters (see [`capitals`]).
     pub fn load(folder: &Path, vocab_size: usize, window: usize, lowers_capitals: bool) -> Result<Self, LoadError> {
         let file = folder.join(FILE);
         if !file.is_file()
@@ -55,24 +55,25 @@ impl Tokenizer {
         Ok(Self { inner, window, lowers_capitals })
     }
 
-    /// One text, its end cut off to fit, and to `most` tokens if that is given.
+    /// Tokenizes one text. Its end is cut off to fit the window, and to leave `most` tokens besides the special ones if
+    /// that is given.
     pub fn text(&self, text: &str, most: Option<usize>) -> Result<Tokens, tokenizers::Error> {
         let (mut encoding, room) = (self.bare(text)?, self.room(false));
         truncate(&mut encoding, most.map_or(room, |most| most.min(room)));
         Ok(Tokens::from(self.inner.post_process(encoding, None, true)?))
     }
 
-    /// A question to be paired with many passages: tokenized once, and only its first `most` tokens if that is given.
+    /// Tokenizes a question once, to be paired with many passages. If `most` is given, it is cut to `most` tokens.
     pub fn question(&self, question: &str, most: Option<usize>) -> Result<Question, tokenizers::Error> {
         let mut encoding = self.bare(question.trim())?;
         truncate(&mut encoding, most.unwrap_or(self.window));
         Ok(Question(encoding))
     }
 
-    /// Question and passage, without space at their ends: sentencepiece drops it, and here it would be a token of its own
-    /// in the files of some models. Of a passage that is longer than the room that the question leaves, the part is read
-    /// that has to do with the question (see [`part::choose`]). Only a question that would leave it less than a quarter is
-    /// cut itself, and no further than it must be.
+    /// Joins question and passage, without white space at their ends: sentencepiece drops it, but some models'
+    /// `tokenizer.json` would make it a token of its own. If the passage does not fit beside the question, only the
+    /// part that has most to do with the question is read (see [`part::choose`]). The question is cut only if it would
+    /// leave the passage less than a quarter of the window, and no further than necessary.
     pub fn pair(&self, question: &Question, passage: &str) -> Result<Tokens, tokenizers::Error> {
         let mut question = question.0.clone();
         let mut passage = self.bare(passage.trim())?;
@@ -110,7 +111,8 @@ pub struct Question(Encoding);
 
 fn truncate(encoding: &mut Encoding, room: usize) {
     encoding.truncate(room, 0, TruncationDirection::Right);
-    // What is cut off would be kept beside it, copied with the question for every passage and processed there.
+    // The encoding keeps the tokens that were cut off. They would be copied with the question and processed again for
+    // every passage.
     drop(encoding.take_overflowing());
 }
 

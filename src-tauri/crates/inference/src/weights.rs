@@ -13,19 +13,19 @@ use crate::{LoadError, files};
 
 pub const FILE: &str = "model.safetensors";
 
-/// Beside the shards of a large model: which of them holds each tensor.
+/// File beside the shards of a large model that says which shard holds each tensor.
 pub const INDEX: &str = "model.safetensors.index.json";
 
-/// Weights as a Python pickle. Opening one runs the code in it.
+/// Names of weights saved as Python pickles. They are refused, because opening a pickle runs the code in it.
 const PICKLES: [&str; 2] = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
 
-/// Where the tensors may lie: bare (sentence-transformers), or inside a classifier's wrapper.
+/// Possible prefixes of the encoder's tensor names: none (sentence-transformers), or that of a classifier's encoder.
 const PREFIXES: [&str; 4] = ["", "bert.", "roberta.", "model."];
 
-/// Tables that every encoder has one of, whatever its family.
+/// Names of the word embeddings. Every encoder has one of these tables, whatever its family.
 const WORDS: [&str; 2] = ["embeddings.word_embeddings.weight", "embeddings.tok_embeddings.weight"];
 
-/// Behind the name of a table in 8 bits: the tensor of its rows' scales. Our own built-in models are kept so.
+/// Suffix of the tensor that holds the row scales of a matrix in 8 bits. The built-in models are stored in 8 bits.
 const SCALE: &str = "_scale";
 
 #[derive(Deserialize)]
@@ -54,7 +54,7 @@ pub fn names(folder: &Path) -> Result<Vec<String>, LoadError> {
     }
 }
 
-/// The weights' files, read.
+/// The content of a model's weight files.
 pub struct WeightFiles(Vec<(PathBuf, Vec<u8>)>);
 
 impl WeightFiles {
@@ -83,7 +83,7 @@ impl WeightFiles {
 
 /// Weights held in memory while a model is built from them.
 pub struct Weights<'a> {
-    /// Never empty; all but large models have one.
+    /// Never empty; only large models have more than one.
     shards: Vec<(PathBuf, SafeTensors<'a>)>,
     prefix: &'static str,
 }
@@ -105,7 +105,7 @@ impl<'a> Weights<'a> {
         if is_there { self.read(name, shape).map(Some) } else { Ok(None) }
     }
 
-    /// A table of the encoder, kept in f16 or in 8 bits where the file has them.
+    /// A table of the encoder. It stays in f16 or in 8 bits if the file has it so.
     pub fn table(&self, name: &str, shape: [usize; 2]) -> Result<Table, LoadError> {
         let name = format!("{}{name}", self.prefix);
         let (file, view) = self.view(&name, &shape)?;
@@ -131,7 +131,7 @@ impl<'a> Weights<'a> {
         Ok(rows.flat_map(|(row, scale)| row.iter().map(move |byte| f32::from(byte.cast_signed()) * scale)).collect())
     }
 
-    /// What one stands for in each row of a table in 8 bits.
+    /// The scale of each row of a matrix in 8 bits: the value that the integer 1 stands for.
     fn scales(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, LoadError> {
         let name = format!("{name}{SCALE}");
         let (file, view) = self.view(&name, &shape[..1])?;
@@ -187,7 +187,7 @@ fn to_f32(values: &[f16]) -> Vec<f32> {
     wide
 }
 
-/// An embedding matrix: one row an id. The largest tensor of a small model, so f16 stays f16.
+/// An embedding matrix with one row per id. It is the largest tensor of a small model, so it is not widened to f32.
 pub struct Table {
     numbers: Numbers,
     columns: usize,
@@ -196,7 +196,7 @@ pub struct Table {
 enum Numbers {
     F32(Vec<f32>),
     F16(Vec<f16>),
-    /// Whole numbers, and what one of each row stands for.
+    /// Integers, and the scale of each row.
     I8 {
         values: Vec<i8>,
         scales: Vec<f32>,

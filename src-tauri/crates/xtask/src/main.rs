@@ -1,6 +1,6 @@
-//! `cargo start` and `cargo verify`: everything from a bare machine to a running app, or to a checked tree. Each
-//! looks before it acts, so that a second run does nothing it need not. Standard library only: it is compiled first,
-//! on every machine, and has to be there in seconds.
+//! `cargo start` and `cargo verify`: everything from a bare machine to a running app, or to a checked tree. Both check
+//! what is done already, so that a second run does not repeat it. This program uses the standard library only, because
+//! it is compiled first on every machine and has to be ready in seconds.
 
 mod start;
 mod step;

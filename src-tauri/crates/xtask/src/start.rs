@@ -1,4 +1,4 @@
-//! `cargo start`: builds the app and opens it on a folder; without a display, the same in the terminal.
+//! `cargo start`: builds the app and opens it on a folder. Without a display it builds and runs the terminal command.
 
 use std::env;
 use std::ffi::OsString;
@@ -53,7 +53,7 @@ fn parse(args: Vec<OsString>) -> Result<Wanted, String> {
     Ok(wanted)
 }
 
-/// The folder asked for, or that of the sample notes.
+/// The folder asked for, or the folder of sample notes.
 fn folder(tree: &Tree, asked: Option<&Path>) -> Result<PathBuf, String> {
     let folder = asked.map_or_else(|| tree.root.join("tests/fixtures/notes"), Path::to_owned);
     if folder.is_file() {
@@ -62,14 +62,14 @@ fn folder(tree: &Tree, asked: Option<&Path>) -> Result<PathBuf, String> {
     folder.canonicalize().map_err(|error| format!("cannot open folder {}: {error}", folder.display()))
 }
 
-/// Each folder has data of its own: a trial neither mixes with another nor with what the user keeps.
+/// Each folder gets a data folder of its own, so that a trial mixes neither with another nor with the user's own data.
 fn own_data_dir(tree: &Tree, folder: &Path) -> PathBuf {
     let mut hasher = DefaultHasher::new();
     folder.hash(&mut hasher);
     tree.target.join("start").join(format!("{:016x}", hasher.finish()))
 }
 
-/// macOS and Windows always have one for the user who types; X11 and Wayland say so in the environment.
+/// macOS and Windows always have a display; on Linux, X11 and Wayland set an environment variable.
 fn has_display() -> bool {
     let set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
     !cfg!(target_os = "linux") || set("DISPLAY") || set("WAYLAND_DISPLAY")
@@ -85,7 +85,7 @@ fn in_window(tree: &Tree, folder: &Path, data_dir: &Path) -> Result<ExitCode, St
 }
 
 fn in_terminal(tree: &Tree, folder: &Path, data_dir: &Path, query: Option<OsString>) -> Result<ExitCode, String> {
-    // Needs neither WebKit nor the window's build: only what this one program is made from is compiled.
+    // This compiles only what the terminal command needs: neither WebKit nor the built window.
     run_step(&mut tree.cargo(&["build", "--workspace", "--bin", "nuthatch"]))?;
     let nuthatch = || {
         let mut command = Command::new(tree.built("nuthatch"));
@@ -101,7 +101,7 @@ fn in_terminal(tree: &Tree, folder: &Path, data_dir: &Path, query: Option<OsStri
     }
 }
 
-/// Answers a question a line until the input ends.
+/// Answers one question per line until the input ends.
 fn ask(mut answer: impl FnMut(&str) -> Result<(), String>) -> Result<ExitCode, String> {
     let stdin = std::io::stdin();
     let prompt = || {
@@ -120,7 +120,7 @@ fn ask(mut answer: impl FnMut(&str) -> Result<(), String>) -> Result<ExitCode, S
     Ok(ExitCode::SUCCESS)
 }
 
-/// Ours is that of the program we ran; 1 if a signal ended it.
+/// The exit code of the program that was run; 1 if a signal ended it.
 fn exit_code(status: ExitStatus) -> ExitCode {
     ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
 }

@@ -1,4 +1,4 @@
-//! Running the programs that do the work, and saying how it went.
+//! Runs the programs that do the work, and reports how that went.
 
 use std::io::{ErrorKind, Write};
 use std::process::{Command, ExitStatus};
@@ -10,7 +10,7 @@ pub(crate) fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// Runs to the end, the output going where ours goes.
+/// Runs a command to its end, with its output going where ours goes.
 pub(crate) fn status(command: &mut Command) -> Result<ExitStatus, String> {
     command.status().map_err(|error| {
         let program = command.get_program().display();
@@ -21,7 +21,7 @@ pub(crate) fn status(command: &mut Command) -> Result<ExitStatus, String> {
     })
 }
 
-/// Runs to the end; anything but success is an error that names the command.
+/// Runs a command to its end. Anything but success is an error that names the command.
 pub(crate) fn run(command: &mut Command) -> Result<(), String> {
     let status = status(command)?;
     if status.success() { Ok(()) } else { Err(format!("failed ({status}): {}", line(command))) }
@@ -32,7 +32,7 @@ fn line(command: &Command) -> String {
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
-/// Steps done so far, each with its time: a table at the end.
+/// The steps done so far, each with its time, for a table at the end.
 #[derive(Default)]
 pub(crate) struct Log {
     rows: Vec<(&'static str, Duration, &'static str)>,

@@ -1,4 +1,4 @@
-//! System packages: installed where we may, named where we may not.
+//! System packages: installed if we are root, otherwise named in an error.
 
 use std::process::Command;
 
@@ -7,11 +7,11 @@ use crate::step::{run, say};
 /// What the app is compiled against. WebKitGTK brings GTK, libsoup and their headers along.
 pub(crate) const BUILD: &[&str] = &["pkg-config", "libwebkit2gtk-4.1-dev"];
 
-/// What the desktop test needs besides: a display without a screen, the driver of the web view, and letters for
-/// Chinese, so that a screenshot shows what a user would see.
+/// What the desktop test needs in addition: a virtual display, the driver of the web view, and a Chinese font, so that
+/// a screenshot shows what a user would see.
 pub(crate) const DESKTOP_TEST: &[&str] = &["xvfb", "xauth", "webkit2gtk-driver", "dbus", "fonts-noto-cjk"];
 
-/// Makes sure that the Debian packages are there. macOS and Windows bring what the app needs.
+/// Makes sure that the Debian packages are installed. macOS and Windows come with what the app needs.
 pub(crate) fn ensure(packages: &[&str]) -> Result<(), String> {
     if !cfg!(target_os = "linux") {
         return Ok(());
@@ -31,9 +31,9 @@ pub(crate) fn ensure(packages: &[&str]) -> Result<(), String> {
     run(apt_get().args(["install", "-y", "-q", "--no-install-recommends"]).args(&missing))
 }
 
-/// Those of `packages` that are not installed; `None` where there is no dpkg to ask.
+/// Those of `packages` that are not installed; `None` if there is no dpkg to ask.
 fn missing<'a>(packages: &[&'a str]) -> Option<Vec<&'a str>> {
-    // dpkg-query fails if it knows nothing of a package, but still writes the lines of the others.
+    // dpkg-query fails if it does not know one of the packages, but still writes the lines of the others.
     let asked = Command::new("dpkg-query")
         .args(["--show", "--showformat", "${binary:Package} ${db:Status-Status}\n"])
         .args(packages)
@@ -42,7 +42,7 @@ fn missing<'a>(packages: &[&'a str]) -> Option<Vec<&'a str>> {
     Some(not_installed(packages, &String::from_utf8_lossy(&asked.stdout)))
 }
 
-/// `answer` has a line a package: its name (perhaps with `:architecture`) and its state.
+/// `answer` has one line per package: its name (perhaps with `:architecture`) and its state.
 fn not_installed<'a>(packages: &[&'a str], answer: &str) -> Vec<&'a str> {
     let installed = |name: &&&str| {
         answer

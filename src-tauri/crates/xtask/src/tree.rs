@@ -12,7 +12,7 @@ pub(crate) struct Tree {
 
 impl Tree {
     pub(crate) fn find() -> Result<Self, String> {
-        // Cargo sets it for the program that it runs; the value built in serves a program started by hand.
+        // Cargo sets the variable for programs that it runs; one started by hand uses the value from compile time.
         let package = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
         let package = PathBuf::from(package);
         let root = package.ancestors().nth(3).ok_or("xtask does not lie in src-tauri/crates/xtask")?.to_owned();
@@ -22,12 +22,12 @@ impl Tree {
         Ok(Self { root, target })
     }
 
-    /// A program of the workspace, once built.
+    /// Where a program of the workspace lies once it is built.
     pub(crate) fn built(&self, name: &str) -> PathBuf {
         self.target.join("debug").join(format!("{name}{}", env::consts::EXE_SUFFIX))
     }
 
-    /// `program` with `args` in folder `folder` of the tree, building into and looking in the same target folder.
+    /// `program` with `args`, run in `folder` of the tree and with the same target folder.
     fn command(&self, folder: &str, program: &str, args: &[&str]) -> Command {
         let mut command = Command::new(program);
         command.args(args).current_dir(self.root.join(folder)).env("CARGO_TARGET_DIR", &self.target);
@@ -36,8 +36,8 @@ impl Tree {
 
     /// The same Cargo that runs this program, in the root.
     ///
-    /// Callers pass `--workspace` whatever they build: `--package` would resolve features anew, and compile Candle
-    /// and Tauri once more.
+    /// Callers always pass `--workspace`: `--package` would resolve features differently and compile Candle and Tauri a
+    /// second time.
     pub(crate) fn cargo(&self, args: &[&str]) -> Command {
         let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
         self.command("", &cargo, args)

@@ -1,4 +1,4 @@
-//! The window's npm packages and its build, done again only when something they are made from has changed.
+//! Installs the window's npm packages and builds it, each only if its sources have changed since the last time.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -7,20 +7,20 @@ use std::path::Path;
 use crate::step::run;
 use crate::tree::Tree;
 
-/// Folders that are made from the others.
+/// Generated folders, which are not hashed.
 const MADE: &[&str] = &["node_modules", "dist", "out"];
 
-/// `npm ci` in `folder`, unless it was done for this very lock file.
+/// Runs `npm ci` in `folder`, unless that was done for the current lock file.
 pub(crate) fn install(tree: &Tree, folder: &str) -> Result<(), String> {
     let dir = tree.root.join(folder);
     let wanted = hash(&[dir.join("package-lock.json").as_path()])?;
-    // In node_modules, so that the stamp goes when the packages go.
+    // The stamp lies in node_modules, so that it is deleted together with the packages.
     up_to_date(&dir.join("node_modules/.nuthatch-install"), wanted, || {
         run(&mut tree.npm(folder, &["ci", "--no-audit", "--no-fund"]))
     })
 }
 
-/// The built window in `ui/dist`, which the app embeds.
+/// Builds the window into `ui/dist`, which the app embeds.
 pub(crate) fn build(tree: &Tree) -> Result<(), String> {
     install(tree, "ui")?;
     let dir = tree.root.join("ui");
@@ -32,7 +32,7 @@ pub(crate) fn build(tree: &Tree) -> Result<(), String> {
     up_to_date(&stamp, wanted, || run(&mut tree.npm("ui", &["run", "build"])))
 }
 
-/// Does `work` unless `stamp` says that it was done for `wanted`, then stamps it.
+/// Does `work` unless the file `stamp` says that it was done for `wanted`, then writes `stamp`.
 fn up_to_date(stamp: &Path, wanted: u64, work: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
     let wanted = format!("{wanted:016x}");
     if fs::read_to_string(stamp).is_ok_and(|found| found == wanted) {
@@ -42,7 +42,7 @@ fn up_to_date(stamp: &Path, wanted: u64, work: impl FnOnce() -> Result<(), Strin
     fs::write(stamp, wanted).map_err(|error| format!("cannot write {}: {error}", stamp.display()))
 }
 
-/// Hash of the content of files, and of all files in folders, what is made from them left out.
+/// Hash of the content of files, and of all files in folders, without generated folders.
 fn hash(paths: &[&Path]) -> Result<u64, String> {
     let mut hasher = DefaultHasher::new();
     for path in paths {

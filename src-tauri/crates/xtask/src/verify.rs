@@ -1,4 +1,4 @@
-//! `cargo verify`: every check and every test, in the order in which each can fail soonest.
+//! `cargo verify`: every check and every test, ordered so that failures show as soon as possible.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -62,7 +62,7 @@ fn check(tree: &Tree, parts: Parts, log: &mut Log) -> Result<(), String> {
         let test = if desktop { system::DESKTOP_TEST } else { &[] };
         log.step("system packages", || system::ensure(&[system::BUILD, test].concat()))?;
     }
-    // The app embeds it, so it comes before anything in Rust.
+    // The app embeds the built window, so this comes before any Rust is compiled.
     log.step("ui build", || ui::build(tree))?;
     if ui {
         log.step("ui check", || npm("ui", &["run", "check"]))?;
@@ -73,8 +73,8 @@ fn check(tree: &Tree, parts: Parts, log: &mut Log) -> Result<(), String> {
         log.step("clippy", || cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     }
     if rust || desktop {
-        // Programs and tests in one go: with `--tests` the features of test dependencies (Tauri's mock runtime) hold
-        // for both, so that nothing is compiled twice.
+        // Programs and tests are built together: with `--tests` the features of test dependencies (Tauri's mock
+        // runtime) apply to both, so that nothing is compiled twice.
         log.step("build", || cargo(&["build", "--workspace", "--bins", "--tests"]))?;
     }
     if rust {

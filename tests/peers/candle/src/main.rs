@@ -1,5 +1,6 @@
-//! candle-transformers' `BertModel` as a cross-encoder, timed on question and passages: `peer-candle MODEL_DIR PAIRS.json
-//! RUNS WINDOW`. Threads are `RAYON_NUM_THREADS`. Prints `{"seconds": median, "scores": [...]}` of the faster of two batch sizes.
+//! Times candle-transformers' `BertModel` as a cross-encoder on a question and its passages: `peer-candle MODEL_DIR
+//! PAIRS.json RUNS WINDOW`. `RAYON_NUM_THREADS` sets the number of threads. Prints `{"seconds": median,
+//! "scores": [...]}` of the faster of two batch sizes.
 
 use std::path::Path;
 use std::time::Instant;
@@ -42,7 +43,7 @@ impl CrossEncoder {
         })
     }
 
-    /// One logit a passage; passages of like length go together.
+    /// One logit per passage. Passages of similar length share a batch.
     fn scores(&self, question: &str, passages: &[&str], batch: usize) -> Result<Vec<f32>> {
         let mut order: Vec<usize> = (0..passages.len()).collect();
         order.sort_by_key(|i| std::cmp::Reverse(passages[*i].len()));

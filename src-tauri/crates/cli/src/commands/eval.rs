@@ -25,7 +25,7 @@ use crate::eval::{chart, per_query, plain_words};
 use crate::failure::Failure;
 use crate::session::Session;
 
-/// A sweep that takes longer is announced.
+/// If the sweep takes longer than this, its duration is announced.
 const LONG_SECONDS: f64 = 60.0;
 
 pub(crate) fn run(args: &EvalArgs, session: &mut Session<'_, '_>) -> Result<(), Failure> {
@@ -151,7 +151,7 @@ fn off_topic(file: &Path, limit: Option<u32>) -> Result<Vec<String>, Failure> {
     Ok(questions.into_iter().take(limit).map(|question| question.text).collect())
 }
 
-/// Says how long the sweep takes, where it takes long.
+/// Announces how long the sweep will take, if it takes long.
 fn announce(depths: &[u16], measured: usize, asked: &Asked, session: &mut Session<'_, '_>) -> Result<(), Failure> {
     let ms_a_candidate = asked.run.means().ms_per_query / measured as f64;
     let n: usize = depths.iter().map(|depth| usize::from(*depth)).filter(|depth| *depth != measured).sum();

@@ -25,7 +25,7 @@ pub(crate) fn run(command: FoldersCommand, session: &mut Session<'_, '_>) -> Res
     list(&engine, session)
 }
 
-/// Every form ends with the folders watched now.
+/// Writes the folders that are watched now; every subcommand ends with this.
 fn list(engine: &Engine, session: &mut Session<'_, '_>) -> Result<(), Failure> {
     let folders = engine.settings().folders;
     session.answer(&json!({ "folders": folders }), |out, _| {

@@ -25,7 +25,7 @@ pub(crate) fn run(folders: &[PathBuf], embedder: &EmbedderArg, session: &mut Ses
     bring_up_to_date(&engine, embedder, session)
 }
 
-/// One pass over everything, and what it came to.
+/// Runs one pass over all watched folders and reports its result.
 pub(super) fn bring_up_to_date(
     engine: &Engine,
     embedder: &EmbedderArg,

@@ -1,4 +1,4 @@
-//! One file a command. Each takes its arguments and the [`Session`] and writes its answer.
+//! One file per command. Each takes the command's arguments and the [`Session`] and writes the answer.
 
 mod bench;
 mod eval;

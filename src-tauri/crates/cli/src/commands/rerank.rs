@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::session::Session;
 use crate::style::{Style, printable};
 
-/// How soon Ctrl-C is heard while nobody types.
+/// How soon Ctrl-C takes effect while nobody types.
 const INTERRUPT_POLL: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Deserialize, PartialEq)]
@@ -95,7 +95,7 @@ fn read_all(mut input: Box<dyn BufRead + Send>, cancel: &Cancel) -> Result<Vec<u
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
         let outcome = input.read_to_end(&mut bytes).map(|_| bytes);
-        // Nobody listens any more after Ctrl-C.
+        // Fails after Ctrl-C, when the receiver is gone.
         let _ = sender.send(outcome);
     });
     loop {
@@ -110,8 +110,8 @@ fn read_all(mut input: Box<dyn BufRead + Send>, cancel: &Cancel) -> Result<Vec<u
     }
 }
 
-/// One passage a line; blank lines are passed over. If the first is a JSON string or an object with `text`, all
-/// must be; otherwise lines are taken as they are, whatever they look like.
+/// Reads one passage per line and skips blank lines. If the first passage is a JSON string or an object with `text`,
+/// all must be; otherwise every line is taken as plain text.
 fn parse(bytes: &[u8]) -> Result<Vec<Passage>, Failure> {
     let mut passages = Vec::new();
     let mut json = None;

@@ -30,8 +30,8 @@ pub(crate) fn run(args: &SearchArgs, session: &mut Session<'_, '_>) -> Result<()
     if results.hits.is_empty() { Err(Failure::Nothing) } else { Ok(()) }
 }
 
-/// Loads what the stage takes. A model that is not there degrades the answer, unless its stage or the model itself
-/// was asked for by name: then another answer would be the wrong one.
+/// Loads the models that the stage needs. A missing model degrades the answer; it is an error if its stage or the model
+/// itself was asked for by name, because then a degraded answer would be wrong.
 fn load_models(args: &SearchArgs, engine: &Engine, session: &mut Session<'_, '_>) -> Result<(), Failure> {
     let asked = args.stage.map(Stage::from);
     if asked != Some(Stage::Lexical) {
@@ -90,7 +90,7 @@ fn copies(n: usize) -> String {
     if n == 1 { "1 copy".to_owned() } else { format!("{n} copies") }
 }
 
-/// `:12` for a line, as editors and terminals take it; ` (p. 3)` for anything else.
+/// `:12` for a line, which editors and terminals understand; otherwise in brackets, as ` (p. 3)`.
 fn place(place: &Place) -> String {
     match place {
         Place::Line { number } => format!(":{number}"),

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::session::Session;
 use crate::style::{Style, printable};
 
-/// Reasons shown; `--files` shows every file with its own.
+/// Most reasons that are shown; `--files` shows every file with its reason.
 const N_REASONS: usize = 20;
 
 pub(crate) fn run(files: bool, session: &mut Session<'_, '_>) -> Result<(), Failure> {

@@ -14,7 +14,7 @@ use crate::progress::IndexBar;
 use crate::session::Session;
 use crate::style::printable;
 
-/// How soon Ctrl-C is heard while nothing happens.
+/// How soon Ctrl-C takes effect while nothing happens.
 const INTERRUPT_POLL: Duration = Duration::from_millis(200);
 
 pub(crate) fn run(embedder: &EmbedderArg, session: &mut Session<'_, '_>) -> Result<(), Failure> {
@@ -37,7 +37,7 @@ pub(crate) fn run(embedder: &EmbedderArg, session: &mut Session<'_, '_>) -> Resu
         match progress.recv_timeout(INTERRUPT_POLL) {
             Ok(step) => {
                 bar.show(&step);
-                // A JSON reader gets every step as a line, a person a line a run.
+                // JSON has a line for every step; a person gets one line per run.
                 if session.options.json || step.phase == Phase::Done {
                     say(&engine, &step, &mut told, session)?;
                 }
@@ -52,7 +52,7 @@ pub(crate) fn run(embedder: &EmbedderArg, session: &mut Session<'_, '_>) -> Resu
     Err(Failure::Interrupted)
 }
 
-/// `told`: problems that have been said.
+/// Writes a line about a step, and problems that are new. `told` holds the problems already reported.
 fn say(
     engine: &Engine,
     step: &IndexProgress,

@@ -10,7 +10,7 @@ use crate::models::Need;
 use crate::session::Session;
 use crate::style::{Style, printable};
 
-/// Passages of the file that are listed.
+/// Most passages of the file that are listed.
 const N_PASSAGES: usize = 5;
 
 pub(crate) fn run(args: &WhyArgs, session: &mut Session<'_, '_>) -> Result<(), Failure> {

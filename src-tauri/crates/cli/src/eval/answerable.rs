@@ -4,16 +4,16 @@ use serde::Serialize;
 
 use crate::eval::run::quantile;
 
-/// Best score of each question, of the set and, where asked for, off its topic.
+/// Best scores of the set's questions and, if such were given, of off-topic questions.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Answerable {
-    /// Whose scores they are: the last stage measured.
+    /// The stage that gave the scores: the last one measured.
     pub(crate) stage: &'static str,
     pub(crate) threshold: Option<f32>,
     pub(crate) real: BestScores,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) off_topic: Option<BestScores>,
-    /// The chance that a real question's best score is above that of one off the topic (a tie counts half).
+    /// The chance that a real question's best score is above that of an off-topic question (a tie counts half).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) auc: Option<f64>,
 }

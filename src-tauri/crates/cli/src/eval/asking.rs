@@ -1,4 +1,4 @@
-//! Asking every question of a test set at one stage.
+//! Asks every question of a test set at one stage.
 
 use std::collections::HashMap;
 
@@ -13,19 +13,19 @@ use crate::failure::Failure;
 use crate::progress;
 use crate::session::Session;
 
-/// What to ask, and of what.
+/// Which questions to ask, of which collection, at which stage.
 pub(crate) struct Asking<'a> {
     pub(crate) collection: &'a Collection,
     pub(crate) set: &'a TestSet,
     pub(crate) stage: Stage,
     pub(crate) candidates: usize,
-    /// Names the cross-encoder in the answers; known where `stage` takes one.
+    /// Name of the cross-encoder for the results of [`Stage::Rerank`], if there is one.
     pub(crate) model: Option<&'a str>,
-    /// Beside the progress bar.
+    /// Shown beside the progress bar.
     pub(crate) label: String,
 }
 
-/// The answers.
+/// The answers of an [`Asking`].
 #[derive(Debug)]
 pub(crate) struct Asked {
     pub(crate) run: Run,
@@ -33,11 +33,11 @@ pub(crate) struct Asked {
     pub(crate) cross: Option<Run>,
     /// Every reranked candidate of every question.
     pub(crate) judged: Vec<Judged>,
-    /// A question each.
+    /// One entry for each question.
     pub(crate) cross_scores: Vec<CrossScores>,
 }
 
-/// What the cross-encoder says, calibrated, of a question's candidates by their documents.
+/// The cross-encoder's calibrated score of each candidate of a question, by document id.
 pub(crate) type CrossScores = HashMap<String, f32>;
 
 pub(crate) fn name(stage: Stage) -> &'static str {
@@ -58,7 +58,7 @@ impl Asking<'_> {
     ) -> Result<Option<Asked>, Failure> {
         let Self { collection, set, stage, candidates, .. } = *self;
         let cancel = session.cancel();
-        // What is loaded or opened at the first question (dictionaries, files) is not the stage's time.
+        // Asked once before the clock runs: loading dictionaries and opening files is not part of the stage's time.
         if let Some((question, _)) = set.questions.first() {
             let reached = collection.rank(&question.text, stage, candidates.min(1), 1, &cancel)?.stage;
             if reached != stage {
@@ -74,7 +74,7 @@ impl Asking<'_> {
         let mut cross = Run { stage: "cross", model, outcomes: Vec::new() };
         let (mut judged, mut cross_scores) = (Vec::new(), Vec::new());
         for (question, judgements) in &set.questions {
-            // One more than is measured: the question itself may be among them.
+            // One more than is measured, because the question itself may be among the documents.
             let depth = candidates.max(DEPTH) + 1;
             let depth = if stage == Stage::Rerank || evidence.is_some() { depth } else { DEPTH + 1 };
             let ranking = collection.rank(&question.text, stage, candidates, depth, &cancel)?;
@@ -99,7 +99,7 @@ impl Asking<'_> {
         Ok(Some(Asked { run, cross: (stage == Stage::Rerank).then_some(cross), judged, cross_scores }))
     }
 
-    /// The best score that each of other questions gets, 0 where it finds nothing.
+    /// The best score that each of `questions` gets, 0 if nothing is found for it.
     pub(crate) fn best_scores(&self, questions: &[String], session: &mut Session<'_, '_>) -> Result<Vec<f32>, Failure> {
         let cancel = session.cancel();
         let bar = progress::bar(session.shows_progress(), name(self.stage), questions.len() as u64);

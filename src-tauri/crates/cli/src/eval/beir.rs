@@ -1,6 +1,6 @@
-//! Reading a test collection in BEIR layout (Thakur et al. 2021): `corpus.jsonl` with `_id`, `title` and `text`,
-//! `queries.jsonl` with `_id` and `text` (either may be gzipped, `.gz` added), and `qrels.tsv` or `qrels/test.tsv`
-//! with a header line and the columns query, document, grade.
+//! Reads a test collection in BEIR layout (Thakur et al. 2021): `corpus.jsonl` with `_id`, `title` and `text`,
+//! `queries.jsonl` with `_id` and `text` (either may be gzipped, with `.gz` added to its name), and `qrels.tsv` or
+//! `qrels/test.tsv` with a header line and the columns query, document, grade.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;

@@ -11,8 +11,8 @@ const RIGHT: f64 = WIDTH - 80.0;
 const TOP: f64 = 124.0;
 const BOTTOM: f64 = HEIGHT - 64.0;
 
-/// nDCG@10 (left axis) and the time of a question (right axis, from 0) by the number of candidates, which grows by
-/// factors along the lower axis. `subtitle` says what was measured.
+/// Draws nDCG@10 (left axis) and the time of a question (right axis, from 0) against the number of candidates (lower
+/// axis, logarithmic). `subtitle` says what was measured.
 pub(crate) fn sweep(sweep: &Sweep, subtitle: &str) -> String {
     let mut svg = headed("How many candidates are worth reading?", subtitle);
     let rows = &sweep.rows;
@@ -68,8 +68,8 @@ pub(crate) fn sweep(sweep: &Sweep, subtitle: &str) -> String {
     svg.finish()
 }
 
-/// Where each bin of scores lies, against the share of its candidates that is relevant; on the diagonal a score means
-/// what it says. The area of a point grows with its candidates.
+/// Draws, for each bin of scores, the share of its candidates that is relevant against their mean score. On the
+/// diagonal both are equal. The area of a point grows with the number of candidates.
 pub(crate) fn reliability(found: &Reliability, subtitle: &str) -> String {
     let mut svg = headed("Does a score mean what it says?", subtitle);
     let ticks: Vec<f64> = (0..=5).map(|i| f64::from(i) / 5.0).collect();
@@ -115,7 +115,7 @@ pub(crate) fn reliability(found: &Reliability, subtitle: &str) -> String {
     svg.finish()
 }
 
-/// Lines as they are drawn, with their names: colour, width and dash.
+/// Draws a sample of each line beside its name. An entry is name, colour, width and dash.
 fn legend(svg: &mut Svg, y: f64, entries: &[(&str, &str, f64, &str)]) {
     for (i, (name, colour, width, dash)) in entries.iter().enumerate() {
         let x = LEFT + 200.0 * i as f64;

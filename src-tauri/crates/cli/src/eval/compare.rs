@@ -6,11 +6,11 @@ use serde::Serialize;
 
 use crate::eval::run::Run;
 
-/// Which stages are held against which.
+/// Which stages are compared with which.
 const PAIRS: [(&str, &str); 5] =
     [("hybrid", "lexical"), ("hybrid", "vector"), ("rerank", "hybrid"), ("rerank", "vector"), ("cross", "hybrid")];
 
-/// Below, two measures of one question are equal but for rounding.
+/// Two measures of one question that differ by no more than this are equal apart from rounding.
 const TIE: f64 = 1e-9;
 
 #[derive(Clone, Copy, Debug)]
@@ -72,13 +72,13 @@ pub(crate) fn compare(name_a: &str, a: &[f64], name_b: &str, b: &[f64], bootstra
 }
 
 impl Comparison {
-    /// Whether chance alone would hardly do it (the interval leaves 0 out).
+    /// Whether the difference is unlikely to be chance (the interval does not contain 0).
     pub(crate) fn is_certain(&self) -> bool {
         self.low > 0.0 || self.high < 0.0
     }
 }
 
-/// Means of as many differences, drawn with replacement; in order.
+/// The mean of each resample of the differences, sorted. A resample has as many differences, drawn with replacement.
 fn resampled_means(differences: &[f64], bootstrap: Bootstrap) -> Vec<f64> {
     let n = differences.len();
     let mut random = Rng::with_seed(bootstrap.seed);
@@ -89,8 +89,8 @@ fn resampled_means(differences: &[f64], bootstrap: Bootstrap) -> Vec<f64> {
     means
 }
 
-/// Twice the smaller share of the means on either side of 0, those at 0 counted on both and one added to each, so that
-/// no p is 0 (Davison and Hinkley 1997, section 4.2.2).
+/// Twice the smaller of two shares: of the means not above 0, and of those not below it. One is added to each count, so
+/// that no p is 0 (Davison and Hinkley 1997, section 4.2.2).
 fn two_sided(means: &[f64]) -> f64 {
     let share = |n: usize| (n + 1) as f64 / (means.len() + 1) as f64;
     let (not_above, not_below) =
@@ -98,7 +98,7 @@ fn two_sided(means: &[f64]) -> f64 {
     (2.0 * share(not_above.min(not_below))).min(1.0)
 }
 
-/// Between the two nearest of `sorted`, by straight line.
+/// The `q` quantile of `sorted`, interpolated linearly between the two nearest values.
 fn percentile(sorted: &[f64], q: f64) -> f64 {
     let at = q * sorted.len().saturating_sub(1) as f64;
     let (below, above) = (at.floor() as usize, at.ceil() as usize);
@@ -120,8 +120,8 @@ mod tests {
 
     #[test]
     fn two_questions_have_three_outcomes() {
-        // Drawn twice from {0, 1}: the mean is 0, 1/2 or 1 with the chances 1/4, 1/2, 1/4. No mean is below 0, a quarter
-        // is 0 and counts on both sides: p is twice that.
+        // Two draws from {0, 1}: the mean is 0, 1/2 or 1 with probability 1/4, 1/2, 1/4. No mean is below 0, and a
+        // quarter is 0, so a quarter is not above 0: p is twice that.
         let found = compare("a", &[0.0, 1.0], "b", &[0.0, 0.0], BOOTSTRAP);
         assert_eq!((found.difference, found.low, found.high), (0.5, 0.0, 1.0));
         assert!((found.p - 0.5).abs() < 0.03, "{}", found.p);
@@ -131,7 +131,8 @@ mod tests {
 
     #[test]
     fn many_questions_agree_with_the_normal_law() {
-        // Differences -0.1 and 0.3 by turns: mean 0.1, deviation 0.2, so the mean of 400 has 0.01: 0.1 ± 1.96 * 0.01.
+        // The differences alternate between -0.1 and 0.3: their mean is 0.1 and their deviation 0.2. The mean of 400
+        // has the deviation 0.01, so the interval is 0.1 ± 1.96 * 0.01.
         let b = vec![0.5; 400];
         let a: Vec<f64> = (0..400).map(|i| if i % 2 == 0 { 0.4 } else { 0.8 }).collect();
         let found = compare("a", &a, "b", &b, BOOTSTRAP);

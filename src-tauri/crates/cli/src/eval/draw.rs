@@ -1,4 +1,4 @@
-//! Just enough SVG for a chart: shapes, text and two scales. Drawn for a light background, which it brings along.
+//! Just enough SVG for a chart: shapes, text and linear scales, on a white background of its own.
 
 use std::fmt::Write;
 
@@ -65,7 +65,7 @@ impl Svg {
         ));
     }
 
-    /// A point that tells what it is when it is pointed at.
+    /// A point with the tooltip `says`.
     pub(crate) fn point(&mut self, [x, y]: [f64; 2], radius: f64, colour: &str, says: &str) {
         self.element(format_args!(
             "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius:.1}\" fill=\"{colour}\"><title>{}</title></circle>",
@@ -81,7 +81,7 @@ impl Svg {
     }
 }
 
-/// From values to pixels, by straight line.
+/// Maps values to pixels linearly.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scale {
     pub(crate) from: [f64; 2],
@@ -96,7 +96,7 @@ impl Scale {
     }
 }
 
-/// Round values that hold `low..=high` between the first and the last, four to eight of them.
+/// Two to eight round values, the first no higher than `low` and the last no lower than `high`.
 pub(crate) fn ticks(low: f64, high: f64) -> Vec<f64> {
     let span = (high - low).max(1e-6 + high.abs() * 1e-3);
     let magnitude = 10_f64.powf((span / 5.0).log10().floor());
@@ -114,7 +114,7 @@ fn escaped(text: &str) -> String {
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
-            // XML has no way to write the others.
+            // XML cannot represent most control characters.
             c if c.is_control() => out.push(' '),
             c => out.push(c),
         }

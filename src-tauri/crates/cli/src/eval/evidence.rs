@@ -1,4 +1,4 @@
-//! What every reranked candidate's score was made of, for fitting the blend: `models/train/fit_blend.py` reads it.
+//! Writes the numbers that each candidate's score was made of, as JSON lines, for the study of blends.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};

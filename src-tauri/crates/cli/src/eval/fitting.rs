@@ -1,16 +1,18 @@
-//! Fitting a blend: weights of what is known of candidates, then scale and offset that make their sum a probability.
+//! Fits a blend: first weights for the features of candidates, then a scale and an offset that make the weighted sum a
+//! probability.
 //!
-//! The weights minimise a listwise softmax loss within each question (Cao et al. 2007), so they are about order alone; scale and
-//! offset are Platt's (1999), over the candidates that would be shown. Every set weighs the same, however many questions it has.
+//! The weights minimise a listwise softmax loss within each question (Cao et al. 2007), so they depend on order alone.
+//! Scale and offset are fitted as in Platt (1999), on the candidates that would be shown. Every set weighs the same,
+//! however many questions it has.
 
 use nuthatch_engine::Blend;
 
-/// Candidates of a question that the scale is fitted on: those that a window shows.
+/// Candidates of a question that scale and offset are fitted on: as many as the app's window shows.
 const SHOWN: usize = 5;
 
 const PENALTY: f64 = 1e-2;
 const MOST_STEPS: usize = 100;
-/// A step that gains less is the last.
+/// Fitting stops after a step that lowers the loss by less than this.
 const LEAST_GAIN: f64 = 1e-9;
 
 /// What is known of one candidate.
@@ -19,16 +21,16 @@ pub(crate) struct Known {
     /// Logit of the cross-encoder's calibrated score.
     pub(crate) cross: f64,
     pub(crate) cosine: f64,
-    /// Share of the question's weight in words, `0..=1`.
+    /// Share of the question's word weight that the candidate contains, `0..=1`.
     pub(crate) words: f64,
-    /// Judged grade, 0 for what is not relevant.
+    /// Judged grade, 0 for a candidate that is not relevant.
     pub(crate) grade: f64,
 }
 
 /// One question's candidates, as the first stage ranked them.
 pub(crate) type Candidates = Vec<Known>;
 
-/// What a blend may weigh.
+/// A feature of candidates that a blend may weigh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Feature {
     Cross,
@@ -45,7 +47,8 @@ impl Feature {
         }
     }
 
-    /// About the largest weight that makes sense: a penalty keeps weights below where nothing speaks for more.
+    /// About the largest weight that makes sense. It scales the penalty, which keeps weights below it unless the data
+    /// call for more.
     fn largest(self) -> f64 {
         match self {
             Self::Cross => 3.0,
@@ -55,7 +58,7 @@ impl Feature {
     }
 }
 
-/// Fits a blend over `features` to the sets. Without a relevant candidate anywhere it is all zeros.
+/// Fits a blend over `features` to the sets. If no candidate is relevant, all weights become 0.
 pub(crate) fn fit(sets: &[&[Candidates]], features: &[Feature]) -> Blend {
     let weights = weights(sets, features);
     let sum = |known: &Known| features.iter().zip(&weights).map(|(feature, w)| w * feature.of(known)).sum::<f64>();
@@ -70,7 +73,7 @@ pub(crate) fn fit(sets: &[&[Candidates]], features: &[Feature]) -> Blend {
     }
 }
 
-/// What a blend says of a candidate, before the sigmoid.
+/// A blend's score of a candidate, before the sigmoid.
 pub(crate) fn logit(blend: Blend, known: &Known) -> f64 {
     f64::from(blend.offset)
         + f64::from(blend.cross) * known.cross
@@ -89,7 +92,8 @@ pub(crate) fn first_of_each(set: &[Candidates], score: impl Fn(&Known) -> f64) -
     set.iter().flat_map(first).collect()
 }
 
-/// Expected calibration error: the mean distance between what is said and what is so, in ten bins of probability.
+/// Expected calibration error: the mean distance between the probability predicted and the share that is relevant, over
+/// ten bins of probability.
 pub(crate) fn calibration_error(said: &[(f64, bool)]) -> f64 {
     let mut bins = [(0.0, 0.0); 10];
     for (logit, is_relevant) in said {
@@ -101,7 +105,8 @@ pub(crate) fn calibration_error(said: &[(f64, bool)]) -> f64 {
     bins.iter().map(|(said, so)| (said - so).abs()).sum::<f64>() / said.len().max(1) as f64
 }
 
-/// A convex problem in a few dimensions: Newton's steps, none below 0.
+/// Minimises the loss by Newton's method, keeping every weight at 0 or above. The problem is convex and has few
+/// dimensions.
 fn weights(sets: &[&[Candidates]], features: &[Feature]) -> Vec<f64> {
     let mut weights: Vec<f64> = features.iter().map(|feature| 0.1 * feature.largest()).collect();
     let mut here = listwise(sets, features, &weights);
@@ -193,13 +198,13 @@ fn add_question(loss: &mut Loss, candidates: &Candidates, features: &[Feature], 
     }
 }
 
-/// Scale and offset of a logistic regression on one number, every set weighing the same.
+/// Scale and offset of a logistic regression on one number. Every set weighs the same.
 fn platt(sets: &[Vec<(f64, bool)>]) -> (f64, f64) {
     let (mut scale, mut offset) = (1.0, -3.0);
     let value = |scale: f64, offset: f64| -> f64 {
         let of_row = |(sum, is_relevant): &(f64, bool)| {
             let z = scale * sum + offset;
-            // ln(1 + e^z), for every z.
+            // ln(1 + e^z), written so that it does not overflow.
             z.max(0.0) + (-z.abs()).exp().ln_1p() - if *is_relevant { z } else { 0.0 }
         };
         sets.iter().map(|rows| rows.iter().map(of_row).sum::<f64>() / rows.len().max(1) as f64).sum()
@@ -219,7 +224,7 @@ fn platt(sets: &[Vec<(f64, bool)>]) -> (f64, f64) {
                 }
             }
         }
-        // So that there is always a step, sums that tell nothing included.
+        // Keeps the matrix invertible even if all sums are equal.
         (0..2).for_each(|i| loss.curve[i][i] += 1e-9);
         let here = value(scale, offset);
         let Some(step) = solve(loss.curve, loss.slope.iter().map(|x| -x).collect()) else { break };
@@ -235,7 +240,7 @@ fn platt(sets: &[Vec<(f64, bool)>]) -> (f64, f64) {
     (scale, offset)
 }
 
-/// Solves `matrix x = right` by elimination; `None` where it has no one solution.
+/// Solves `matrix x = right` by elimination; `None` if there is no unique solution.
 fn solve(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> Option<Vec<f64>> {
     let n = right.len();
     for i in 0..n {
@@ -246,10 +251,9 @@ fn solve(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> Option<Vec<f64>> {
         matrix.swap(i, pivot);
         right.swap(i, pivot);
         for row in i + 1..n {
-            let share = matrix[row][i] / matrix[i][i];
-            for column in i..n {
-                matrix[row][column] -= share * matrix[i][column];
-            }
+            let (above, below) = matrix.split_at_mut(row);
+            let share = below[0][i] / above[i][i];
+            below[0].iter_mut().zip(&above[i]).for_each(|(x, of_pivot)| *x -= share * of_pivot);
             right[row] -= share * right[i];
         }
     }
@@ -266,7 +270,7 @@ mod tests {
 
     use super::*;
 
-    /// Candidates that are relevant as often as a known blend says.
+    /// Random candidates, relevant with the probability that `blend` gives them.
     fn drawn(blend: Blend, n_questions: usize, seed: u64) -> Vec<Candidates> {
         let mut random = Rng::with_seed(seed);
         let mut candidate = || {
@@ -296,7 +300,7 @@ mod tests {
         assert!(error < 0.03, "{error}");
     }
 
-    /// What says the contrary of the truth gets no weight rather than a negative one.
+    /// A feature that contradicts the judgements gets the weight 0, not a negative one.
     #[test]
     fn no_weight_is_negative() {
         let mut sets = drawn(Blend { offset: -5.0, cross: 1.0, cosine: 0.0, words: 0.0 }, 300, 4);

@@ -1,20 +1,20 @@
-//! Which titles and headings are worth asking for, and a note without the one that is asked for.
+//! Chooses titles and headings that can serve as questions, and takes them out of their notes.
 
 use std::collections::{HashMap, HashSet};
 
 use nuthatch_engine::eval::EvalDoc;
 use nuthatch_engine::notes::Note;
 
-/// Words that make a title a question; one word alone is in too many notes.
+/// Least number of words in a title that serves as a question: one word alone is in too many notes.
 const MIN_TITLE: f64 = 2.0;
 
-/// A heading is written to be read below its title: "Other options" by itself asks for nothing.
+/// The same for a heading. It is written to be read below its title: "Other options" by itself asks for nothing.
 const MIN_HEADING: f64 = 3.0;
 
-/// Words that must be left of a note without its heading: of less nobody could tell what it was.
+/// Words that must be left of a note without its heading: with fewer, nobody could tell what the note is about.
 const MIN_LEFT: f64 = 8.0;
 
-/// Parts of dates, which say nothing of what a note is about.
+/// Parts of dates, which do not say what a note is about.
 const CALENDAR: [&str; 19] = [
     "january",
     "february",
@@ -51,8 +51,8 @@ impl Shared {
         Self(counts)
     }
 
-    /// The title and the headings of a note that no other note has and that have something to ask for, each once; the
-    /// title first.
+    /// The title and headings of a note that can serve as questions: no other note has them, and they have enough
+    /// words. Each comes once, the title first.
     pub(crate) fn questions<'a>(&self, note: &'a Note) -> Vec<&'a str> {
         let mut seen = HashSet::new();
         lines(note)
@@ -65,8 +65,8 @@ impl Shared {
     }
 }
 
-/// The passages of a note as documents of the name `id`, without `line`: not as a title, nor as a heading, nor in the
-/// text. `None` if too little is left to find.
+/// The passages of a note as documents called `id`, with `line` removed from title, headings and text. `None` if too
+/// little is left to find.
 pub(crate) fn without(note: &Note, line: &str, id: &str) -> Option<Vec<EvalDoc>> {
     let is_it = |other: &str| same(other, line);
     let mut passages = whole(note, id);
@@ -83,7 +83,7 @@ pub(crate) fn without(note: &Note, line: &str, id: &str) -> Option<Vec<EvalDoc>>
     (left >= MIN_LEFT).then_some(passages)
 }
 
-/// The passages of a note as documents of the name `id`.
+/// The passages of a note as documents called `id`.
 pub(crate) fn whole(note: &Note, id: &str) -> Vec<EvalDoc> {
     let document = |passage: &nuthatch_engine::index::Passage| EvalDoc {
         id: id.to_owned(),
@@ -98,12 +98,13 @@ fn lines(note: &Note) -> impl Iterator<Item = &str> {
     std::iter::once(&note.title).chain(&note.headings).map(String::as_str)
 }
 
-/// Headings of one kind have one key: "Week 12" and "week 13:" are both `week 00`.
+/// Headings that differ only in digits, letter case or punctuation have the same key: "Week 12" and "week 13:" are both
+/// `week 00`.
 fn key(line: &str) -> String {
     words(line).join(" ").chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect()
 }
 
-/// Letter case, white space and punctuation aside.
+/// Whether two lines are equal apart from letter case, white space and punctuation.
 fn same(a: &str, b: &str) -> bool {
     words(a) == words(b)
 }
@@ -113,7 +114,7 @@ fn words(line: &str) -> Vec<String> {
     words.map(str::to_lowercase).collect()
 }
 
-/// Words that mean something; two characters of a script without spaces count as one.
+/// Number of words, without numbers and parts of dates. Two characters of a script without spaces count as one word.
 fn n_words(line: &str) -> f64 {
     let weight = |word: String| {
         let n_dense = word.chars().filter(|c| is_dense(*c)).count();
@@ -194,7 +195,7 @@ mod tests {
 
         let left = without(&note, title, "n1").unwrap();
         assert!(left.iter().all(|passage| passage.id == "n1" && passage.title.is_empty()));
-        // A sentence that holds the words is the note's own; the heading's line is gone.
+        // The line that repeats the title is gone; a sentence that contains its words stays.
         assert_eq!(
             left[0].text,
             format!("{long} Sharpening a knife takes time.\n\nWhich stone first?\n\nA coarse one.")

@@ -1,4 +1,4 @@
-//! The index of a test set, made once for each content and bi-encoder and kept under `eval/` in the data folder.
+//! The index of a test set: built once for each content and bi-encoder, and kept under `eval/` in the data folder.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,13 +13,13 @@ use crate::failure::Failure;
 use crate::progress::IndexBar;
 use crate::session::Session;
 
-/// Names of collections of one's own notes begin so. Only the last one is kept: the notes have changed since.
+/// Prefix of the collections made from one's own notes. Only the newest is kept, since the notes change.
 const MINE: &str = "mine-";
 
-/// From how many passages on it is said beforehand how long embedding them takes.
+/// From this many passages on, the time to embed them is announced beforehand.
 const MANY: usize = 500;
 
-/// Passages that are embedded to see how long one takes.
+/// Passages that are embedded to measure how long one takes.
 const TRIED: usize = 16;
 
 /// Indexes `set`, unless that was done before. Vectors that `notes` holds are taken from there.
@@ -59,7 +59,7 @@ fn remove_older(folder: &Path, keep: &Path) {
     }
 }
 
-/// Says how long embedding takes, where it takes long.
+/// Announces how long embedding will take, if there are many passages to embed.
 fn forecast(
     set: &TestSet,
     notes: &IndexedNotes,

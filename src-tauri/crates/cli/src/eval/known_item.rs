@@ -1,8 +1,8 @@
-//! A test collection from the user's own notes: each question is a title or heading, its answer the note it was taken
-//! out of (known-item search; Broder 2002 calls the need navigational). It asks less of ranking than real questions
-//! do, but it is about these notes.
+//! A test collection from the user's own notes: each question is a title or heading, and its answer is the note that
+//! this line was taken out of (known-item search; Broder 2002 calls the need navigational). Such questions are easier
+//! than real ones, but they are about the user's notes.
 //!
-//! File names and tags often repeat the title: they are left out, of all notes alike.
+//! File names and tags often repeat the title, so they are left out of all notes.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -15,13 +15,13 @@ use crate::eval::headings::{Shared, whole, without};
 use crate::eval::metrics::Judgements;
 use crate::eval::test_set::{Question, TestSet, hash};
 
-/// Notes asked for, unless told otherwise.
+/// Number of notes asked for by default.
 pub(crate) const LIMIT: usize = 200;
 
-/// More passages than this are not copied into a collection: whole notes are drawn until they hold so many.
+/// Most passages in a collection: whole notes are drawn at random until the next one would exceed this.
 const MAX_PASSAGES: usize = 20_000;
 
-/// With fewer questions one more or less decides.
+/// With fewer questions, a single one would decide the result.
 const MIN_QUESTIONS: usize = 10;
 
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +66,7 @@ pub(crate) fn build(
     let mut set = TestSet { name: "your notes".to_owned(), ..TestSet::default() };
     let mut about =
         About { n_notes_indexed: indexed.len(), n_notes: sampled.len(), n_passages: 0, n_titles: 0, n_headings: 0 };
-    // A name that holds no word of the note; zeros keep it apart from numbers in questions.
+    // Ids that hold no word of the notes. The leading zeros keep them from matching numbers in questions.
     let ids: Vec<String> = (0..sampled.len()).map(|i| format!("n{i:06}")).collect();
     let mut documents: Vec<_> = sampled.iter().zip(&ids).map(|(note, id)| whole(note, id)).collect();
     for i in order {
@@ -74,7 +74,7 @@ pub(crate) fn build(
             break;
         }
         let lines = shared.questions(sampled[i]);
-        // Half of the questions are titles where a note has both, however many headings it has.
+        // If a note has both, its title is chosen half of the time, however many headings it has.
         let titles = lines.iter().take_while(|line| **line == sampled[i].title).count();
         let (titles, headings) = lines.split_at(titles);
         let of = if headings.is_empty() || (!titles.is_empty() && random.bool()) { titles } else { headings };
@@ -96,7 +96,7 @@ pub(crate) fn build(
     Ok((set, about))
 }
 
-/// All notes, or as many as [`MAX_PASSAGES`] allows; in their order.
+/// All notes, or as many random ones as [`MAX_PASSAGES`] allows, in their original order.
 fn sample<'a>(notes: &'a [Note], random: &mut Rng) -> Vec<&'a Note> {
     let mut order: Vec<usize> = (0..notes.len()).collect();
     random.shuffle(&mut order);

@@ -1,4 +1,4 @@
-//! Several cross-encoders on the same candidates.
+//! Compares several cross-encoders on the same candidates.
 
 use std::sync::Arc;
 
@@ -20,9 +20,9 @@ pub(crate) struct Named {
     pub(crate) reranker: Arc<dyn Reranker>,
 }
 
-/// A cross-encoder by its name, or straight from a folder in Hugging Face layout, whose scores then count as plain
-/// logits: nobody has calibrated them. Without a name that of the settings, or the built-in one. `precision` is another
-/// than the session's, and part of the name.
+/// Loads a cross-encoder by its name, or straight from a folder in Hugging Face layout. Scores of the latter count as
+/// plain logits, since nobody has calibrated them. Without a name, loads the one in the settings, or the built-in one.
+/// `precision` overrides the session's and is added to the name.
 pub(crate) fn load(
     engine: &Engine,
     name: Option<&str>,
@@ -38,7 +38,7 @@ pub(crate) fn load(
         }
         None => load_reranker(&session.store()?, engine.settings().reranker.as_deref(), &options)?,
     };
-    // Behind the name, an id holds the sum of the content.
+    // An id is the model's name, `@`, and the sum of its content.
     let mut name = name.or(reranker.id().split('@').next()).unwrap_or_default().to_owned();
     if let Some(precision) = precision.and_then(|precision| precision.to_possible_value()) {
         name = format!("{name} {}", precision.get_name());
@@ -46,7 +46,7 @@ pub(crate) fn load(
     Ok(Named { name, reranker: Arc::new(reranker) })
 }
 
-/// One cross-encoder's row.
+/// The results of one cross-encoder.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct ModelRow {
     pub(crate) name: String,
@@ -62,8 +62,8 @@ pub(crate) struct ModelRow {
 pub(crate) struct AgainstFirst {
     pub(crate) rerank: Comparison,
     pub(crate) cross: Comparison,
-    /// How far apart the cross-encoders' scores lie. Of two models that is no measure of quality; of one model in two
-    /// precisions it is what rounding does.
+    /// How far apart the cross-encoders' scores lie. Between two models that says nothing of quality; between two
+    /// precisions of one model it is the effect of rounding.
     pub(crate) scores: ScoreDistance,
 }
 
@@ -72,13 +72,13 @@ pub(crate) struct AgainstFirst {
 pub(crate) struct ScoreDistance {
     pub(crate) n: usize,
     pub(crate) mean: f32,
-    /// 99 in 100 are no larger.
+    /// 99 in 100 distances are no larger than this.
     pub(crate) p99: f32,
     pub(crate) max: f32,
 }
 
 impl ScoreDistance {
-    /// Of the candidates that both scored: all, where both were handed the same.
+    /// Over the candidates that both models scored, which are all candidates if both got the same ones.
     fn between(a: &[CrossScores], b: &[CrossScores]) -> Self {
         let of_question = |(a, b): (&CrossScores, &CrossScores)| {
             a.iter().filter_map(|(id, a)| Some((a - b.get(id)?).abs())).collect()

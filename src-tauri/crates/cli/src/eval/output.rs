@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 
-/// Opened before the measurement, which may take long, so that a file that cannot be written is known at once.
+/// Opened before the measurement, which may take long, so that a file that cannot be written is reported at once.
 pub(crate) struct Output<'a> {
     path: &'a Path,
     out: BufWriter<File>,

@@ -1,10 +1,10 @@
-//! What a measurement on one's own notes says, for someone who does not know the measures.
+//! The result of a measurement on one's own notes, for someone who does not know the measures.
 
 use crate::eval::compare::Comparison;
 use crate::eval::run::Run;
 use crate::eval::sweep::Sweep;
 
-/// One sentence a line.
+/// One sentence per line.
 pub(crate) fn summary(runs: &[Run], comparisons: &[Comparison], sweep: Option<&Sweep>) -> Vec<String> {
     let run = |stage: &str| runs.iter().find(|run| run.stage == stage);
     let mut lines = Vec::new();
@@ -40,7 +40,7 @@ fn verdict(comparison: &Comparison) -> String {
     }
 }
 
-/// `None` where only one depth was tried.
+/// How many candidates are enough; `None` if only one depth was measured.
 fn depth(sweep: &Sweep) -> Option<String> {
     let enough = sweep.rows.iter().find(|row| row.depth == sweep.enough)?;
     let [.., most] = sweep.rows.as_slice() else { return None };

@@ -10,7 +10,7 @@ const N_BINS: usize = 10;
 pub(crate) struct Judged {
     /// The score a user sees.
     pub(crate) shown: f32,
-    /// The cross-encoder's own, calibrated.
+    /// The cross-encoder's own score, calibrated.
     pub(crate) cross: f32,
     pub(crate) relevant: bool,
 }
@@ -57,7 +57,7 @@ impl Calibration {
 }
 
 impl Reliability {
-    /// Of scores in `0..=1`, each with whether its candidate is relevant.
+    /// Computed from pairs of a score in `0..=1` and whether its candidate is relevant.
     pub(crate) fn of(scored: impl Iterator<Item = (f64, bool)>) -> Self {
         let mut bins = [(0_usize, 0.0, 0.0); N_BINS];
         let mut squares = 0.0;

@@ -1,4 +1,4 @@
-//! What a measurement says; the JSON of `nuthatch eval` is this, field for field.
+//! The report of a measurement. The JSON of `nuthatch eval` has the same fields.
 
 use std::collections::BTreeMap;
 use std::io::{Result, Write};
@@ -18,7 +18,7 @@ use crate::style::{Style, printable};
 /// In the order in which a question goes through them.
 const STAGES: [&str; 5] = ["lexical", "vector", "hybrid", "rerank", "cross"];
 
-/// What was not asked for, or could not be measured, is absent.
+/// Parts that were not asked for or could not be measured are absent.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) dir: String,
@@ -41,12 +41,12 @@ pub(crate) struct Report {
     pub(crate) queries: Option<Vec<QueryLine>>,
 }
 
-/// On one's own notes.
+/// What a measurement on one's own notes adds to the report.
 #[derive(Debug, Serialize)]
 pub(crate) struct KnownItems {
     #[serde(flatten)]
     pub(crate) about: About,
-    /// In plain words, a sentence each.
+    /// The result in plain words, one sentence per entry.
     pub(crate) summary: Vec<String>,
 }
 

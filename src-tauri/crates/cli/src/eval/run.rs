@@ -1,11 +1,11 @@
-//! What came of asking every question at one stage.
+//! The results of asking every question at one stage.
 
 use nuthatch_engine::eval::RankedDoc;
 use serde::Serialize;
 
 use crate::eval::metrics::{Judgements, ndcg, recall, reciprocal_rank};
 
-/// Documents ranked for each question: as deep as the deepest measure looks.
+/// Documents ranked for each question: as many as the deepest measure, recall@100, needs.
 pub(crate) const DEPTH: usize = 100;
 
 /// Documents of a ranking that are kept to be listed.
@@ -104,8 +104,8 @@ impl Run {
     }
 }
 
-/// The smallest of the `sorted` values that a share `q` (in `0..=1`) of them do not exceed: the nearest rank. 0 for
-/// none.
+/// The `q` quantile (`q` in `0..=1`) by nearest rank: the smallest of the `sorted` values that at least a share `q` of
+/// them do not exceed. 0 if there are none.
 pub(crate) fn quantile<T: Copy + Default>(sorted: &[T], q: f64) -> T {
     let rank = (q * sorted.len() as f64).ceil() as usize;
     sorted.get(rank.clamp(1, sorted.len().max(1)) - 1).copied().unwrap_or_default()

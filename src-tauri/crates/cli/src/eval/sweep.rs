@@ -10,10 +10,11 @@ use crate::eval::test_set::TestSet;
 use crate::failure::Failure;
 use crate::session::Session;
 
-/// The numbers that the window offers, and those between.
+/// Depths that `--depth-sweep` measures: the numbers that the app's window offers, and some between.
 pub(crate) const DEPTHS: [u16; 6] = [10, 20, 30, 50, 100, 200];
 
-/// A depth whose nDCG@10 is this near the best one's is as good: less than one place in ten questions.
+/// A depth counts as good as the best if its nDCG@10 is this near. That is less than if the answer to one in ten
+/// questions moved by one place near the top.
 const AS_GOOD: f64 = 0.005;
 
 #[derive(Clone, Debug, Serialize)]
@@ -33,7 +34,7 @@ pub(crate) struct DepthRow {
     pub(crate) rerank: Quality,
     /// The cross-encoder alone.
     pub(crate) cross: Quality,
-    /// Of a whole question, milliseconds.
+    /// Milliseconds for a whole question.
     pub(crate) ms_median: f64,
     pub(crate) ms_p95: f64,
 }
@@ -52,7 +53,7 @@ impl From<Measures> for Quality {
 }
 
 impl Sweep {
-    /// Asks every question at every depth but `measured.0`, whose answers are at hand.
+    /// Asks every question at every depth except `measured.0`, whose answers are in `measured.1`.
     pub(crate) fn run(
         collection: &Collection,
         set: &TestSet,

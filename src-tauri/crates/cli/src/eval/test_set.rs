@@ -25,14 +25,15 @@ pub(crate) struct TestSet {
     pub(crate) corpus_hash: String,
     /// In the order of the file, each with its judgements.
     pub(crate) questions: Vec<(Question, Judgements)>,
-    /// Questions that are themselves a document of the same id and text (as in ArguAna): not their own answer.
+    /// Ids of questions that are also documents with the same id and text (as in ArguAna). Such a document does not
+    /// count as an answer to itself.
     pub(crate) own_document: HashSet<String>,
-    /// The file of each document, where they are files.
+    /// The file of each document, if the documents are files.
     pub(crate) paths: HashMap<String, PathBuf>,
 }
 
 impl TestSet {
-    /// Whether ranking document `id` for `question` would only find the question again.
+    /// Whether document `id` is `question` itself.
     pub(crate) fn is_itself(&self, question: &Question, id: &str) -> bool {
         question.id == id && self.own_document.contains(id)
     }

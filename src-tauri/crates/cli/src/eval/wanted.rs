@@ -1,4 +1,4 @@
-//! What is to be measured, and the models that takes.
+//! What is to be measured, and the models needed for it.
 
 use std::sync::Arc;
 
@@ -12,18 +12,18 @@ use crate::session::Session;
 
 const ALL: [Stage; 4] = [Stage::Lexical, Stage::Vector, Stage::Hybrid, Stage::Rerank];
 
-/// Depths tried on one's own notes, where none were given.
+/// Depths measured on one's own notes if none were given.
 const DEPTHS_OF_MINE: [u16; 5] = [10, 20, 30, 50, 100];
 
-/// What the arguments come to.
+/// What the arguments ask for.
 pub(crate) struct Wanted {
-    /// Those named.
+    /// Stages given with `--stage`.
     pub(crate) asked: Vec<Stage>,
-    /// Those named, or all.
+    /// Stages to measure: those given with `--stage`, or all.
     pub(crate) stages: Vec<Stage>,
-    /// Of the sweep; empty for none.
+    /// Depths of the sweep; empty for no sweep.
     pub(crate) depths: Vec<u16>,
-    /// The option that cannot do without reranking.
+    /// The first option given that needs reranking.
     pub(crate) reranking: Option<&'static str>,
 }
 
@@ -55,7 +55,8 @@ impl Wanted {
 
 pub(crate) type Loaded = (Vec<Stage>, Option<Arc<dyn Embedder>>, Vec<Named>);
 
-/// Loads what the stages take, and strikes off those whose model is not there, unless they were asked for by name.
+/// Loads the models that the stages need. If a model cannot be loaded, its stages are left out with a note; if the
+/// stage or the model was asked for, that is an error instead.
 pub(crate) fn load_models(
     args: &EvalArgs,
     wanted: &Wanted,

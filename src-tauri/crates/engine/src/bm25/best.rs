@@ -1,57 +1,59 @@
-//! The best passages by the sum of their clauses' scores, exactly, without adding up all of them.
+//! Finds exactly the passages with the highest sums of clause scores, without computing every sum.
 //!
-//! MaxScore (Turtle and Flood 1995), a window of documents at a time. Lists are put in the order of the most that each
-//! can give. Once `n` passages are known, a passage that is only in the first of them, whose sum stays below the worst
-//! of the `n`, cannot be among the best: the *essential* other lists are gone through entry by entry, and the first
-//! ones are only looked into for passages that may still make it. So the longest lists, of the commonest words, cost
-//! the least, and what they add is not lost.
+//! This is MaxScore (Turtle and Flood 1995), for one window of documents at a time. Lists are sorted by the most that
+//! each can give, relative to the work of reading it. Once `n` passages are known, the first lists are *optional*: as
+//! many of them as give less together than the worst of the `n` has. A passage that is only in optional lists cannot be
+//! among the best. The other lists are *essential* and read entry by entry. The optional ones are consulted only for
+//! passages that may still be among the best. So the longest lists, those of the commonest words, cost the least, but
+//! their scores still count.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rayon::prelude::*;
 use tantivy::{DocAddress, DocId, TERMINATED};
 
-use super::Words;
+use super::LexicalQuery;
 use super::list::List;
 use crate::index::vectors::top::{Scored, Top};
 
-/// How the work is cut up, which changes nothing of what is found.
+/// How the work is divided. It does not change the result.
 pub(super) struct Pace {
-    /// Documents of a window.
+    /// How many documents a window has.
     pub(super) window: DocId,
-    /// Entries from which on another thread is worth waking.
+    /// How many list entries make it worth waking another thread.
     pub(super) entries_of_a_thread: u64,
 }
 
-/// A window's sums fit the fastest cache; a thread is woken for half a millisecond's work.
+/// The sums of a window fit into the fastest cache, and a thread is woken for half a millisecond of work.
 pub(super) const USUAL: Pace = Pace { window: 4096, entries_of_a_thread: 100_000 };
 
-/// No more threads than this: the vectors are looked through at the same time.
+/// The most threads, because the vectors are searched at the same time.
 const MAX_THREADS: usize = 4;
 
-/// Documents of a window whose sums are looked at together.
+/// How many sums of a window are checked together.
 const STRIPE: usize = 32;
 
-/// Going through so many entries of a list takes as long as looking one document up in it.
+/// Looking up one document in a list takes as long as reading this many of its entries.
 const ENTRIES_OF_A_LOOKUP: f32 = 4.0;
 
-/// So few entries of a window that counting what they leave over takes longer than they do.
+/// Adding this few entries of a window takes less time than counting the passages that may still get among the best.
 const FEW_ENTRIES: f32 = 64.0;
 
-/// The documents of one segment, from one to before another.
+/// The documents of one segment from `start` to before `end`.
 struct Stretch {
     segment: u32,
     start: DocId,
     end: DocId,
 }
 
-pub(super) fn best(words: &Words, n: usize, pace: &Pace) -> tantivy::Result<Vec<(f32, DocAddress)>> {
+pub(super) fn best(words: &LexicalQuery, n: usize, pace: &Pace) -> tantivy::Result<Vec<(f32, DocAddress)>> {
     if n == 0 || words.clauses.is_empty() {
         return Ok(Vec::new());
     }
     let n_threads = (words.n_entries() / pace.entries_of_a_thread) as usize;
     let n_threads = n_threads.clamp(1, rayon::current_num_threads().min(MAX_THREADS));
-    // What `n` passages have reached, by any thread. Grains are whole and not negative: their bits are in their order.
+    // A score that at least `n` passages have reached, found by any thread. It is never negative, and the bits of such
+    // floats have the order of their values.
     let floor = AtomicU32::new(0.0_f32.to_bits());
     let go = |stretches: Vec<Stretch>| -> tantivy::Result<Top> {
         let mut top = Top::new(n);
@@ -72,8 +74,8 @@ pub(super) fn best(words: &Words, n: usize, pace: &Pace) -> tantivy::Result<Vec<
     Ok(best.into_iter().map(|row| (row.score * words.grain, DocAddress::new(row.segment, row.row))).collect())
 }
 
-/// All documents in `n` shares of like size.
-fn shares(words: &Words, n: usize) -> Vec<Vec<Stretch>> {
+/// Divides all documents into `n` shares of about equal size.
+fn shares(words: &LexicalQuery, n: usize) -> Vec<Vec<Stretch>> {
     let segments = words.searcher.segment_readers();
     let total: u64 = segments.iter().map(|segment| u64::from(segment.max_doc())).sum();
     let a_share = total.div_ceil(n as u64).max(1);
@@ -98,7 +100,7 @@ fn shares(words: &Words, n: usize) -> Vec<Vec<Stretch>> {
 }
 
 struct Search<'a> {
-    words: &'a Words,
+    words: &'a LexicalQuery,
     window: DocId,
     floor: &'a AtomicU32,
     top: &'a mut Top,
@@ -113,7 +115,7 @@ impl Search<'_> {
         }
         let segment = self.words.searcher.segment_reader(stretch.segment);
         let (alive, max_doc) = (segment.alive_bitset(), segment.max_doc() as f32);
-        // What the first `i + 1` lists can give together.
+        // The most that the first `i + 1` lists can give together.
         let together: Vec<f32> = lists
             .iter()
             .scan(0.0, |sum, list| {
@@ -132,11 +134,11 @@ impl Search<'_> {
             }
             let end = stretch.end.min(start.saturating_add(self.window));
             let sums = &mut sums[..(end - start) as usize];
-            // What a passage lacks beyond this, the first `n` lists cannot make up for.
+            // The least sum that a passage must have so that the first `n` lists can still raise it to the floor.
             let least_before = |n: usize| (floor - together[..n].last().copied().unwrap_or(0.0)).max(1.0);
             let mut n_late = n_optional;
             let mut least = least_before(n_late);
-            // Phrases last: most of them need not be read once the rest is known.
+            // Phrases come last: once the other scores are known, the positions of most phrases need not be read.
             essential.iter_mut().filter(|list| !list.is_phrase()).for_each(|list| list.add(start, end, sums, least));
             let mut to_come: f32 = essential.iter().filter(|list| list.is_phrase()).map(|list| list.most).sum();
             for phrase in essential.iter_mut().filter(|list| list.is_phrase()) {
@@ -160,7 +162,7 @@ impl Search<'_> {
             }
             let optional = &mut optional[..n_late];
             for (first, stripe) in (start..end).step_by(STRIPE).zip(sums.chunks(STRIPE)) {
-                // Without an early end, so that it is a few vector instructions. Most stripes have nothing.
+                // Most stripes have no such sum. A fold without an early exit compiles to a few vector instructions.
                 if !stripe.iter().fold(false, |any, sum| any | (*sum >= least)) {
                     continue;
                 }
@@ -192,7 +194,7 @@ impl Search<'_> {
 
 /// How many of `sums` are at least `least`.
 fn n_reaching(sums: &[f32], least: f32) -> u32 {
-    // `wrapping_add`: a check for overflow would keep it from being done in vector instructions.
+    // `wrapping_add`, because a check for overflow would prevent vector instructions.
     sums.iter().fold(0, |n, sum| n.wrapping_add(u32::from(*sum >= least)))
 }
 

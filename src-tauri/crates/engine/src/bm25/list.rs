@@ -1,4 +1,4 @@
-//! One clause's passages in one segment, in document order, with what each gets for it.
+//! The passages of one segment that match a clause, in document order, with the score that the clause gives each.
 
 use tantivy::fieldnorm::FieldNormReader;
 use tantivy::postings::BlockSegmentPostings;
@@ -11,29 +11,29 @@ pub(super) struct List<'a> {
     entries: Entries,
     lengths: FieldNormReader,
     weight: &'a Bm25Weight,
-    /// Grains to a score of 1.
+    /// How many grains a score of 1 has.
     scale: f32,
-    /// No passage gets more grains.
+    /// The most grains that the list gives any passage.
     pub(super) most: f32,
-    /// About as many entries of a term take as long as going through all of it.
+    /// The estimated work of reading the whole list, in entries of a term's list.
     pub(super) n_entries: f32,
 }
 
-/// What its entries are scored by.
+/// What a list needs to score its entries.
 pub(super) struct Scoring<'a> {
     pub(super) lengths: FieldNormReader,
     pub(super) weight: &'a Bm25Weight,
-    /// The most that a passage gets, and a grain, in score.
+    /// The highest score that the list gives any passage, and the score of one grain.
     pub(super) most: f32,
     pub(super) grain: f32,
 }
 
-/// Reading where the words of a phrase stand in a passage takes as long as so many entries.
+/// Reading the positions of a phrase's words in a passage takes as long as reading this many entries.
 const ENTRIES_OF_PLACES: u64 = 8;
 
 enum Entries {
     Term {
-        /// Read block by block (128 entries), `at` an entry of the current one.
+        /// Read in blocks of 128 entries. `at` is the current entry in the current block.
         postings: Box<BlockSegmentPostings>,
         at: usize,
     },
@@ -54,17 +54,17 @@ impl<'a> List<'a> {
     fn new(entries: Entries, n_entries: u64, scoring: Scoring<'a>) -> Self {
         let Scoring { lengths, weight, most, grain } = scoring;
         let scale = 1.0 / grain;
-        // A grain more, for the rounding of `most` itself.
+        // One grain more, because `most` itself is rounded.
         let most = (most * scale).floor() + 1.0;
         Self { entries, lengths, weight, scale, most, n_entries: n_entries.max(1) as f32 }
     }
 
-    /// The most that it gives, for what going through it takes.
+    /// The most that the list gives, divided by the work of reading it.
     pub(super) fn worth(&self) -> f32 {
         self.most / self.n_entries
     }
 
-    /// The document it stands at; [`TERMINATED`] after the last.
+    /// The current document; [`TERMINATED`] after the last.
     pub(super) fn document(&self) -> DocId {
         match &self.entries {
             Entries::Term { postings, at } => postings.docs().get(*at).copied().unwrap_or(TERMINATED),
@@ -83,8 +83,8 @@ impl<'a> List<'a> {
         }
     }
 
-    /// What `document` gets, 0 if it is not in the list; or anything less, if what it gets is less than `least`. Only
-    /// for documents in ascending order.
+    /// The grains that `document` gets; 0 if it is not in the list. If that is less than `least`, the result may be any
+    /// smaller number. Call it for documents in ascending order only.
     pub(super) fn grains_at(&mut self, document: DocId, least: f32) -> f32 {
         self.seek(document);
         if self.document() != document {
@@ -98,8 +98,8 @@ impl<'a> List<'a> {
         }
     }
 
-    /// Adds what the documents before `end` get to `sums`, which begin with document `start`, and moves past them. The
-    /// list stands at `start` or behind it. Sums that stay below `least` may lack it.
+    /// Adds the grains of the documents before `end` to `sums`, which begin with document `start`, and moves past these
+    /// documents. The current document must not be before `start`. Sums that stay below `least` may lack these grains.
     pub(super) fn add(&mut self, start: DocId, end: DocId, sums: &mut [f32], least: f32) {
         let Self { entries, lengths, weight, scale, .. } = self;
         match entries {
@@ -132,8 +132,8 @@ impl<'a> List<'a> {
     }
 }
 
-/// What the phrase gives the document it stands at, or 0 if that is less than `least`: then it is mostly known without
-/// reading where the words stand.
+/// The grains that the phrase gives its current document. 0 if even an upper bound is less than `least`: this saves
+/// reading the positions of the words.
 fn phrase_grains(phrase: &mut Phrase, lengths: &FieldNormReader, weight: &Bm25Weight, scale: f32, least: f32) -> f32 {
     let length = lengths.fieldnorm_id(phrase.document());
     if grains(weight, length, phrase.at_most(), scale) < least {
@@ -147,7 +147,7 @@ fn grains(weight: &Bm25Weight, length: u8, frequency: u32, scale: f32) -> f32 {
     whole(weight.score(length, frequency) * scale)
 }
 
-/// Rounded down; of at most a few million, and not negative. (`f32::floor` is a call on x86 before SSE 4.1.)
+/// Rounds down a number that is not negative and at most a few million. (`f32::floor` is a call on x86 before SSE 4.1.)
 #[inline(always)]
 fn whole(grains: f32) -> f32 {
     grains as i32 as f32

@@ -1,5 +1,5 @@
-//! What may be meant by a word that no note has: the beginning of a longer one, two words written in one, or a slip of
-//! the finger. Asked of words that are unknown, so that ordinary questions cost nothing.
+//! Guesses what a word that no note contains may mean: it may be the beginning of a longer word, two words written as
+//! one, or misspelt. Only unknown and rare words are looked into, so that ordinary questions cost nothing.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -8,41 +8,43 @@ use tantivy::{Searcher, Term};
 
 use crate::text::{Typed, is_stop_word, stem};
 
-/// So many words of a question are looked into.
+/// The most words of a question that are looked into.
 const MAX_LOOKED_INTO: usize = 8;
 
-/// A word that so many passages have at most may stand as two words in others: `OpenAI` and "Open AI".
+/// A word is rare if at most this many passages contain it. Other passages may write it as two words: `OpenAI` and
+/// "Open AI".
 const RARE: u64 = 20;
 
-/// Letters of each of two words that a known one may stand for.
+/// The fewest letters of each of the two words that a rare word is split into.
 const LEAST_BESIDE_WORD: usize = 2;
 
-/// Words that are gone through for a beginning, and those that are kept, the commonest.
+/// The most words with a given beginning that are read from one field of a segment.
 const MAX_BEGUN: usize = 500;
+/// The most guesses kept for a word: the commonest.
 const MAX_KEPT: usize = 8;
 
-/// What a slip's correction counts, beside the word itself.
+/// The weight of a corrected word, where the word itself weighs 1.
 const SLIP_WEIGHT: f32 = 0.7;
 
-/// How English words end, behind what the index knows of them (their stem).
+/// Endings of English words, which the index cuts off by stemming.
 const ENDINGS: [&str; 16] = [
     "ing", "ings", "ation", "ations", "ion", "ions", "ment", "ments", "ness", "ity", "ities", "able", "ible", "ally",
     "ical", "ies",
 ];
 
-/// What one unknown word may mean.
+/// What one unknown or rare word may mean.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Meant {
-    /// Terms of the index, and what each counts.
+    /// Terms of the index, each with its weight.
     pub(super) words: Vec<(String, f32)>,
-    /// Two words that make it up, one after the other; the commonest first.
+    /// Pairs of words that the word may be split into, the commonest first.
     pub(super) pairs: Vec<[String; 2]>,
-    /// A few notes have the word itself.
+    /// Whether notes contain the word itself.
     pub(super) is_known: bool,
 }
 
 impl Meant {
-    /// Whether what may be meant is looked for in place of the word.
+    /// Whether the guesses take the place of the word: no note contains it.
     pub(super) fn is_instead(&self) -> bool {
         !(self.is_known || self.words.is_empty() && self.pairs.is_empty())
     }
@@ -65,12 +67,12 @@ impl Known<'_> {
         Ok(false)
     }
 
-    /// Passages that hold the word.
+    /// How many passages contain the word in the field.
     fn n_in(&self, field: Field, word: &str) -> tantivy::Result<u64> {
         self.searcher.doc_freq(&Term::from_field_text(field, word))
     }
 
-    /// What each of the question's unknown words may mean.
+    /// What each unknown or rare word of the question may mean.
     pub(super) fn meant<'t>(&self, typed: &'t [Typed], words: &[String]) -> tantivy::Result<Vec<(&'t Typed, Meant)>> {
         let mut all = Vec::new();
         for typed in typed {
@@ -103,7 +105,7 @@ impl Known<'_> {
         Ok(meant)
     }
 
-    /// Words that begin so, the commonest first.
+    /// Known words with this beginning, the commonest first.
     fn begun(&self, beginning: &str) -> tantivy::Result<Vec<String>> {
         let mut found: BTreeMap<String, u64> = BTreeMap::new();
         for segment in self.searcher.segment_readers() {
@@ -121,7 +123,7 @@ impl Known<'_> {
                 }
             }
         }
-        // Typed beyond what the index keeps of the word: "runnin" for run.
+        // The beginning may be longer than the stem that the index keeps: "runnin" for run.
         if is_in_letters(beginning) {
             for ending in ENDINGS {
                 for typed in 1..ending.len() {
@@ -136,7 +138,7 @@ impl Known<'_> {
         Ok(commonest(found))
     }
 
-    /// Two known words in one, neither shorter than `least`.
+    /// Splits of `word` into two known words, neither shorter than `least`.
     fn pairs(&self, word: &str, least: usize) -> tantivy::Result<Vec<[String; 2]>> {
         let mut pairs: Vec<(u64, [String; 2])> = Vec::new();
         for at in least..=word.len().saturating_sub(least) {
@@ -158,7 +160,7 @@ impl Known<'_> {
         Ok(pairs.into_iter().map(|(_, pair)| pair).collect())
     }
 
-    /// Words with one letter more, less or other, or two that changed places.
+    /// Known words with one letter more, fewer or different, or with two neighbouring letters swapped.
     fn slips(&self, word: &str) -> tantivy::Result<Vec<String>> {
         let mut found = BTreeMap::new();
         let mut tried = HashSet::new();

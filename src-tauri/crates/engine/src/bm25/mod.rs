@@ -1,10 +1,10 @@
 //! Ranking by words: BM25 (Robertson and Zaragoza 2009) over the fields of a passage.
 //!
 //! A question becomes *clauses*: a word in a field, a pair of Chinese characters, a quoted phrase. A passage's score is
-//! the sum of its clauses' scores, and the best passages are found without adding up all of them: see [`best`].
+//! the sum of its clauses' scores. The best passages are found without computing every passage's sum: see [`best`].
 //!
-//! Scores are added in whole *grains*, so many to the question's highest possible score, so that a sum is the same in
-//! whatever order it is taken, by whichever thread, and ties are ties.
+//! Scores are added in whole *grains*, a fixed fraction of the question's highest possible score. A sum of whole
+//! numbers does not depend on the order of addition, so every thread gets the same sum, and ties are exact.
 
 mod best;
 mod list;
@@ -28,54 +28,55 @@ use meant::Known;
 use narrow::Narrow;
 use phrase::{Phrase, PhraseWord};
 
-/// What a word adds by standing in a special place, besides its BM25 score in the whole text. Larger title weights
-/// (0.3) lost .01 nDCG@10 on CACM and CISI.
+/// Weights of a word's BM25 scores in special fields, which are added to its score in the whole text (weight 1). Larger
+/// title weights (0.3) lost .01 nDCG@10 on CACM and CISI.
 const TITLE_BOOST: f32 = 0.15;
 const HEADINGS_BOOST: f32 = 0.1;
 const TAGS_BOOST: f32 = 0.1;
 const NAME_BOOST: f32 = 0.15;
 const FOLDER_BOOST: f32 = 0.05;
 const CJK_BOOST: f32 = 0.3;
-/// Of a link's target. It is not in the whole text, so that this is all that it counts for: less than what can be read.
+/// The weight of unseen text, such as a link's target. It is not in the whole text, so a word there scores nothing else
+/// and counts less than a word that can be read.
 const UNSEEN_BOOST: f32 = 0.5;
 
-/// What "open ai" counts where `openai` is asked for and other notes have that.
+/// The weight of "open ai" if the question says `openai` and other notes contain that.
 const PAIR_BESIDE_WORD: f32 = 0.5;
 
-/// Grains of the highest score a question can give. An f32 adds whole numbers without rounding up to twice that.
+/// How many grains the highest possible score of a question has. An f32 adds whole numbers up to twice that exactly.
 const GRAINS: f32 = 8_388_608.0;
 
 /// A question, analysed for one snapshot.
-pub(crate) struct Words {
+pub(crate) struct LexicalQuery {
     searcher: Searcher,
     clauses: Vec<Clause>,
-    /// What was asked, and what may be meant by it.
+    /// The question's terms. Its words include those that may be meant by others.
     terms: QueryTerms,
-    /// Which passages may answer at all.
+    /// Which passages may answer; `None` if all may.
     narrow: Option<Narrow>,
-    /// Score of a grain.
+    /// The score of one grain.
     grain: f32,
-    /// Upper end of what BM25 gives a passage that holds every word: see [`Words::share`].
+    /// An upper bound on the BM25 score of a passage that contains every word: see [`LexicalQuery::share`].
     ideal: f32,
 }
 
-/// One thing that a passage scores by.
+/// One part of a question that adds to a passage's score.
 struct Clause {
     field: Field,
     weight: Bm25Weight,
-    /// No passage gets more, in score.
+    /// The highest score that the clause gives any passage.
     most: f32,
     kind: Kind,
 }
 
-/// In each segment, where its lists lie.
+/// Where the clause's posting lists lie, for each segment.
 enum Kind {
     Term(Vec<Option<TermInfo>>),
-    /// Of each word, and its place in the phrase; of segments that hold all of them.
+    /// For each word, its place in the phrase and its list; `None` for a segment that lacks a word.
     Phrase(Vec<Option<Vec<(usize, TermInfo)>>>),
 }
 
-impl Words {
+impl LexicalQuery {
     pub(crate) fn of(question: &str, snapshot: &Snapshot) -> tantivy::Result<Self> {
         Self::of_terms(query_terms(question), snapshot)
     }
@@ -92,28 +93,28 @@ impl Words {
         Ok(Self { clauses, terms, narrow, grain: most / GRAINS, ideal, searcher })
     }
 
-    /// The words that were looked for, those that may be meant by unknown ones among them.
+    /// The terms that were looked up, including words that unknown ones may mean.
     pub(crate) fn terms(&self) -> &QueryTerms {
         &self.terms
     }
 
-    /// Whether a passage may answer: its note has every quoted phrase and nothing that is left out.
+    /// Whether a passage may answer: its note contains every quoted phrase and nothing that the question excludes.
     pub(crate) fn allows(&self, address: DocAddress) -> bool {
         self.narrow.as_ref().is_none_or(|narrow| narrow.allows(address))
     }
 
-    /// How much of the question's weight in words a passage carries, about `0..=1`, comparable between questions.
+    /// A passage's BM25 score as a share of `ideal`, in `0..=1`, so that it is comparable between questions.
     pub(crate) fn share(&self, bm25: f32) -> f32 {
         if self.ideal > 0.0 { (bm25 / self.ideal).clamp(0.0, 1.0) } else { 0.0 }
     }
 
-    /// The best `n` living passages, best first, those of equal score in the order of addresses.
+    /// The best `n` passages that are not deleted, best first. Equal scores are in the order of addresses.
     pub(crate) fn best(&self, n: usize) -> tantivy::Result<Vec<(f32, DocAddress)>> {
         best::best(self, n, &best::USUAL)
     }
 
-    /// Scores of given passages, by seeking in the lists; those without a matching word, and those that may not
-    /// answer, are left out.
+    /// The scores of the given passages, found by seeking in the lists. Passages without a matching word and passages
+    /// that may not answer are left out.
     pub(crate) fn scores(&self, mut addresses: Vec<DocAddress>) -> tantivy::Result<Vec<(DocAddress, f32)>> {
         addresses.sort_unstable();
         let mut scored = Vec::with_capacity(addresses.len());
@@ -129,7 +130,7 @@ impl Words {
         Ok(scored)
     }
 
-    /// The clauses that match anything in a segment, open at the beginning.
+    /// The lists of the clauses that match anything in a segment, each at its first entry.
     fn lists(&self, segment_ord: u32) -> tantivy::Result<Vec<List<'_>>> {
         let segment = self.searcher.segment_reader(segment_ord);
         let mut lists = Vec::with_capacity(self.clauses.len());
@@ -139,7 +140,7 @@ impl Words {
         Ok(lists)
     }
 
-    /// Entries of all lists, about: what going through all of them takes.
+    /// How many entries the lists of all terms have: an estimate of the work of going through all lists.
     fn n_entries(&self) -> u64 {
         let of = |clause: &Clause| -> u64 {
             match &clause.kind {
@@ -177,15 +178,15 @@ impl Clause {
     }
 }
 
-/// A word that is looked for.
+/// A word to look up.
 struct Asked<'a> {
     word: &'a str,
     weight: f32,
-    /// Whether a passage that holds everything holds it.
+    /// Whether the word counts in [`LexicalQuery::ideal`].
     is_needed: bool,
 }
 
-/// Clauses as they are made from a question's terms.
+/// The clauses made so far from a question's terms.
 struct Gathered<'a> {
     searcher: &'a Searcher,
     clauses: Vec<Clause>,
@@ -193,7 +194,7 @@ struct Gathered<'a> {
 }
 
 impl Gathered<'_> {
-    /// Returns the words that may be meant besides those of the question.
+    /// Adds all clauses of the question. Returns the words looked up besides those of the question.
     fn add(&mut self, terms: &QueryTerms, f: &Fields) -> tantivy::Result<Vec<String>> {
         let fields = [f.text, f.name, f.folder, f.unseen];
         let known = Known { searcher: self.searcher, fields: &fields };
@@ -201,7 +202,7 @@ impl Gathered<'_> {
         let mut asked: Vec<Asked> = Vec::with_capacity(terms.words.len());
         for (at, (word, count)) in terms.words.iter().zip(&terms.counts).enumerate() {
             let instead = meant.iter().any(|(typed, meant)| typed.word == at && meant.is_instead());
-            // Parts and whole together say one thing: where no note has the whole, the parts say it alone.
+            // If a note contains the whole word, its parts together weigh as much as it; otherwise each part does.
             let weight = match terms.part_of[at] {
                 Some((whole, n_parts)) if known.has(&terms.words[whole])? => *count as f32 / n_parts as f32,
                 _ => *count as f32,
@@ -266,7 +267,8 @@ impl Gathered<'_> {
         Ok(news)
     }
 
-    /// Returns the most that BM25 gives a passage for the term, without the boost, whether or not any holds it.
+    /// Adds the clause of a term. Returns the highest BM25 score that a passage can get for the term, without the
+    /// boost, even if no passage contains it.
     fn term(&mut self, field: &mut Statistics, text: &str, boost: f32) -> tantivy::Result<f32> {
         let term = Term::from_field_text(field.field, text);
         let lists = self.find(field.field, &term)?;
@@ -277,12 +279,12 @@ impl Gathered<'_> {
             let most = weight.max_score();
             self.clauses.push(Clause { field: field.field, weight, most, kind: Kind::Term(lists) });
         }
-        // BM25's ceiling is idf times k1 + 1.
+        // BM25's upper bound is idf times (k1 + 1), and k1 is 1.2.
         let (n, found) = (self.searcher.num_docs() as f32, found as f32);
         Ok(2.2 * (1.0 + (n - found + 0.5).max(0.0) / (found + 0.5)).ln())
     }
 
-    /// Returns the most that a passage gets for the phrase.
+    /// Adds the clause of a phrase. Returns the highest score that a passage can get for the phrase.
     fn phrase(&mut self, field: Field, words: &[(usize, String)], boost: f32) -> tantivy::Result<f32> {
         let terms: Vec<Term> = words.iter().map(|(_, word)| Term::from_field_text(field, word)).collect();
         let weight = Bm25Weight::for_terms(self.searcher, &terms)?.boost_by(boost);
@@ -307,7 +309,7 @@ impl Gathered<'_> {
     }
 }
 
-/// What BM25 wants to know of a field.
+/// The statistics of a field that BM25 needs.
 struct Statistics {
     field: Field,
     n_documents: u64,

@@ -1,4 +1,4 @@
-//! Notes that a question asks for or leaves out whatever else they say: "quoted phrases" and `-words`.
+//! Narrows the notes that may answer by what a question requires and excludes: "quoted phrases" and `-words`.
 
 use std::collections::HashSet;
 
@@ -11,19 +11,20 @@ use tantivy::{DocAddress, Term};
 use crate::index::{Snapshot, file_of};
 use crate::text::{Exact, QueryTerms, plain};
 
-/// So many passages are read for whether characters stand together in them that are there apart.
+/// The most passages that are read to check whether the characters they contain stand together. If there are more, all
+/// of them count as if they did.
 const MAX_READ: usize = 300;
 
-/// Which notes may answer. A note holds what any of its passages or its file name holds.
+/// Which notes may answer. A note contains what any of its passages or its file name contains.
 pub(super) struct Narrow {
     required: Vec<HashSet<u64>>,
     excluded: HashSet<u64>,
-    /// A segment each: what tells a passage's file.
+    /// For each segment, the column that tells a passage's file.
     orders: Vec<Column<u64>>,
 }
 
 impl Narrow {
-    /// `None` where every note may.
+    /// `None` if every note may answer.
     pub(super) fn of(terms: &QueryTerms, snapshot: &Snapshot) -> tantivy::Result<Option<Self>> {
         if !terms.narrows() {
             return Ok(None);
@@ -65,7 +66,7 @@ impl Narrow {
                 [(_, word)] => any.push(has(f.text, word)),
                 _ => any.push(Box::new(PhraseQuery::new_with_offset(terms.collect()))),
             }
-            // Names and links hold no places: all words of the phrase will do.
+            // Names and links are indexed without positions: it is enough that they contain all words of the phrase.
             for field in [f.name, f.unseen] {
                 any.push(Box::new(BooleanQuery::intersection(
                     phrase.iter().map(|(_, word)| has(field, word)).collect(),

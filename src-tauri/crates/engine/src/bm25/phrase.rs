@@ -10,12 +10,12 @@ pub(super) struct PhraseWord {
     pub(super) at: usize,
 }
 
-/// Stands at documents that hold all words; whether they stand together is only read when it is asked for.
+/// Goes through the documents that contain all words. Only [`Phrase::count`] reads whether the words stand together.
 pub(super) struct Phrase {
     /// The rarest first.
     words: Vec<PhraseWord>,
     document: DocId,
-    /// Where the words before stand so that the phrase may go on, and where the next one does.
+    /// Positions at which all words so far match the phrase, and those of the next word.
     begun: Vec<u32>,
     next: Vec<u32>,
 }
@@ -28,12 +28,12 @@ impl Phrase {
         phrase
     }
 
-    /// Entries that are gone through to find all documents.
+    /// How many list entries are read to find all documents.
     pub(super) fn n_entries(&self) -> u64 {
         self.words.iter().map(|word| u64::from(word.postings.doc_freq())).sum()
     }
 
-    /// The document it stands at; [`TERMINATED`] after the last.
+    /// The current document; [`TERMINATED`] after the last.
     pub(super) fn document(&self) -> DocId {
         self.document
     }
@@ -49,7 +49,7 @@ impl Phrase {
         self.seek(self.document.saturating_add(1));
     }
 
-    /// Moves to the first document, not before where it stands, that holds all words.
+    /// Moves to the first document, from the current one on, that contains all words.
     fn settle(&mut self) {
         'documents: while self.document < TERMINATED {
             for word in &mut self.words {
@@ -66,16 +66,17 @@ impl Phrase {
         self.document = TERMINATED;
     }
 
-    /// The phrase cannot stand oftener in the document than this.
+    /// An upper bound on how often the phrase occurs in the current document.
     pub(super) fn at_most(&self) -> u32 {
         self.words.iter().map(|word| word.postings.term_freq()).min().unwrap_or(0)
     }
 
-    /// How often it does.
+    /// How often the phrase occurs in the current document.
     pub(super) fn count(&mut self) -> u32 {
         let last = self.words.iter().map(|word| word.at).max().unwrap_or(0);
         let Some((first, rest)) = self.words.split_first_mut() else { return 0 };
-        // A word's places are counted from the end of the phrase, so that those of one phrase are the same number.
+        // Each word's positions are shifted to the last word of the phrase. So all words of one occurrence have the
+        // same position.
         first.postings.positions_with_offset((last - first.at) as u32, &mut self.begun);
         for word in rest {
             word.postings.positions_with_offset((last - word.at) as u32, &mut self.next);

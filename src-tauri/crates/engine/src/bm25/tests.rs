@@ -1,4 +1,4 @@
-//! Against going through everything, and against Tantivy's own scoring of the same question.
+//! Compares the ranking with that of scoring every passage, and with Tantivy's own scoring of the same question.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -20,7 +20,7 @@ use crate::index::{Passage, passage_document, schema};
 
 const DIMENSIONS: usize = 8;
 
-/// Said the oftener, the earlier in the list.
+/// The earlier a word is in this list, the more often the generated notes say it.
 const VOCABULARY: [&str; 16] = [
     "note",
     "file",
@@ -43,7 +43,7 @@ const VOCABULARY: [&str; 16] = [
 /// A note of one passage: words of its title and of its text.
 type Made = (Vec<usize>, Vec<usize>);
 
-/// `segments` of notes, of which every one whose number is in `deleted` (counted through) is gone.
+/// An index of `segments` of notes. The notes whose numbers, counted over all segments, are in `deleted` are deleted.
 fn snapshot(segments: &[Vec<Made>], deleted: &[usize]) -> Snapshot {
     let (schema, fields) = schema(DIMENSIONS);
     let plugin = Arc::new(VectorPlugin::new(fields.vector, DIMENSIONS));
@@ -84,8 +84,8 @@ fn snapshot(segments: &[Vec<Made>], deleted: &[usize]) -> Snapshot {
     Snapshot::new(searcher, fields, vectors, Path::new("/index"))
 }
 
-/// All living passages that score, best first, by going through every one.
-fn exhaustive(words: &Words) -> Vec<(f32, DocAddress)> {
+/// All passages that score and are not deleted, best first, found by scoring every passage.
+fn exhaustive(words: &LexicalQuery) -> Vec<(f32, DocAddress)> {
     let segments = (0..).zip(words.searcher.segment_readers());
     let all = segments.flat_map(|(ord, segment)| segment.doc_ids_alive().map(move |doc| DocAddress::new(ord, doc)));
     let mut scored: Vec<(f32, DocAddress)> =
@@ -94,7 +94,7 @@ fn exhaustive(words: &Words) -> Vec<(f32, DocAddress)> {
     scored
 }
 
-/// The question as one query of Tantivy's.
+/// The question as a single Tantivy query.
 fn whole_query(question: &str, snapshot: &Snapshot) -> BooleanQuery {
     let (terms, f) = (query_terms(question), snapshot.fields());
     let is_known = |word: &str| {
@@ -130,7 +130,7 @@ fn whole_query(question: &str, snapshot: &Snapshot) -> BooleanQuery {
 }
 
 fn words(most: usize) -> impl Strategy<Value = Vec<usize>> {
-    // The product of two is small more often than large, as a word is common more rarely than rare.
+    // Small numbers come up more often than large ones, because a few words are common and most are rare.
     prop::collection::vec((0..4usize, 0..4usize).prop_map(|(a, b)| a * 4 + b * a / 3), 1..most)
 }
 
@@ -154,12 +154,12 @@ proptest! {
         question in question(),
     ) {
         let snapshot = snapshot(&segments, &deleted);
-        let words = Words::of(&question, &snapshot).unwrap();
+        let words = LexicalQuery::of(&question, &snapshot).unwrap();
         let all = exhaustive(&words);
         for n in [1, 2, 7, 30, 1000] {
             let expected = &all[..n.min(all.len())];
             prop_assert_eq!(&words.best(n).unwrap()[..], expected);
-            // Small windows and many threads, as over many more passages.
+            // Small windows and many threads, as a search over many more passages has.
             let pace = Pace { window: 5, entries_of_a_thread: 20 };
             prop_assert_eq!(&best::best(&words, n, &pace).unwrap()[..], expected);
         }
@@ -182,9 +182,9 @@ proptest! {
 fn questions_of_nothing_find_nothing() {
     let snapshot = snapshot(&[vec![(vec![0], vec![1, 2])]], &[]);
     for question in ["", "?!", "nowhere", "\"\"", "丙"] {
-        let words = Words::of(question, &snapshot).unwrap();
+        let words = LexicalQuery::of(question, &snapshot).unwrap();
         assert_eq!(words.best(10).unwrap(), [], "{question}");
         assert_eq!(words.scores(vec![DocAddress::new(0, 0)]).unwrap(), [], "{question}");
     }
-    assert_eq!(Words::of("file", &snapshot).unwrap().best(0).unwrap(), []);
+    assert_eq!(LexicalQuery::of("file", &snapshot).unwrap().best(0).unwrap(), []);
 }

@@ -1,5 +1,5 @@
 //! The catalog in memory: what the index holds and what the disk held when it was last looked at. A watch keeps one, so
-//! that an event costs a look at its path, and not at everything.
+//! that an event needs a look at one path only, and not at everything.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ pub(crate) struct Ledger {
     pub entries: BTreeMap<PathBuf, Seen>,
     pub away: Vec<Away>,
     pub places: Places,
-    /// Whether the index is one of vectors, or of words alone.
+    /// Whether the index was made with an embedder; otherwise it holds words alone.
     pub has_vectors: bool,
 }
 
@@ -26,7 +26,7 @@ pub(crate) struct Taken {
     pub gone: Vec<PathBuf>,
     /// Files to be read.
     pub changed: Vec<PathBuf>,
-    /// Rows of files that are not read, to be found by their names.
+    /// Rows of files that are not read, but are to be found by their names.
     pub noted: Vec<Row>,
     pub n_unchanged: usize,
     pub n_skipped: usize,
@@ -35,7 +35,7 @@ pub(crate) struct Taken {
 }
 
 impl Ledger {
-    /// Takes in what was seen, in place of what was known of the same part of the disk.
+    /// Takes in a look at the disk, in place of what was known of the same part of it. Returns what has to be done.
     pub(crate) fn take(&mut self, look: Look) -> Taken {
         let mut taken = Taken::default();
         let (entries, paths): (Vec<(PathBuf, Seen)>, BTreeSet<PathBuf>) = match &look.scopes {
@@ -84,13 +84,13 @@ impl Ledger {
         taken
     }
 
-    /// The row of a file that is too large, where the index does not have it yet.
+    /// The row of a file that is too large; `None` for another file, or if the index has the row already.
     fn note(&self, path: &Path, seen: &Seen) -> Option<Row> {
         let Verdict::TooLarge(reason) = &seen.verdict else { return None };
         let mut row = Row::indexed(path.to_owned(), 0);
         (row.state, row.reason, row.embedded) = (RowState::Skipped, Some(reason.clone()), false);
         row.at = seen.stamp.at();
-        // As no file is: should it be read one day, it counts as changed.
+        // No file has this size: if the file is to be read one day, it counts as changed.
         row.size = u64::MAX;
         (self.rows.get(path) != Some(&row)).then_some(row)
     }
@@ -99,7 +99,7 @@ impl Ledger {
     pub(crate) fn keeps(&self, path: &Path) -> bool {
         match self.entries.get(path).map(|seen| &seen.verdict) {
             Some(Verdict::Read | Verdict::Unreadable(_) | Verdict::TooLarge(_)) => return true,
-            // One that was read before and is now too large, say, must not be found any more.
+            // A file that was read before and is now left out by a rule must not be found any more.
             Some(Verdict::Skip(_)) => return false,
             None => {}
         }
@@ -108,7 +108,8 @@ impl Ledger {
             || path.ancestors().skip(1).any(|above| self.entries.get(above).is_some_and(is_unreadable))
     }
 
-    /// Indexed files that lack vectors, but for those in `except`. What was changed last is most likely asked for first.
+    /// Indexed files that lack vectors, without those in `except`. Files that changed last come first, because they are
+    /// the most likely to be asked for.
     pub(crate) fn pending(&self, except: &BTreeSet<PathBuf>) -> Vec<&Row> {
         let mut pending: Vec<&Row> = self.lacking().filter(|row| !except.contains(&row.path)).collect();
         pending.sort_by_key(|row| std::cmp::Reverse(row.modified));
@@ -129,7 +130,7 @@ impl Ledger {
     }
 }
 
-/// Locked only while it is asked, not while the disk is looked at.
+/// The ledger is locked only while it is asked, not while the disk is looked at.
 impl Known for Mutex<Ledger> {
     fn some_under(&self, folder: &Path) -> Vec<PathBuf> {
         self.lock().unwrap_or_else(|e| e.into_inner()).rows.some_under(folder)

@@ -1,4 +1,4 @@
-//! What became of every file under a watched folder.
+//! The catalog: what became of every file under a watched folder.
 
 mod ledger;
 mod states;
@@ -15,7 +15,8 @@ pub(crate) use states::{Disk, group, states};
 #[serde(rename_all = "lowercase")]
 pub enum FileState {
     Indexed,
-    /// Not read yet, or changed since, or found by words while its vectors are still to come: the reason says which.
+    /// Not read yet, or changed since it was read, or found by words while its vectors are still to come. The reason
+    /// says which.
     Waiting,
     /// Left out on purpose; the reason says why. A folder that is left out is one row.
     Skipped,
@@ -30,7 +31,7 @@ pub struct FileRow {
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
     pub state: FileState,
-    /// Why it is not simply indexed.
+    /// Why the file is in this state; `None` for an indexed file.
     pub reason: Option<String>,
     /// When it came into this state, seconds since 1970.
     pub at: u64,
@@ -52,7 +53,7 @@ pub struct RootStatus {
     pub away: Option<String>,
 }
 
-/// How many files are in a state other than indexed for one and the same reason.
+/// How many files share a state other than indexed, and the reason for it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ReasonCount {
     pub state: FileState,
@@ -64,16 +65,17 @@ pub struct ReasonCount {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Following {
-    /// The system tells of every change.
+    /// The system reports every change.
     Events,
-    /// Some folders, or all, are looked through every few seconds: see the problems.
+    /// Some folders, or all, are looked through every few seconds; [`WatchStatus::problems`] says why, unless the
+    /// settings ask for it.
     Polling,
 }
 
 /// Something that keeps a folder from being followed as it should be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub struct WatchProblem {
-    /// The folder; the data folder where it is about the index.
+    /// The watched folder, or the data folder if the problem is with the index.
     pub folder: PathBuf,
     pub message: String,
     /// What to do.
@@ -82,11 +84,11 @@ pub struct WatchProblem {
     pub at: u64,
 }
 
-/// Why vectors wait although some are wanted. Text goes on: notes are found by their words.
+/// Why no vectors are made although some are missing. Text is indexed all the same, so notes are found by their words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pause {
-    /// The machine runs on its battery, and is to save it (`pause_on_battery`).
+    /// The machine runs on its battery, and the settings say to save it (`pause_on_battery`).
     OnBattery,
 }
 
@@ -96,7 +98,7 @@ pub struct WatchStatus {
     /// The process that watches.
     pub process: u32,
     pub following: Following,
-    /// Of vectors; `None` where they are made, or nothing lacks them.
+    /// Why no vectors are made; `None` if they are being made, or if none are missing.
     pub paused: Option<Pause>,
     pub problems: Vec<WatchProblem>,
 }
@@ -112,7 +114,7 @@ pub struct Status {
     /// What is damaged in the data folder.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub damage: Vec<crate::Damage>,
-    /// Why the files that are not indexed are not: most files first.
+    /// Why files are not indexed; the reason with the most files first.
     pub reasons: Vec<ReasonCount>,
     /// `None` where nobody watches.
     pub watch: Option<WatchStatus>,
@@ -120,7 +122,7 @@ pub struct Status {
     pub files: Option<Vec<FileRow>>,
 }
 
-/// A name that is no UTF-8 is shown as well as it can be: a list must not fail on one file.
+/// Replaces what is not UTF-8 in a path: a list must not fail because of one file's name.
 fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&path.to_string_lossy())
 }

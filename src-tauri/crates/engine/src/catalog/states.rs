@@ -1,4 +1,4 @@
-//! The disk and the index put together: every file in exactly one state.
+//! Compares the disk with the index, and puts every file in exactly one state.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ pub(crate) struct Disk<'a> {
     pub entries: &'a BTreeMap<PathBuf, Seen>,
     pub away: &'a [Away],
     pub places: &'a Places,
-    /// Whether the index is one of vectors: in one of words alone nothing waits for them.
+    /// Whether the index was made with an embedder; otherwise no file waits for vectors.
     pub has_vectors: bool,
 }
 
@@ -31,7 +31,7 @@ pub(crate) fn states(
         .filter(|(path, _)| is_watched(path))
         .map(|(path, seen)| state(path, seen, rows.get(path), disk.has_vectors))
         .collect();
-    // What is out of reach is kept, and still found.
+    // Files out of reach stay in the index, and are still found.
     files.extend(
         rows.values()
             .filter(|row| !disk.entries.contains_key(&row.path) && is_watched(&row.path))
@@ -50,7 +50,7 @@ fn state(path: &Path, seen: &Seen, row: Option<&Row>, has_vectors: bool) -> File
         (Verdict::Unreadable(reason), _) => file(FileState::Failed, reason.clone()),
         (Verdict::Read, Some(row)) if seen.stamp.is_as_in(row) => known(row, has_vectors),
         (Verdict::Read, None) => file(FileState::Waiting, "not read yet".to_owned()),
-        // What was read before is only given up for something newer.
+        // What was read before stays in the index until the file can be read again.
         (Verdict::Read, Some(_)) => match reading::open(path) {
             Ok(_) => file(FileState::Waiting, "changed since it was read".to_owned()),
             Err(error) => file(FileState::Failed, format!("cannot be read any more ({error}): found as it was before")),
@@ -107,7 +107,8 @@ fn root_status(root: &Path, away: &[Away], files: &[FileRow]) -> RootStatus {
     status
 }
 
-/// Counts the reasons, most files first. A reason that names its file counts with others of its kind.
+/// Counts the files for each reason, most files first. A file name at the beginning of a reason is ignored, so that the
+/// same reason for different files counts as one.
 pub(crate) fn group(files: &[FileRow]) -> Vec<ReasonCount> {
     let mut counts: HashMap<(FileState, String), usize> = HashMap::new();
     for file in files.iter().filter(|file| file.state != FileState::Indexed) {

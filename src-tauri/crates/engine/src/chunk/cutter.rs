@@ -1,4 +1,4 @@
-//! Lays a document's blocks into passages.
+//! Divides a document's blocks into passages.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -35,8 +35,9 @@ pub(super) fn cut(document: &Document, rules: &ChunkRules) -> Vec<Chunk> {
     chunks
 }
 
-/// Which page, slide, chapter or range of cells each block stands in: a passage must not reach from one into the next, or
-/// a hit would open at the wrong one. Cells of notebooks and scenes of films are too small to be passages of their own.
+/// For each block, the number of the page, slide, chapter or range of cells that it stands in. A passage must not reach
+/// from one into the next, or a hit would open at the wrong one. Cells of notebooks and scenes of films do not count:
+/// they are too small to be passages of their own.
 fn parts(document: &Document) -> Vec<usize> {
     let is_part =
         |place: &Place| !matches!(place, Place::Line { .. } | Place::NotebookCell { .. } | Place::Time { .. });
@@ -64,7 +65,7 @@ impl Piece {
 struct Passage {
     pieces: Vec<Piece>,
     tokens: usize,
-    /// How many of the pieces repeat the passage before.
+    /// How many of the first pieces repeat the end of the passage before.
     n_repeated: usize,
 }
 
@@ -78,8 +79,8 @@ impl Passage {
         self.pieces.len() > self.n_repeated
     }
 
-    /// Sentences one after another become one piece: of a passage that is done no one asks where it could be cut, and
-    /// a file can have millions. What is repeated stays apart from what is new.
+    /// Joins successive pieces of a block, to save memory: a finished passage is not cut any more, and a file can have
+    /// millions of sentences. Repeated pieces are not joined with new ones.
     fn join_pieces(&mut self) {
         let join = |pieces: &mut Vec<Piece>| {
             pieces.dedup_by(|next, last| {
@@ -105,7 +106,7 @@ struct Cutter<'a> {
     rules: &'a ChunkRules,
     open: Passage,
     done: Vec<Passage>,
-    /// So many of `done` belong to parts that are over: nothing is added to them.
+    /// How many of `done` belong to earlier pages, slides or the like. Nothing is added to them.
     n_closed: usize,
 }
 
@@ -120,7 +121,7 @@ impl<'a> Cutter<'a> {
         } else if self.open.tokens + tokens > target && self.open.tokens >= target / 2 && tokens <= target {
             self.close_and_repeat();
         }
-        // Code and tables lose most by being cut.
+        // Code and tables get more room, because they lose the most by being cut.
         let room = match block.kind {
             BlockKind::Code | BlockKind::Table => self.rules.max_tokens,
             _ => (target + target / 8).min(self.rules.max_tokens),
@@ -128,9 +129,9 @@ impl<'a> Cutter<'a> {
         if tokens <= room && self.open.tokens + tokens > room {
             match self.body() {
                 Some(_) => self.close(),
-                // What is repeated gives way to what is new.
+                // Repeated pieces are dropped to make room for the block.
                 None if self.open.n_repeated > 0 => self.open = Passage::default(),
-                // An outline, headings and nothing else, is cut like any text.
+                // An outline, which has nothing but headings, is cut like any other text.
                 None if self.open.tokens > room / 2 => {
                     let passage = std::mem::take(&mut self.open);
                     self.finish(passage);
@@ -173,7 +174,7 @@ impl<'a> Cutter<'a> {
         self.open.pieces.iter().rposition(is_body).filter(|at| *at >= self.open.n_repeated)
     }
 
-    /// Ends the passage; headings at its end begin the next.
+    /// Ends the passage. Headings at its end are moved to the next one.
     fn close(&mut self) {
         let mut passage = std::mem::take(&mut self.open);
         let is_heading = |piece: &Piece| matches!(self.kind(piece), BlockKind::Heading { .. });
@@ -193,7 +194,7 @@ impl<'a> Cutter<'a> {
         }
     }
 
-    /// Gives a last passage of a few words to the one before.
+    /// Joins a last passage of only a few words to the one before.
     fn join_short_end(&mut self) {
         let Some([before, last]) = self.done[self.n_closed..].last_chunk_mut() else { return };
         let news = last.pieces.split_off(last.n_repeated);
@@ -206,7 +207,7 @@ impl<'a> Cutter<'a> {
         }
     }
 
-    /// Ends the passage inside a section: the next begins with the end of this one.
+    /// Ends the passage inside a section. The next one begins by repeating the end of this one.
     fn close_and_repeat(&mut self) {
         let Some(last) = self.open.pieces.last().cloned() else { return };
         let is_whole = last.range == (0..self.document.blocks[last.block].text.len());
@@ -274,7 +275,7 @@ fn by_line(kind: BlockKind) -> bool {
     matches!(kind, BlockKind::Code | BlockKind::List | BlockKind::Table)
 }
 
-/// How many headings two paths begin with alike.
+/// How many headings two paths have in common, from the outermost on.
 fn n_common_of(one: &[String], other: &[String]) -> usize {
     one.iter().zip(other).take_while(|(a, b)| a == b).count()
 }

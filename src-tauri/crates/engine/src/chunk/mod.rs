@@ -1,4 +1,4 @@
-//! From a [`Document`] to the passages that are indexed, embedded and shown.
+//! Cuts a [`Document`] into the passages that are indexed, embedded and shown.
 
 mod cutter;
 pub(crate) mod sentence;
@@ -41,9 +41,9 @@ pub struct Chunk {
     pub heading_path: Arc<[String]>,
     /// Where in the file it begins; `None` for a file that has no parts.
     pub place: Option<Place>,
-    /// Readable text, blocks a blank line apart. Empty only where the whole note is (its name is still found).
+    /// Readable text, with a blank line between blocks. Empty only if the whole note is (its name is still found).
     pub text: String,
-    /// What the passage is found by, but does not show: see [`Document::unseen`]. Empty when read back from an index.
+    /// Text that the passage is found by but does not show: see [`Document::unseen`]. Empty when read from an index.
     pub unseen: String,
 }
 
@@ -51,7 +51,8 @@ pub struct Chunk {
 ///
 /// A passage ends at a heading once it holds two fifths of the target, at a block's end once it is near the target, and
 /// inside a block (at a sentence's end) only if the block does not fit. A note up to a quarter above the target stays
-/// whole. A heading is never left behind at a passage's end, nor a few words at the note's.
+/// whole. A passage does not end with the heading of the next one, and a few words at the end of a note are not a
+/// passage of their own.
 pub fn chunks(document: &Document, rules: &ChunkRules) -> Vec<Chunk> {
     let mut found = cutter::cut(document, rules);
     if found.is_empty() {
@@ -68,16 +69,16 @@ pub fn chunks(document: &Document, rules: &ChunkRules) -> Vec<Chunk> {
     found
 }
 
-/// What a passage is found by beside its text, in bytes. Passages full of links have 2,000; more is a list of links for
+/// The most unseen text of a passage, in bytes. Passages full of links have 2,000; more is a list of links for
 /// programs.
 const MAX_UNSEEN_BYTES: usize = 4000;
 
-/// Gives each passage what is unseen from its beginning up to the next one's, the same once.
+/// Gives each passage the unseen text from its beginning to that of the next one, without duplicates.
 fn add_unseen(chunks: &mut [Chunk], unseen: &[(usize, String)]) {
     let mut seen = HashSet::new();
     let mut before = usize::MAX;
     for (offset, words) in unseen {
-        // What stands before the first passage goes with it.
+        // Unseen text before the first passage goes to that passage.
         let at = chunks.partition_point(|chunk| chunk.span.start <= *offset).saturating_sub(1);
         if at != before {
             seen.clear();
@@ -93,8 +94,8 @@ fn add_unseen(chunks: &mut [Chunk], unseen: &[(usize, String)]) {
     }
 }
 
-/// What the models read of a passage: "Title > Heading", a line break, the text. The title is left out where the
-/// passage begins with it.
+/// A passage as the models read it: "Title > Heading", a line break, the text. The title is left out if the passage
+/// begins with it.
 pub fn embedding_text(title: &str, chunk: &Chunk) -> String {
     let begins_with_title = chunk.text.starts_with(title);
     let mut head: Vec<&str> = if begins_with_title { Vec::new() } else { vec![title] };

@@ -1,22 +1,22 @@
-//! Where a text may be cut.
+//! Finds the places where a text may be cut.
 
 use std::ops::Range;
 
 use super::estimate_tokens;
 
-/// Words before a full stop that ends no sentence.
+/// Abbreviations: a full stop after one of them does not end a sentence.
 const ABBREVIATIONS: [&str; 22] = [
     "mr", "mrs", "ms", "dr", "prof", "st", "vs", "etc", "eg", "e.g", "ie", "i.e", "cf", "no", "fig", "vol", "al",
     "approx", "inc", "ltd", "jr", "sr",
 ];
 
-/// The sentences of a text, end to end: each takes along the white space after it. With `by_line`, every line's end is
-/// a cut as well (lists, tables, code).
+/// The sentences of a text, end to end: each includes the white space after it. With `by_line` (for lists, tables and
+/// code), every line also ends a sentence.
 pub(crate) fn sentences(text: &str, by_line: bool) -> Vec<Range<usize>> {
     each_sentence(text, by_line).collect()
 }
 
-/// The same, one after another: a file of lines of one letter has ten million.
+/// The same sentences as an iterator, because a file of one-letter lines has ten million of them.
 pub(super) fn each_sentence(text: &str, by_line: bool) -> impl Iterator<Item = Range<usize>> {
     let mut start = 0;
     let mut chars = text.char_indices().peekable();
@@ -54,7 +54,8 @@ fn is_closing(c: char) -> bool {
     matches!(c, '"' | '\'' | ')' | ']' | '”' | '’' | '」' | '』' | '）' | '】' | '》')
 }
 
-/// `.` in a number, an address or an abbreviation ends nothing: a space and no small letter must follow.
+/// Whether the sign at byte `at` ends a sentence. White space must follow, and after that no lower-case letter, so a
+/// `.` in a number or an address does not count. Neither does one after an initial or an abbreviation.
 fn ends_english(text: &str, at: usize, rest: &str) -> bool {
     let Some(after) = rest.chars().next() else { return true };
     if !after.is_whitespace() || rest.trim_start().starts_with(char::is_lowercase) {
@@ -69,12 +70,12 @@ fn ends_english(text: &str, at: usize, rest: &str) -> bool {
     !is_initial && !ABBREVIATIONS.iter().any(|known| word.eq_ignore_ascii_case(known))
 }
 
-/// Cuts a sentence that no passage can hold: at line ends, else at spaces, else anywhere.
+/// Cuts a sentence that is longer than `max_tokens`: at line ends, else at spaces, else anywhere.
 pub(super) fn hard_cuts(text: &str, range: Range<usize>, max_tokens: usize) -> Vec<Range<usize>> {
     if estimate_tokens(&text[range.clone()]) <= max_tokens {
         return vec![range];
     }
-    // A token is one byte or more, so a part of this many bytes fits whatever it holds; doubled while it does.
+    // Each part grows in steps of as many bytes as it may have tokens. A step that does not fit is halved.
     let mut found = Vec::new();
     let mut start = range.start;
     while start < range.end {
@@ -98,7 +99,7 @@ pub(super) fn hard_cuts(text: &str, range: Range<usize>, max_tokens: usize) -> V
         }
         if end < range.end {
             let part = &text[start..end];
-            // A cut near the beginning would make crumbs.
+            // A cut near the beginning would make a tiny part.
             let after = |at: usize, c: char| (at > part.len() / 4).then_some(start + at + c.len_utf8());
             let by_line = part.rfind('\n').and_then(|at| after(at, '\n'));
             let by_space = || {

@@ -112,7 +112,7 @@ fn sentences() {
     check("", &[]);
 }
 
-/// Counts of the built-in bi-encoder's tokenizer (`tokenizer.json`, without special tokens).
+/// Compares with counts of the built-in bi-encoder's tokenizer (`tokenizer.json`, without special tokens).
 #[test]
 fn token_estimates() {
     let check = |text: &str, counted: usize| {
@@ -127,7 +127,7 @@ fn token_estimates() {
     assert_eq!(estimate_tokens("a"), 2);
 }
 
-/// What the index relies on.
+/// Checks what the index relies on: passages are in order, short enough, and contain the whole document.
 fn check_cover(document: &Document, rules: &ChunkRules) -> Result<(), TestCaseError> {
     let found = chunks(document, rules);
     prop_assert!(!found.is_empty());

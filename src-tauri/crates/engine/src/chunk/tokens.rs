@@ -1,4 +1,4 @@
-//! How long a text is for a model, without asking the model.
+//! Estimates how many tokens a text has, without a model's tokenizer.
 
 use crate::text::script::joins_without_space;
 
@@ -7,12 +7,12 @@ use crate::text::script::joins_without_space;
 
 /// A word of letters alone.
 const WORD: usize = 1436;
-/// For each letter of it beyond the eighth.
+/// Each letter of such a word beyond the eighth.
 const LONG_WORD_LETTER: usize = 786;
-/// Anything else between two spaces: numbers, addresses, code.
+/// Anything else between two spaces (numbers, addresses, code), and each of its characters.
 const MIXED: usize = 1818;
 const MIXED_CHAR: usize = 416;
-/// Signs before and after a word.
+/// Each sign before or after a word.
 const SIGN: usize = 107;
 const CJK_CHAR: usize = 689;
 
@@ -33,11 +33,11 @@ pub fn estimate_tokens(text: &str) -> usize {
     (cost + piece.take_cost()).div_ceil(1000)
 }
 
-/// What stands between two spaces.
+/// The characters between two spaces, counted.
 #[derive(Default)]
 struct Piece {
     n_signs_before: usize,
-    /// From the first letter or digit to the last.
+    /// Characters from the first letter or digit to the last.
     n_core: usize,
     n_signs_after: usize,
     is_mixed: bool,

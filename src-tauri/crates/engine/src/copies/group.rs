@@ -1,4 +1,4 @@
-//! Files that are one note.
+//! Groups of files that are copies of one note.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use super::Said;
 use crate::index::Passage;
 
-/// How much of what the note says its copy has to say, in bytes of a passage and in passages of a file: less is a note
-/// that quotes the other.
+/// The least length of a copy relative to the note, both in bytes of the passage that answers and in passages of the
+/// file. A much shorter file is not a copy: one of the two only quotes the other.
 const LEAST_SHARED: f32 = 0.6;
 
-/// How much of what a copy says elsewhere in the file has to be in the note as well.
+/// Which share of a copy's other passages the note must contain as well.
 const MOST_SHARED: f32 = 0.8;
 
 /// A file that was found.
@@ -20,16 +20,16 @@ pub(crate) struct Member {
     pub passage: Passage,
     pub said: Said,
     pub title: String,
-    /// [`super::twin`] of every passage of the file; empty until it is looked up, see [`Group::may_take`].
+    /// [`super::twin`] of every passage of the file. Empty until it is looked up, see [`Group::may_take`].
     pub twins: HashSet<u64>,
     pub worth: Worth,
     pub is_stale: bool,
 }
 
-/// Which of several copies is wanted: the least.
+/// Orders several copies: the least is shown.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Worth {
-    /// It was not asked for by its own name.
+    /// Whether the question does not name it.
     pub is_unnamed: bool,
     pub is_out_of_reach: bool,
     pub is_set_aside: bool,
@@ -51,10 +51,10 @@ impl Group {
         Self { shown: member, copies: Vec::new() }
     }
 
-    /// Whether the passages that answer are those of copies: a look that needs no [`Member::twins`].
+    /// Whether `member` may be a copy, judged by the passages that answer. This check needs no [`Member::twins`].
     pub(crate) fn may_take(&self, member: &Member) -> bool {
         let (better, other) = self.better(member);
-        // What one that has changed says now is not known.
+        // What a changed file says now is not known.
         !member.is_stale && !self.shown.is_stale && better.answers_for(other)
     }
 
@@ -62,8 +62,8 @@ impl Group {
         if member.worth < self.shown.worth { (member, &self.shown) } else { (&self.shown, member) }
     }
 
-    /// Takes a copy in, or gives back what is none. The one that is wanted most is shown; nothing is a copy of it that says
-    /// anything in answer that it does not say itself.
+    /// Adds `member` if it is a copy, or else gives it back. The better of the two files is shown. The other is not a
+    /// copy if it says anything in answer that the better file does not say.
     pub(crate) fn take(&mut self, member: Member) -> Result<(), Box<Member>> {
         let (better, other) = self.better(&member);
         if !(better.answers_for(other) && better.has_the_rest_of(other)) {
@@ -75,7 +75,7 @@ impl Group {
         Ok(())
     }
 
-    /// Paths of the copies, the most wanted first.
+    /// Paths of the copies, the best first.
     pub(crate) fn copies(&self) -> Vec<PathBuf> {
         let mut worths: Vec<&Worth> = self.copies.iter().map(|copy| &copy.worth).collect();
         worths.sort();
@@ -84,7 +84,7 @@ impl Group {
 }
 
 impl Member {
-    /// Whether all that `other` says in answer is said here.
+    /// Whether the passage that answers says everything that the one of `other` says, and is not much longer.
     fn answers_for(&self, other: &Member) -> bool {
         self.title == other.title
             && self.passage.chunk.heading_path == other.passage.chunk.heading_path
@@ -92,11 +92,11 @@ impl Member {
             && self.said.says_all_of(&other.said)
     }
 
-    /// Whether the files agree beside the passages that answer, too.
+    /// Whether the files also agree in their other passages.
     fn has_the_rest_of(&self, other: &Member) -> bool {
         let (mine, theirs) = (self.twins.len().saturating_sub(1) as f32, other.twins.len().saturating_sub(1) as f32);
         let shared = other.twins.intersection(&self.twins).count();
-        // The passages that answer may differ: they are not counted, whether they do or not.
+        // The passages that answer are not counted, whether they differ or not.
         let answers = usize::from(self.said == other.said);
         let shared = shared.saturating_sub(answers) as f32;
         mine * LEAST_SHARED <= theirs && theirs * MOST_SHARED <= shared

@@ -1,4 +1,4 @@
-//! How people and programs call what they put aside.
+//! Names that people and programs give to copies, backups and archives.
 
 use std::path::{Component, Path};
 
@@ -6,7 +6,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::text::name_key;
 
-/// Keys of folders whose notes are seldom meant; a number or a date may follow.
+/// Keys (see [`name_key`]) of folders whose notes are seldom wanted. A number or a date may follow.
 const ASIDE: [&str; 29] = [
     "archive",
     "archived",
@@ -39,7 +39,7 @@ const ASIDE: [&str; 29] = [
     "废纸篓",
 ];
 
-/// What a copy's name ends in, in small letters; the longer before what they end in.
+/// Endings of the names of copies, in lower case. If one ends in another, the longer comes first.
 const ENDINGS: [&str; 16] = [
     " - copy",
     " copy",
@@ -78,13 +78,13 @@ pub(crate) fn is_set_aside(path: &Path, root: &Path) -> bool {
     in_folder || without(&stem) != name_key(&stem)
 }
 
-/// The key of a file's name without what says that it is a copy.
+/// The key of a file's name without the marks of a copy.
 pub(super) fn without(stem: &str) -> String {
     let lower: String = stem.nfkc().flat_map(char::to_lowercase).collect();
     let mut name = lower.as_str();
     loop {
         let before = name;
-        // Syncthing, and Dropbox's and Nextcloud's `(Mei's conflicted copy 2024-05-01)`.
+        // The mark of Syncthing. Dropbox and Nextcloud write `(Mei's conflicted copy 2024-05-01)`.
         if let Some(at) = name.find(".sync-conflict-") {
             name = &name[..at];
         }

@@ -1,7 +1,7 @@
-//! The same note twice: in a backup, as a sync conflict, under another name. One stands for all of them.
+//! Recognizes copies of a note: in a backup, as a sync conflict, under another name. One of them is shown for all.
 //!
-//! Two passages are *twins* when they say the same under the same headings; the index keeps a hash of that. Two files are
-//! copies when what answers in one is in the other as well and so is nearly all the rest: see [`group`].
+//! Two passages are *twins* if they say the same under the same headings. The index keeps a hash of that. Two files are
+//! copies if the passage that answers is in both, and nearly all other passages are, too: see [`group`].
 
 mod group;
 mod marks;
@@ -16,11 +16,11 @@ use std::path::Path;
 use crate::index::Passage;
 use crate::text::name_key;
 
-/// A passage of fewer words may be no more than what its file's name says it is about: `Opens at nine.`
+/// A passage with fewer words may say what it is about only in its file's name: `Opens at nine.`
 const FEW_WORDS: usize = 12;
 
-/// Equal for passages that say the same, whatever their files are called and wherever they lie. A name that is no copy's
-/// (`shop-a.txt`, `shop-b.txt`) makes short passages differ.
+/// A hash that is equal for passages that say the same, whatever the names and folders of their files are. Only short
+/// passages differ if their files' names do (`shop-a.txt`, `shop-b.txt`), apart from the marks of a copy.
 pub(crate) fn twin(passage: &Passage) -> u64 {
     let said = Said::of(&passage.chunk.text);
     let mut hash = blake3::Hasher::new();
@@ -34,7 +34,7 @@ pub(crate) fn twin(passage: &Passage) -> u64 {
     u64::from_le_bytes(first)
 }
 
-/// What the title says that the text and its headings do not.
+/// The key of the title, if it says something that the text and its headings do not. Empty otherwise.
 pub(crate) fn title_part(passage: &Passage, said: &Said) -> String {
     let title = passage.title.as_str();
     if passage.chunk.text.starts_with(title) || passage.chunk.heading_path.iter().any(|heading| heading == title) {

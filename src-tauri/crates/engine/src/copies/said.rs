@@ -1,13 +1,14 @@
-//! What a passage says, sentence by sentence, without regard to how it is set.
+//! The sentences of a passage, compared without regard to layout and typography.
 
 use std::collections::HashMap;
 
 use unicode_normalization::UnicodeNormalization;
 
-/// Letters of a word in which one slip is no other word: `sourdogh`, but not `for` and `far`.
+/// The fewest letters of a word in which a difference of one letter is a slip, as in `sourdogh`. Shorter words become
+/// other words, as `for` and `far`.
 const LONG_WORD_CHARS: usize = 6;
 
-/// Of a passage: its sentences, without case, width, spacing, and the full stop at the end.
+/// The sentences of a passage, without case, width, spacing and the full stop at the end.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Said {
     sentences: Vec<String>,
@@ -50,7 +51,7 @@ impl Said {
         self.sentences().flat_map(str::split_whitespace).map(of).sum()
     }
 
-    /// Whether every sentence of `other` is said here, but for slips of the finger in long words.
+    /// Whether this passage says every sentence of `other`, apart from typing slips in long words.
     pub(crate) fn says_all_of(&self, other: &Said) -> bool {
         let mut left: HashMap<&str, usize> = HashMap::new();
         for sentence in self.sentences() {
@@ -70,7 +71,7 @@ impl Said {
     }
 }
 
-/// Signs that are typed in more ways than one.
+/// One form for signs that are typed in several ways.
 fn plain(c: char) -> char {
     match c {
         '‘' | '’' | 'ʼ' | '´' | '`' => '\'',
@@ -80,7 +81,7 @@ fn plain(c: char) -> char {
     }
 }
 
-/// Where the first sentence of a line ends, what follows it included.
+/// Where the first sentence of a line ends, including the sign that ends it.
 fn sentence_end(line: &str) -> usize {
     let mut chars = line.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
@@ -97,14 +98,14 @@ fn sentence_end(line: &str) -> usize {
     line.len()
 }
 
-/// Whether two sentences differ in nothing but slips in long words.
+/// Whether two sentences differ only by slips in long words.
 fn is_slip(one: &str, other: &str) -> bool {
     let (one, other): (Vec<&str>, Vec<&str>) = (one.split(' ').collect(), other.split(' ').collect());
     one.len() == other.len() && one.iter().zip(other).all(|(one, other)| *one == other || is_one_word(one, other))
 }
 
-/// Letters alone, one of them missing, added, changed or two in each other's place; not the first two or the last two, which make
-/// another word (`illegal`, `notes`, `walked`).
+/// Whether two words of letters differ by one slip: a letter missing, added or changed, or two neighbours swapped. A
+/// difference in the first two or the last two letters makes another word (`illegal`, `notes`, `walked`).
 fn is_one_word(one: &str, other: &str) -> bool {
     let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
     let (short, long) = if one.len() <= other.len() { (one, other) } else { (other, one) };

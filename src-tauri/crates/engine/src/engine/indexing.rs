@@ -1,4 +1,4 @@
-//! Looking at the disk and bringing the index in line with it.
+//! Looks at the disk and brings the index in line with it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,33 +9,33 @@ use super::{Engine, IndexProgress, IndexReport, Phase, Wake, lock, write};
 use crate::catalog::{FileState, Ledger, Pause};
 use crate::index::{Generation, RowState, guarded};
 use crate::indexer::{Indexer, Session, Step};
-use crate::neighbour::{HOLD_VECTORS, Limits};
 use crate::scan::{self, Look, Places, Rules};
+use crate::throttle::{HOLD_VECTORS, Limits};
 use crate::{Cancel, EngineError, FolderError, Settings, Watch, watched};
 
 /// How often a wait for files that are being written looks whether it is cancelled.
 const CANCEL_POLL: Duration = Duration::from_millis(20);
 
-/// What a look is at.
+/// The part of the disk to look at.
 pub(crate) enum Scope<'a> {
     Everything,
-    /// These and what is below them. They go before work that waits.
+    /// These paths and everything below them. Changed files among them are read before files that wait already.
     Paths(&'a [PathBuf]),
 }
 
 impl Engine {
     /// Brings the index in line with what is on disk, then returns. Text of all files first, then vectors.
     ///
-    /// A file that is being written is waited for, up to ten seconds. An index that is damaged or of another version goes
-    /// on serving as far as it can be read, while one is made anew beside it. After a crash, and once a day, every file of
-    /// it is held against its checksum first.
+    /// A file that is being written is waited for, up to ten seconds. An index that is damaged or of another version
+    /// goes on serving as far as it can be read, while a new one is built beside it. After a crash, and once a day,
+    /// every file of the index is first compared with its checksum.
     pub fn index(&self, progress: &mut dyn FnMut(&IndexProgress), cancel: &Cancel) -> Result<IndexReport, EngineError> {
         let mut session = self.session();
         session.hold(&self.inner.generations)?;
         if let Ok(Some(serving)) = self.serving()
             && serving.check_is_due()
         {
-            // What it finds is named, and made anew by what follows.
+            // Damage that it finds is noted, and the indexing below repairs it.
             let _ = guarded(serving.folder(), || serving.examine(cancel, &|| {}));
         }
         let mut report = guarded(self.data_dir(), || self.index_in(&mut session, progress, cancel));
@@ -55,12 +55,12 @@ impl Engine {
         self.inner.generations.check_free()
     }
 
-    /// Whether damage of the index explains an error; from now on it is known, and left out.
+    /// Whether damage to the index explains an error. If so, the damaged part is noted and left out from now on.
     pub(crate) fn is_damage(&self, error: &EngineError) -> bool {
         self.serving().ok().flatten().is_some_and(|serving| serving.explains(error))
     }
 
-    /// Checks the files of the index where that is due, in a thread of its own; what it finds wakes the watch.
+    /// Checks the files of the index if a check is due, in a thread of its own. New damage wakes the watch.
     pub(crate) fn check_in_background(&self, cancel: &Cancel) {
         let Ok(Some(serving)) = self.serving() else { return };
         if !serving.check_is_due() || self.inner.checking.swap(true, Ordering::Relaxed) {
@@ -68,9 +68,9 @@ impl Engine {
         }
         let (engine, cancel) = (self.clone(), cancel.clone());
         std::thread::spawn(move || {
-            crate::neighbour::background();
+            crate::throttle::background();
             let turn = || {
-                engine.inner.neighbour.give_way(HOLD_VECTORS, &cancel);
+                engine.inner.throttle.give_way(HOLD_VECTORS, &cancel);
             };
             if let Ok(true) = guarded(serving.folder(), || serving.examine(&cancel, &turn)) {
                 engine.wake(Wake::Setup);
@@ -79,18 +79,18 @@ impl Engine {
         });
     }
 
-    /// Indexes now and then follows the folders in a thread of its own until the [`Watch`] is dropped.
-    /// `progress` is called from that thread.
+    /// Starts a thread that indexes everything and then follows the folders until the [`Watch`] is dropped. `progress`
+    /// is called from that thread.
     pub fn watch(&self, progress: Box<dyn FnMut(&IndexProgress) + Send>) -> Result<Watch, EngineError> {
         let (wake, woken) = crossbeam_channel::unbounded();
         lock(&self.inner.wake).push(wake.clone());
         Watch::start(self.clone(), wake, woken, progress)
     }
 
-    /// Has failed files read again: those at `paths` and below, all of them where `paths` is empty. A running watch of
-    /// this engine does so at once, otherwise the next [`Engine::index`] does. Returns how many there are.
+    /// Has failed files read again: those at `paths` and below, or all of them if `paths` is empty. A running watch of
+    /// this engine does so at once, otherwise the next [`Engine::index`] does. Returns the number of these files.
     pub fn retry(&self, paths: &[PathBuf]) -> Result<usize, EngineError> {
-        // As they are called in the index, which is as given, or as their watched folder leads to them.
+        // The index may spell a path as given, or through its watched folder.
         let folders = self.settings().folders;
         let spelt: Vec<PathBuf> =
             paths.iter().flat_map(|path| watched::spellings(&watched::named(path), &folders)).collect();
@@ -176,7 +176,7 @@ impl Engine {
             let generation = self.generation_to_write(embedder.as_deref(), session)?;
             session.attach(&generation, &Limits::of(&settings))?;
             if self.serving().ok().flatten().is_none() {
-                // Nothing else can answer: it serves from its first commit.
+                // No other generation can answer, so this one serves from its first commit.
                 self.let_serve(&generation)?;
             }
         }
@@ -187,7 +187,7 @@ impl Engine {
             let Ledger { rows, places, .. } = &mut *ledger;
             wishes.forget.iter().for_each(|folder| places.forget(folder));
             for path in &wishes.retry {
-                // As if it had changed.
+                // No file has this size, so the file counts as changed.
                 if let Some(row) = rows.get_mut(path).filter(|row| row.state == RowState::Failed) {
                     row.size = u64::MAX;
                 }
@@ -202,8 +202,8 @@ impl Engine {
         };
         self.note_places(session, &look);
         let (settle, workers) = (settle(&settings), &self.inner.workers);
-        let (neighbour, limits) = (&self.inner.neighbour, Limits::of(&settings));
-        let mut indexer = Indexer { session, embedder: None, settle, workers, neighbour, limits, cancel, progress };
+        let (throttle, limits) = (&self.inner.throttle, Limits::of(&settings));
+        let mut indexer = Indexer { session, embedder: None, settle, workers, throttle, limits, cancel, progress };
         indexer.take(look, matches!(scope, Scope::Paths(_)))?;
         for folder in &wishes.forget {
             indexer.forget(folder)?;
@@ -214,7 +214,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Does the next piece of work, a second or so of it.
+    /// Does the next piece of work, which takes about a second.
     pub(crate) fn step(
         &self,
         session: &mut Session,
@@ -222,22 +222,22 @@ impl Engine {
         cancel: &Cancel,
     ) -> Result<Step, EngineError> {
         let Some(generation) = session.generation().cloned() else { return Ok(Step::Idle) };
-        // A generation that does not serve yet takes over once nothing that is found now would be found no more: the old
-        // one may be whole, or hold next to nothing because its making was broken off.
+        // A generation that does not serve yet takes over as soon as it finds every file that the serving one finds.
+        // That can be early: the serving one may hold next to nothing, if building it was broken off.
         let serving = self.serving().ok().flatten();
         let serves = serving.as_ref().is_some_and(|serving| serving.folder() == generation.folder());
         if !serves && (session.has_all_text()? || session.outgrows(serving.as_deref())?) {
             self.let_serve(&generation)?;
         }
         let embedder = lock(&self.inner.embedder).ready();
-        let (settings, neighbour) = (self.settings(), &self.inner.neighbour);
+        let (settings, throttle) = (self.settings(), &self.inner.throttle);
         let (settle, workers, limits) = (settle(&settings), &self.inner.workers, Limits::of(&settings));
         session.keep_to(limits)?;
         let fits = embedder.as_deref().filter(|e| generation.embedder() == Some(e.id()));
         let fits = fits.filter(|_| !session.skips_vectors);
         let saves_power = session.is_polite && settings.pause_on_battery && (self.inner.on_battery)();
         let at_work = fits.filter(|_| !saves_power);
-        let mut indexer = Indexer { session, embedder: at_work, settle, workers, neighbour, limits, cancel, progress };
+        let mut indexer = Indexer { session, embedder: at_work, settle, workers, throttle, limits, cancel, progress };
         let step = indexer.step()?;
         let waits = saves_power && fits.is_some() && step == Step::Idle && session.ledger().lacks_vectors();
         session.paused = waits.then_some(Pause::OnBattery);
@@ -254,7 +254,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Remembers which drives were there. What cannot be remembered is no reason not to index.
+    /// Remembers which drives were there. If that fails, indexing goes on all the same.
     fn note_places(&self, session: &Session, look: &Look) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
         let mut ledger = session.ledger();

@@ -1,33 +1,34 @@
-//! Questions: answered, or followed to where a file's way ended.
+//! Answers questions, and explains why a file is shown for a question or is not.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Engine, Wake, lock};
 use crate::blend;
-use crate::hits::{self, Wall};
+use crate::hits;
 use crate::index::Snapshot;
 use crate::pipeline::{self, Answer, Models, Question};
 use crate::scan::{Places, Rules};
+use crate::visibility::Visibility;
 use crate::why::{self, Asking, WhyReport};
 use crate::{Cancel, Damage, Degraded, EngineError, SearchRequest, SearchResults, Stage, watched};
 
 /// One state of the index, and the models that go with it.
-pub(crate) struct Asked {
+pub(crate) struct SearchContext {
     pub snapshot: Snapshot,
     pub models: Models,
-    /// There is an embedder, be its vectors those of this index or not.
+    /// Whether there is an embedder, even if the vectors of this index come from another one.
     has_embedder: bool,
     embedder_fits: bool,
-    /// Whether the index is one of vectors, or of words alone.
+    /// Whether the index was made with an embedder; otherwise it holds words alone.
     pub has_vectors: bool,
     /// Why there is no bi-encoder, if there is none.
     pub no_embedder: String,
     pub no_reranker: String,
 }
 
-impl Asked {
-    /// All that `answer` had to do without, of what a question up to `stage` asks for.
+impl SearchContext {
+    /// Everything that `answer` had to do without, of what a search up to `stage` uses.
     pub(crate) fn without(
         &self,
         stage: Stage,
@@ -72,9 +73,9 @@ impl Asked {
 }
 
 impl Engine {
-    /// Answers a question. `stages` is called with each earlier list as it lands (by words, fused, then one after each
-    /// batch that the cross-encoder has read); the last list is returned. A raised flag ends it with
-    /// [`EngineError::Cancelled`] before the next stage.
+    /// Answers a question. `stages` is called with each earlier list as soon as it is complete (by words, fused, then
+    /// one after each batch that the cross-encoder has read); the last list is returned. Once `cancel` is raised, the
+    /// search ends with [`EngineError::Cancelled`] before the next stage.
     pub fn search(
         &self,
         request: &SearchRequest,
@@ -85,12 +86,12 @@ impl Engine {
             return Err(EngineError::EmptyQuery);
         }
         request.check().map_err(EngineError::BadRequest)?;
-        let _searching = self.inner.neighbour.search();
+        let _searching = self.inner.throttle.search();
         let serving = self.serving()?.ok_or_else(|| EngineError::NoIndex { path: self.inner.data_dir.clone() })?;
         let n_known = serving.spoilt().len();
         let answer = serving.reading(|_| self.answer(request, cancel, stages));
         if serving.spoilt().len() > n_known {
-            // Found just now: a watch mends it at once.
+            // The search has just found damage: a running watch repairs it at once.
             self.wake(Wake::Setup);
         }
         answer
@@ -104,15 +105,15 @@ impl Engine {
     ) -> Result<SearchResults, EngineError> {
         let asked = self.asked()?.ok_or_else(|| EngineError::NoIndex { path: self.inner.data_dir.clone() })?;
         let damage = self.serving()?.map(|serving| serving.spoilt()).unwrap_or_default();
-        let Asked { snapshot, models, .. } = &asked;
+        let SearchContext { snapshot, models, .. } = &asked;
         let model = models.reranker.as_ref().map(|r| r.id().to_owned());
 
         let folders = self.settings().folders;
-        let wall = Wall { folders: &folders, is_away: &|path| self.is_away(path, &folders) };
+        let visibility = Visibility { folders: &folders, is_away: &|path| self.is_away(path, &folders) };
         let results = |answer: &Answer| -> Result<SearchResults, EngineError> {
-            let shown = hits::hits(answer, snapshot, request, &wall)?;
+            let shown = hits::hits(answer, snapshot, request, &visibility)?;
             if !shown.outdated.is_empty() {
-                // A search sees what no event told.
+                // The search noticed changes that no event may have reported.
                 self.wake(Wake::Paths(shown.outdated));
             }
             Ok(SearchResults {
@@ -121,7 +122,7 @@ impl Engine {
                 took_ms: answer.took_ms,
                 candidates: answer.counts,
                 degraded: asked.without(request.stage, answer, &damage)?,
-                // A file that is asked for by its name is there.
+                // A file that was asked for by name is an answer.
                 nothing_answers: blend::nothing_answers(answer) && answer.named.is_empty(),
                 hits: shown.hits,
             })
@@ -142,15 +143,15 @@ impl Engine {
         results(&answer)
     }
 
-    /// What a question is asked of; `None` where nothing was indexed yet.
-    fn asked(&self) -> Result<Option<Asked>, EngineError> {
+    /// The index and the models to ask a question of; `None` if nothing was indexed yet.
+    fn asked(&self) -> Result<Option<SearchContext>, EngineError> {
         let Some(generation) = self.serving()? else { return Ok(None) };
         let snapshot = generation.snapshot()?;
         let (embedder, no_embedder) = {
             let slot = lock(&self.inner.embedder);
             (slot.ready(), slot.why_missing())
         };
-        // Vectors of another model than the question's mean nothing together.
+        // Vectors of different models cannot be compared.
         let embedder_fits = embedder.as_ref().is_some_and(|e| generation.embedder() == Some(e.id()));
         let (reranker, no_reranker) = {
             let slot = lock(&self.inner.reranker);
@@ -160,16 +161,16 @@ impl Engine {
         let has_vectors = generation.embedder().is_some();
         let models =
             Models { embedder: embedder.filter(|_| embedder_fits), reranker, scores: Some(self.inner.scores.clone()) };
-        Ok(Some(Asked { snapshot, models, has_embedder, embedder_fits, has_vectors, no_embedder, no_reranker }))
+        Ok(Some(SearchContext { snapshot, models, has_embedder, embedder_fits, has_vectors, no_embedder, no_reranker }))
     }
 
-    /// Why a file is shown for a question, or is not: follows it through the pipeline as a search would go.
+    /// Explains why a file is shown for a question, or is not, by following it through the pipeline of a search.
     pub fn why(&self, request: &SearchRequest, path: &Path, cancel: &Cancel) -> Result<WhyReport, EngineError> {
         if request.query.trim().is_empty() {
             return Err(EngineError::EmptyQuery);
         }
         request.check().map_err(EngineError::BadRequest)?;
-        // A link's own name, not what it leads to.
+        // Only links in the folder are followed. If the file is itself a link, its own path is meant, not its target.
         let path = std::path::absolute(path).map_err(|source| EngineError::Io {
             action: "find",
             path: path.to_owned(),
@@ -186,16 +187,17 @@ impl Engine {
         }
         let settings = self.settings();
         let rules = Rules::new(&settings, &self.inner.data_dir);
-        // As it is called in the index.
+        // The path as the index spells it.
         let mut spellings = watched::spellings(&path, &settings.folders).into_iter();
         let path = spellings.find(|spelt| rules.root_of(spelt).is_some()).unwrap_or(path);
         let places = Places::load(&self.inner.data_dir);
         let asking = Asking { rules: &rules, places: &places, path: &path };
-        let wall = Wall { folders: &settings.folders, is_away: &|path| self.is_away(path, &settings.folders) };
-        why::follow(&asking, self.asked()?.as_ref(), request, &wall, cancel)
+        let visibility =
+            Visibility { folders: &settings.folders, is_away: &|path| self.is_away(path, &settings.folders) };
+        why::follow(&asking, self.asked()?.as_ref(), request, &visibility, cancel)
     }
 
-    /// Whether a file that is not there is on a drive that is away.
+    /// Whether a missing file is on a drive that is away.
     fn is_away(&self, path: &Path, folders: &[PathBuf]) -> bool {
         let root_is_away = folders.iter().filter(|folder| path.starts_with(folder)).all(|folder| !folder.exists());
         root_is_away || Places::load(&self.inner.data_dir).is_away(path)

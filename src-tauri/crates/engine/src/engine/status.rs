@@ -1,4 +1,4 @@
-//! How the index stands.
+//! Reports the state of the index and of every file.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,8 +10,8 @@ use crate::scan::{self, Places, Rules};
 use crate::{EngineError, Settings, watch};
 
 impl Engine {
-    /// `with_files` adds a row a file. A running watch of this engine knows the disk; otherwise it is looked at, so that
-    /// files not yet noticed count as waiting.
+    /// `with_files` adds one row for each file. A running watch of this engine knows the state of the disk; without one
+    /// the disk is looked at, so that files that nobody has noticed yet count as waiting.
     pub fn status(&self, with_files: bool) -> Result<Status, EngineError> {
         let serving = self.serving()?;
         let has_vectors = serving.as_ref().is_some_and(|generation| generation.embedder().is_some());

@@ -1,4 +1,5 @@
-//! Address books (`.vcf`; vCard 2.1 to 4.0, RFC 6350): a person or a place a heading, with how to reach them.
+//! Reads address books (`.vcf`; vCard 2.1 to 4.0, RFC 6350). Each person or place is a heading, with a list of ways to
+//! reach them.
 
 use super::block::Rendition;
 use super::content_lines::{self, ContentLine};
@@ -7,7 +8,7 @@ use super::{BlockKind, Extractor, Reading, Unreadable, add_names};
 
 pub(super) struct AddressBook;
 
-/// What programs keep for themselves, or what is no text.
+/// Properties that programs keep for themselves, or that are not text.
 const UNREAD: [&str; 16] = [
     "VERSION",
     "PRODID",
@@ -52,9 +53,9 @@ impl Extractor for AddressBook {
 
 #[derive(Debug, Default)]
 struct Card {
-    /// As it is shown.
+    /// The name as it is shown.
     name: Option<String>,
-    /// Its parts, family name first.
+    /// Parts of the name, family name first.
     parts: Vec<String>,
     lines: Vec<String>,
     notes: Vec<String>,
@@ -73,7 +74,7 @@ impl Card {
             "NOTE" => self.notes.push(line.text()),
             name => {
                 let value = line.parts(';').join(", ");
-                // Labels of Apple's stand in brackets of their own.
+                // Apple encloses its labels in brackets of its own.
                 let value = value.replace("_$!<", "").replace(">!$_", "");
                 let label = name.trim_start_matches("X-").replace('-', " ").to_lowercase();
                 if !value.is_empty() {
@@ -83,7 +84,7 @@ impl Card {
         }
     }
 
-    /// Returns the name.
+    /// Writes the card out and returns its name.
     fn write(self, written: &mut Rendition) -> Option<String> {
         let parts = self.parts.join(" ");
         let name = self.name.filter(|name| !name.is_empty()).unwrap_or_else(|| parts.clone());
@@ -92,7 +93,7 @@ impl Card {
         }
         written.push(BlockKind::Heading { level: 2 }, &name);
         written.push(BlockKind::List, &self.lines.join("\n"));
-        // The other order of the name's parts is found as well.
+        // The name is also found with its parts in the other order.
         if parts != name {
             written.unseen(&parts);
         }

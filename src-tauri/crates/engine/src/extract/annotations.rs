@@ -1,4 +1,4 @@
-//! Ruby and marks of notes in running text, as HTML's inline elements make them: for HTML and the HTML in Markdown.
+//! Reads ruby and marks of notes from the inline elements of HTML, also of HTML in Markdown.
 
 use super::block::Draft;
 use super::footnote::is_mark;
@@ -14,22 +14,22 @@ pub(super) struct Annotations {
     in_ruby: bool,
     /// The reading being read.
     reading: Option<String>,
-    /// In `<rp>`, the brackets for those who do not know ruby.
+    /// Inside `<rp>`, the brackets for programs that do not know ruby.
     in_bracket: bool,
     mark: Option<Mark>,
 }
 
-/// What may be the mark of a note.
+/// Open text that may be the mark of a note.
 #[derive(Debug)]
 struct Mark {
-    /// Where it begins in the draft's text.
+    /// Where the mark begins in the draft's text.
     at: usize,
     opened_by: Vec<u8>,
     is_link: bool,
 }
 
 impl Annotations {
-    /// An element begins. `leads_to_note`: a link to a place in the same document.
+    /// Called when an element begins. `leads_to_note`: the element is a link that may be the mark of a note.
     pub(super) fn start(&mut self, name: &[u8], leads_to_note: bool, draft: Option<&Draft>) {
         match name {
             b"ruby" => {
@@ -76,7 +76,7 @@ impl Annotations {
         }
     }
 
-    /// Takes a text that is not read where it stands: a reading, or the brackets around one.
+    /// Takes a text that is not shown where it stands: a reading, or the brackets around one. Returns whether it did.
     pub(super) fn takes(&mut self, text: &str) -> bool {
         match &mut self.reading {
             Some(reading) if reading.len() + text.len() <= MAX_READING_BYTES => reading.push_str(text),
@@ -90,21 +90,21 @@ impl Annotations {
         true
     }
 
-    /// How many bytes of the running text that comes next go before the readings that wait; `None` for all of them.
+    /// How many bytes of the running text `next` come before the waiting readings; `None` for all of them.
     pub(super) fn tail(&self, draft: &Draft, next: &str) -> Option<usize> {
         if self.readings.is_empty() {
             return None;
         }
         let is_apart = !draft.is_in_word() || next.starts_with(char::is_whitespace);
         match self.in_ruby && !is_apart {
-            // The next word has its reading as well: both come after the two.
+            // The next characters have a reading as well: both readings come after them.
             true => None,
             false if is_apart => Some(0),
             false => Some(self.readings.tail(&draft.text, next)),
         }
     }
 
-    /// Writes the readings that wait, before `next`. Returns what is found but not shown.
+    /// Writes the waiting readings, before `next`. Returns the text that is found but not shown.
     pub(super) fn settle(&mut self, draft: Option<&mut Draft>, next: &str) -> Option<String> {
         let draft = draft?;
         let (shown, unseen) = self.readings.take()?;
@@ -115,7 +115,7 @@ impl Annotations {
         Some(unseen).filter(|unseen| !unseen.is_empty())
     }
 
-    /// A block ends, and with it whatever was left open.
+    /// Called when a line, a cell or a block ends. Ends whatever was left open.
     pub(super) fn close(&mut self, draft: Option<&mut Draft>) -> Option<String> {
         self.end_reading();
         let unseen = self.settle(draft, "");

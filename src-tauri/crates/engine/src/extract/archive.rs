@@ -1,4 +1,4 @@
-//! The ZIP archives that Office, OpenDocument and EPUB files are, with an eye on what they unfold to.
+//! Reads ZIP archives, which Office, OpenDocument and EPUB files are, and limits what they decompress to.
 
 use std::io::{Cursor, Read};
 
@@ -7,16 +7,16 @@ use zip::result::ZipError;
 
 use super::Unreadable;
 
-/// Largest archive in entries. A book of a thousand pictures has a few thousand.
+/// Most entries of an archive. A book with a thousand pictures has a few thousand entries.
 const MAX_ENTRIES: usize = 20_000;
 
-/// Largest single part, unfolded: the text of a book of a thousand pages is 3 MB, with Office's markup ten times that.
+/// Largest single part, decompressed. The text of a thousand-page book is 3 MB, with Office's markup ten times that.
 const MAX_PART_BYTES: u64 = 128 << 20;
 
-/// How much is unfolded of one archive in all.
+/// Most bytes that are decompressed from one archive in all.
 const MAX_UNFOLDED_BYTES: u64 = 256 << 20;
 
-/// What the formats that are no longer archives began with: the old Office files, and encrypted new ones.
+/// First bytes of Office files that are not ZIP archives: the old binary formats, and encrypted new ones.
 pub(super) const COMPOUND_FILE: &[u8] = &[0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1];
 
 pub(super) const ENCRYPTED: &str = "it is protected by a password: save a copy without one if it should be searched";
@@ -26,7 +26,7 @@ const NO_ARCHIVE: &str = "it is damaged or not what its name says (no ZIP archiv
 
 pub(super) struct Archive<'a> {
     zip: ZipArchive<Cursor<&'a [u8]>>,
-    /// What may still be unfolded, in bytes.
+    /// Bytes that may still be decompressed.
     left: u64,
 }
 
@@ -40,7 +40,7 @@ impl<'a> Archive<'a> {
         Ok(Self { zip, left: MAX_UNFOLDED_BYTES })
     }
 
-    /// A part's bytes; `None` if the archive has none of that name.
+    /// A part's bytes; `None` if the archive has no part of that name.
     pub(super) fn bytes(&mut self, name: &str) -> Result<Option<Vec<u8>>, Unreadable> {
         let part = match self.zip.by_name(name) {
             Ok(part) => part,
@@ -50,7 +50,7 @@ impl<'a> Archive<'a> {
         };
         let allowed = self.left.min(MAX_PART_BYTES);
         let mut bytes = Vec::new();
-        // One byte more than is allowed tells that there is more, whatever size the archive claims.
+        // Reads one byte more than allowed to see whether the part is too long, whatever size the archive claims.
         let read = part.take(allowed + 1).read_to_end(&mut bytes);
         if bytes.len() as u64 > allowed {
             return Err(broken(if allowed < MAX_PART_BYTES { BOMB } else { PART_BOMB }));
@@ -63,11 +63,11 @@ impl<'a> Archive<'a> {
     /// A part that is XML, decoded.
     pub(super) fn text(&mut self, name: &str) -> Result<Option<String>, Unreadable> {
         let bytes = self.bytes(name)?;
-        // UTF-8 nearly always; a byte order mark tells UTF-16, which the standards allow as well.
+        // Nearly always UTF-8. A byte order mark announces UTF-16, which the standards also allow.
         Ok(bytes.map(|bytes| encoding_rs::UTF_8.decode(&bytes).0.into_owned()))
     }
 
-    /// A part without which the file is nothing.
+    /// A part that the file cannot be read without.
     pub(super) fn required(&mut self, name: &str) -> Result<String, Unreadable> {
         self.text(name)?.ok_or_else(|| Unreadable::Broken(format!("it is damaged: {name} is missing in it")))
     }
@@ -77,12 +77,12 @@ impl<'a> Archive<'a> {
     }
 }
 
-/// For a library that opens the archive itself: refuses what [`Archive`] would refuse. What an archive claims of its sizes
-/// is not believed, so all of it is unfolded once, to nowhere.
+/// Refuses what [`Archive`] would refuse, for a library that opens the archive itself. An archive may lie about its
+/// sizes, so all of it is decompressed once and discarded.
 pub(super) fn check(bytes: &[u8]) -> Result<(), Unreadable> {
     let mut archive = Archive::open(bytes)?;
     for at in 0..archive.zip.len() {
-        // A damaged picture is no reason not to read the table beside it.
+        // A damaged part, such as a picture, must not keep the rest of the file from being read.
         let Ok(part) = archive.zip.by_index(at) else { continue };
         let unfolded = std::io::copy(&mut part.take(archive.left + 1), &mut std::io::sink()).unwrap_or(0);
         archive.left = archive.left.checked_sub(unfolded).ok_or_else(|| broken(BOMB))?;
@@ -101,13 +101,13 @@ fn check_magic(bytes: &[u8]) -> Result<(), Unreadable> {
     }
 }
 
-/// An encrypted Office file is an old compound file that holds the new one. Names in it are UTF-16.
+/// An encrypted Office file is a compound file, like the old formats, that contains the new one. Its names are UTF-16.
 pub(super) fn is_encrypted_office(bytes: &[u8]) -> bool {
     let name: Vec<u8> = "EncryptedPackage".encode_utf16().flat_map(u16::to_le_bytes).collect();
     bytes.windows(name.len()).any(|window| window == name)
 }
 
-/// `name` as another part refers to it, from the folder of `base`: `../media/a.xml` from `ppt/slides/slide1.xml`.
+/// Resolves a `name` that the part `base` refers to: `../media/a.xml` in `ppt/slides/slide1.xml` is `ppt/media/a.xml`.
 pub(super) fn resolve(base: &str, name: &str) -> String {
     let folder = base.rsplit_once('/').map_or("", |(folder, _)| folder);
     let whole = if name.starts_with('/') { name.to_owned() } else { format!("{folder}/{name}") };

@@ -1,4 +1,4 @@
-//! Blocks in the making: readable text on one side, its place in the source on the other.
+//! Builds blocks: readable text together with its place in the source.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub(crate) struct Anchor {
 }
 
 impl Anchor {
-    /// Places beyond 4 GB, of which no text has any (`Reading::decoded`), are the last one before.
+    /// A place beyond 4 GB becomes the last one below 4 GB. No text is that long (`Reading::decoded`).
     pub(crate) fn new(text: usize, source: usize) -> Self {
         let short = |place| u32::try_from(place).unwrap_or(u32::MAX);
         Self { text: short(text), source: short(source) }
@@ -32,14 +32,14 @@ impl Anchor {
     }
 }
 
-/// Bytes of a title or heading that everything below it carries. A longer one is no name, and a text of megabytes that a
-/// slip made one would be copied into each passage; in its own block it stays whole.
+/// Most bytes of a title or heading that the blocks below it carry. A longer text is no name: if a slip makes megabytes
+/// of text a heading, each passage would hold a copy. The heading's own block keeps the whole text.
 const MAX_NAME_BYTES: usize = 400;
 
-/// Headings of a path, the innermost ones: HTML has six levels, and a hostile outline hundreds.
+/// Most headings of a path; the innermost ones are kept. HTML has six levels, but a hostile outline has hundreds.
 const MAX_PATH: usize = 8;
 
-/// As much of a title or heading as is carried on.
+/// Cuts a title or heading to [`MAX_NAME_BYTES`].
 pub(super) fn short_name(name: &str) -> &str {
     name[..name.floor_char_boundary(MAX_NAME_BYTES)].trim_end()
 }
@@ -48,7 +48,7 @@ pub(super) fn short_name(name: &str) -> &str {
 struct Open {
     level: u8,
     text: String,
-    /// The path above it, which counts again once it is closed: a million headings share that.
+    /// The path above this heading, restored when the heading is closed. Shared, as a file can have a million headings.
     outer: Arc<[String]>,
 }
 
@@ -57,7 +57,7 @@ struct Open {
 pub(super) struct Outline {
     /// Levels ascend.
     open: Vec<Open>,
-    /// A million paragraphs share it.
+    /// Shared, as a file can have a million paragraphs below the same headings.
     path: Arc<[String]>,
     first_h1: Option<String>,
 }
@@ -72,7 +72,7 @@ impl Outline {
         self.first_h1.as_deref()
     }
 
-    /// Closes the headings of this level and below. Called before a heading's own block takes its path.
+    /// Closes the open headings of this level and deeper. Called before a heading's own block takes its path.
     pub(super) fn close(&mut self, level: u8) {
         while let Some(closed) = self.open.pop_if(|open| open.level >= level) {
             self.path = closed.outer;
@@ -99,7 +99,7 @@ pub(super) struct Draft {
     anchors: Vec<Anchor>,
     /// Ranges of `text` that are code.
     pub(super) code: Vec<Range<usize>>,
-    /// What is found but not shown, for the reader to take before it finishes the block.
+    /// Text that is found but not shown. The reader takes it before it finishes the block.
     pub(super) unseen: Vec<(usize, String)>,
     soft_break: bool,
 }
@@ -134,12 +134,12 @@ impl Draft {
         self.code.push(self.text.len() - text.len()..self.text.len());
     }
 
-    /// Whether the text ends in a word that what is added next would be part of.
+    /// Whether the text ends inside a word, so that text added next would continue the word.
     pub(super) fn is_in_word(&self) -> bool {
         !self.soft_break && self.text.chars().next_back().is_some_and(|last| !last.is_whitespace())
     }
 
-    /// Sets the text from `at` on apart from what is before it.
+    /// Separates the text from `at` on from the text before it with a space.
     pub(super) fn part_at(&mut self, at: usize) {
         self.text.insert(at, ' ');
         for anchor in self.anchors.iter_mut().rev().take_while(|anchor| anchor.text() >= at) {
@@ -150,18 +150,18 @@ impl Draft {
         }
     }
 
-    /// Adds what stands elsewhere in the source. A line that ends here goes on ending.
+    /// Adds text that stands elsewhere in the source. A soft break before it takes effect after it.
     pub(super) fn note(&mut self, text: &str) {
         self.text.push_str(text);
     }
 
-    /// Adds what is not in the source, such as a list's dash.
+    /// Adds text that is not in the source, such as a list's dash.
     pub(super) fn mark(&mut self, text: &str) {
         self.soft_break = false;
         self.text.push_str(text);
     }
 
-    /// A line's end that means a space between words, and nothing between Chinese characters.
+    /// Marks a line end that becomes a space between words, and nothing between Chinese characters.
     pub(super) fn soft_break(&mut self) {
         self.soft_break = true;
     }
@@ -176,7 +176,7 @@ impl Draft {
         }
     }
 
-    /// The finished block, its span narrowed to what is not blank in `source`; `None` if it says nothing.
+    /// Finishes the block and narrows its span to the text in `source` that is not blank. `None` if the block is empty.
     pub(super) fn finish(mut self, source: &str, outline: &mut Outline) -> Option<Block> {
         if let BlockKind::Heading { level } = self.kind {
             outline.close(level);
@@ -193,7 +193,8 @@ impl Draft {
             let (text, source) = (anchor.text(), anchor.source());
             *anchor = Anchor::new(text.saturating_sub(lead), source + lead.saturating_sub(text));
         }
-        // Most paragraphs have one, and a file of many short ones has a million: room for more would double its memory.
+        // Most paragraphs have one anchor, and a file can have a million short paragraphs. Spare capacity would double
+        // their memory.
         self.anchors.shrink_to_fit();
         self.text.shrink_to_fit();
         let span = trimmed(source, self.span);
@@ -208,24 +209,25 @@ impl Draft {
     }
 }
 
-/// Adds an anchor, unless both sides have advanced together since the last one: then that says it as well.
+/// Adds an anchor, unless both sides have advanced together since the last one, which then implies the new one.
 fn tie(anchors: &mut Vec<Anchor>, anchor: Anchor) {
     if anchors.last().is_none_or(|last| last.source() + anchor.text() != last.text() + anchor.source()) {
         anchors.push(anchor);
     }
 }
 
-/// Blocks of a file from which on short ones join those before that are like them. 20 MB that a person wrote are some
-/// 60,000; a dump of numbers a blank line apart is millions, and each would take a hundred times the memory of its text.
+/// From this number of blocks in a file on, a block joins a short one before it of the same kind. 20 MB written by a
+/// person have some 60,000 blocks. A dump of numbers separated by blank lines has millions, and each block would take a
+/// hundred times the memory of its text.
 const MANY_BLOCKS: usize = 100_000;
 
-/// From here on they join whatever stands before, headings too: each such block takes 200 bytes or more.
+/// From this number on, a block joins any short one before it, headings too: each block takes 200 bytes or more.
 const TOO_MANY_BLOCKS: usize = 200_000;
 
-/// A block takes others in until it is so long, in bytes.
+/// A block takes in others until it is this long, in bytes.
 const JOINED_BYTES: usize = 400;
 
-/// Adds a block that has been finished, if it says anything, to those of its file.
+/// Adds a finished block, if there is one, to those of its file.
 pub(super) fn add(blocks: &mut Vec<Block>, block: Option<Block>) {
     let Some(block) = block else { return };
     let n_blocks = blocks.len();
@@ -235,13 +237,13 @@ pub(super) fn add(blocks: &mut Vec<Block>, block: Option<Block>) {
     }
 }
 
-/// Whether the last of so many blocks takes in the one that follows.
+/// Whether the last of `n_blocks` blocks takes in the one that follows.
 fn takes_in(n_blocks: usize, last: &Block, block: &Block) -> bool {
     joins(n_blocks, (last.kind, last.text.len()), block.kind)
         && (n_blocks >= TOO_MANY_BLOCKS || Arc::ptr_eq(&last.heading_path, &block.heading_path))
 }
 
-/// The same by the kind and the length of the last one, where both stand below the same headings.
+/// Whether the last of `n_blocks` blocks, of this kind and length, takes in a block of `kind` below the same headings.
 pub(super) fn joins(n_blocks: usize, (last, len): (BlockKind, usize), kind: BlockKind) -> bool {
     let are_alike = last == kind && !matches!(kind, BlockKind::Heading { .. });
     len < JOINED_BYTES && (n_blocks >= TOO_MANY_BLOCKS || n_blocks >= MANY_BLOCKS && are_alike)
@@ -256,7 +258,7 @@ fn join(last: &mut Block, block: Block) {
     last.span.end = block.span.end;
 }
 
-/// What is not of one kind is running text.
+/// Adds a block's text to another's. Two different kinds together become a paragraph.
 pub(super) fn join_texts((kind, text): (&mut BlockKind, &mut String), (added_kind, added): (BlockKind, &str)) {
     if *kind != added_kind {
         *kind = BlockKind::Paragraph;
@@ -265,8 +267,8 @@ pub(super) fn join_texts((kind, text): (&mut BlockKind, &mut String), (added_kin
     text.push_str(added);
 }
 
-/// Writes out as text what is not text: a PDF's pages, a spreadsheet's rows. Blocks stand a blank line apart, each as it
-/// reads, so that the text is fit to be shown.
+/// Writes out a file that is not text, such as a PDF's pages or a spreadsheet's rows, as text. Blank lines separate its
+/// readable blocks, so that the text is fit to be shown.
 #[derive(Debug, Default)]
 pub(super) struct Rendition {
     reading: Reading,
@@ -274,21 +276,21 @@ pub(super) struct Rendition {
 }
 
 impl Rendition {
-    /// From here on text stands at `place`.
+    /// Text added from here on stands at `place`.
     pub(super) fn place(&mut self, place: Place) {
         let at = self.reading.text.len();
-        // Cells of notebooks, scenes of films and messages of mailboxes, where there are too many, share a place as their blocks become one.
+        // If a file has too many notebook cells, film scenes or messages, their blocks are joined and share one place.
         let is_small = matches!(place, Place::NotebookCell { .. } | Place::Time { .. } | Place::Chapter { .. });
         let are_too_many = is_small && self.reading.blocks.len() >= TOO_MANY_BLOCKS;
         if are_too_many && self.reading.blocks.last().is_some_and(|last| last.text.len() < JOINED_BYTES) {
             return;
         }
-        // Of two places without text between them the later counts.
+        // If there is no text between two places, the later one counts.
         while self.reading.places.pop_if(|(start, _)| *start >= at).is_some() {}
         self.reading.places.push((at, place));
     }
 
-    /// Adds a block; one that says nothing is passed over. A heading closes those of its level and below.
+    /// Adds a block, unless it is blank. A heading closes the open headings of its level and deeper.
     pub(super) fn push(&mut self, kind: BlockKind, text: &str) {
         let text = if kind == BlockKind::Code { text.trim_matches(['\r', '\n']).trim_end() } else { text.trim() };
         if text.trim().is_empty() {
@@ -320,14 +322,15 @@ impl Rendition {
         }
     }
 
-    /// Adds what is found but not shown ([`super::Document::unseen`]) to the block added last.
+    /// Adds text that is found but not shown ([`super::Document::unseen`]) to the block added last.
     pub(super) fn unseen(&mut self, words: &str) {
         let found = Some(words).filter(|words| !words.is_empty());
         let at = self.reading.text.len().saturating_sub(1);
         targets::add(&mut self.reading.unseen, found.map(|words| (at, words.to_owned())));
     }
 
-    /// Adds blocks that were read from another text, with what is unseen there: its offsets are those of the blocks' spans.
+    /// Adds blocks that were read from another text, with the unseen text found there. The offsets of `unseen` and the
+    /// blocks' spans count in that other text.
     pub(super) fn push_all(&mut self, blocks: Vec<Block>, mut unseen: Vec<(usize, String)>) {
         unseen.sort_by_key(|(at, _)| *at);
         let mut unseen = unseen.into_iter().peekable();
@@ -342,12 +345,12 @@ impl Rendition {
         unseen.for_each(|(_, words)| self.unseen(&words));
     }
 
-    /// Bytes written so far: a reader of hostile files stops here.
+    /// Bytes written so far, so that a reader can stop at its limit.
     pub(super) fn len(&self) -> usize {
         self.reading.text.len()
     }
 
-    /// `title`: what the file calls itself; otherwise its first heading of level 1 is its title.
+    /// `title`: the title that the file itself names. Without one, its first heading of level 1 is its title.
     pub(super) fn finish(mut self, title: Option<String>) -> Reading {
         let title = title.filter(|title| !title.trim().is_empty());
         self.reading.title = title.or(self.outline.first_h1().map(str::to_owned));

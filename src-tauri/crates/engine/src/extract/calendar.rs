@@ -40,24 +40,24 @@ pub(super) struct Entry {
     about: Vec<String>,
     people: Vec<String>,
     text: String,
-    /// The same as a page, where there is no text.
+    /// The text as an HTML page, which is read if `text` is empty.
     page: String,
     tags: Vec<String>,
     start: Option<String>,
     end: Option<String>,
-    /// Of its start, as `2026-11-29`.
+    /// The day of its start, as `2026-11-29`.
     day: Option<String>,
     unseen: Vec<String>,
 }
 
-/// Elements that hold what is read.
+/// Elements whose content is read.
 const READ: [&str; 3] = ["VEVENT", "VTODO", "VJOURNAL"];
 
-/// The calendar's name and what is in it, in order.
+/// The calendar's name and its entries, in order.
 pub(super) fn entries(source: &str) -> (Option<String>, Vec<Entry>) {
     let mut name = None;
     let mut entries: Vec<Entry> = Vec::new();
-    // Names of the open elements: an alarm in an event has texts of its own.
+    // Names of the open elements. An alarm in an event has texts of its own, which are not read.
     let mut open: Vec<String> = Vec::new();
     content_lines::read(source, |line| match line.name.as_str() {
         "BEGIN" if open.len() < 16 => {
@@ -127,7 +127,7 @@ impl Entry {
     }
 }
 
-/// Who comes, by name and address.
+/// The name and address of a person who takes part.
 fn person(line: &ContentLine) -> String {
     let value = line.text();
     let address = value.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("mailto:")).map(|_| &value[7..]);
@@ -144,7 +144,7 @@ fn day(value: &str) -> Option<String> {
     Some(format!("{}-{}-{}", &digits[..4], &digits[4..6], &digits[6..]))
 }
 
-/// `20261129T140000Z` as `2026-11-29 14:00 UTC`; what is written otherwise stays.
+/// Writes `20261129T140000Z` as `2026-11-29 14:00 UTC`. A value in another form stays as it is.
 fn moment(line: &ContentLine) -> String {
     let value = line.value.trim();
     let Some(day) = day(value) else { return value.to_owned() };

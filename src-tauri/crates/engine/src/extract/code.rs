@@ -1,7 +1,7 @@
-//! Source code and configuration, as it is written. Blocks are whole functions, classes, sections where they fit a passage;
-//! what is cut knows what it is in.
+//! Reads source code and configuration as it is written. Blocks are whole functions, classes or sections if they fit a
+//! passage. The parts of a larger one carry its name.
 //!
-//! No grammar is needed for that: in every language a definition begins at the margin, and what is inside is indented.
+//! No grammar is needed for that: in every language a definition begins at the margin, and its content is indented.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::chunk::{ChunkRules, estimate_tokens};
 
 pub(super) struct Code;
 
-/// Extensions of files read as code, in small letters.
+/// Extensions of files read as code, in lower case.
 pub(super) const EXTENSIONS: &[&str] = &[
     "asm",
     "awk",
@@ -134,7 +134,7 @@ pub(super) const EXTENSIONS: &[&str] = &[
     "zsh",
 ];
 
-/// Names of files read as code, in small letters.
+/// Names of files read as code, in lower case.
 pub(super) const NAMES: &[&str] = &[
     "brewfile",
     "build",
@@ -154,11 +154,11 @@ pub(super) const NAMES: &[&str] = &[
     "workspace",
 ];
 
-/// A longer line, in bytes, was written by a program. Where most of a file is such lines, no one reads it: it is a bundle, a
-/// dump, a minified library.
+/// Most bytes of a line that a person writes; a program writes longer ones. If most of a file is such lines, no one
+/// reads it: it is a bundle, a dump, a minified library.
 const MAX_LINE_BYTES: usize = 1500;
 
-/// Classes in classes in modules: deeper nesting is not followed.
+/// Most levels of nesting that are followed, such as classes in classes in modules.
 const MAX_DEPTH: usize = 6;
 
 impl Extractor for Code {
@@ -185,7 +185,8 @@ struct Cutter<'a> {
 }
 
 impl Cutter<'_> {
-    /// Makes blocks of `lines`, which stand inside what `path` names; what is defined there is indented by `margin`.
+    /// Makes blocks of `lines`, which stand inside the definitions named in `path`. The definitions among these lines
+    /// are indented by `margin`.
     fn cut(&mut self, lines: Lines, margin: usize, path: &Arc<[String]>) {
         let mut starts = unit_starts(lines, margin).peekable();
         while let Some(start) = starts.next() {
@@ -194,7 +195,7 @@ impl Cutter<'_> {
         }
     }
 
-    /// A definition, or a few lines that stand together.
+    /// Makes blocks of a definition, or of a few lines that belong together.
     fn unit(&mut self, unit: Lines, margin: usize, path: &Arc<[String]>) {
         let Some(range) = unit.range() else { return };
         let fits = estimate_tokens(&self.source[range]) <= ChunkRules::default().max_tokens;
@@ -207,7 +208,7 @@ impl Cutter<'_> {
         self.block(head, path);
         let mut inner = path.to_vec();
         inner.extend(name);
-        // Without a name the depth would not grow.
+        // Without a name the path would not grow, so that its length would not limit the depth.
         if inner.len() == path.len() {
             inner.push(head.iter().rev().find(|line| !line.is_blank()).map_or(String::new(), |line| short(&line)));
             inner.retain(|name| !name.is_empty());
@@ -229,12 +230,12 @@ impl Cutter<'_> {
     }
 }
 
-/// Indentation of the lines that say something.
+/// Indentations of the lines that are not blank.
 fn indents(lines: Lines) -> impl Iterator<Item = usize> {
     lines.iter().filter(|line| !line.is_blank()).map(|line| line.indent())
 }
 
-/// A line that opens something but names nothing known: itself, in short.
+/// The name for a line that opens something but defines no known name: the line itself, or nothing if it is long.
 fn short(line: &Line) -> String {
     let text = line.text.trim().trim_end_matches(['{', '(', '[', ':', ' ']);
     if text.len() <= 60 { text.to_owned() } else { String::new() }
@@ -256,7 +257,7 @@ fn unit_starts(lines: Lines, margin: usize) -> impl Iterator<Item = usize> {
         let goes_on = text.starts_with(['}', ')', ']', '{']) || CLOSERS.iter().any(|word| is_word_at(text, word));
         let opens = after_blank || (!attached && (name_of(text).is_some() || is_attached(text)));
         after_blank = false;
-        // The line after a comment or an attribute belongs to it.
+        // The line after a comment or an attribute belongs to the same unit.
         attached = at_margin && is_attached(text);
         (at > 0 && at_margin && !goes_on && opens).then_some(at)
     });
@@ -277,7 +278,7 @@ fn is_word_at(text: &str, word: &str) -> bool {
     text.strip_prefix(word).is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
 }
 
-/// Words before the name of what is defined.
+/// Keywords that come before the name of a definition.
 const DEFINES: &[&str] = &[
     "fn",
     "def",
@@ -320,7 +321,7 @@ const DEFINES: &[&str] = &[
     "defun",
 ];
 
-/// Words that may stand before those.
+/// Keywords that may come before those of [`DEFINES`].
 const BEFORE: &[&str] = &[
     "pub",
     "pub(crate)",
@@ -355,7 +356,7 @@ const BEFORE: &[&str] = &[
     "readonly",
 ];
 
-/// What a line defines: `pub async fn load(…)` is `load`, `[section]` of a configuration is `section`.
+/// The name that a line defines: `load` for `pub async fn load(…)`, `section` for `[section]` of a configuration.
 fn name_of(line: &str) -> Option<String> {
     let text = line.trim_start();
     if let Some(section) = text.strip_prefix('[') {
@@ -390,7 +391,8 @@ fn name_of(line: &str) -> Option<String> {
     None
 }
 
-/// The name at the start of `text`; of an `impl` block all up to its brace, of a Go method the name after its receiver.
+/// The name at the start of `text`. For an `impl` block, that is all up to its brace; for a Go method, the name after
+/// its receiver.
 fn identifier(text: &str, keyword: &str) -> Option<String> {
     if keyword == "impl" {
         let head = text.split(['{', '\n']).next()?.split(" where ").next()?.trim();

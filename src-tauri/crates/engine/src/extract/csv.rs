@@ -1,15 +1,16 @@
-//! CSV and TSV (RFC 4180, and what people make of it): the delimiter is found out, quoted fields may go over lines.
+//! Reads CSV and TSV (RFC 4180, and variants that people write). The delimiter is detected, and quoted fields may span
+//! lines.
 //!
-//! A row is a line `a | b | c`. Blocks are as many rows as fit a passage, and each begins with the header row, so that a
-//! number is never read without its column's name. A hit opens at its line: every editor knows lines, and a spreadsheet
-//! counts the rows of such a file as lines too, where no field goes over several.
+//! A row becomes a line `a | b | c`. A block has as many rows as fit a passage and begins with the header row, so that
+//! a number is never read without its column's name. A hit opens at its line: every editor knows lines, and the rows of
+//! a spreadsheet have the same numbers, as long as no field spans lines.
 
 use super::block::{Draft, Outline, add};
 use super::plain::bom_len;
 use super::{BlockKind, Extractor, Reading, Unreadable};
 use crate::chunk::{ChunkRules, estimate_tokens};
 
-/// Reads CSV; `is_tsv`: fields are set apart by tabs.
+/// Reads CSV; `is_tsv`: tabs separate the fields.
 pub(super) struct Csv {
     pub(super) is_tsv: bool,
 }
@@ -19,7 +20,7 @@ impl Extractor for Csv {
         let mut reading = Reading::decoded(bytes, false)?;
         let source = reading.text.as_str();
         let start = bom_len(source);
-        // Excel's own way to name the delimiter.
+        // A first line `sep=;` is Excel's own way to name the delimiter.
         let first = source[start..].split('\n').next().unwrap_or_default();
         let named = first.trim_end().strip_prefix("sep=").and_then(|rest| rest.chars().next()).map(Delimiter::new);
         let start = if named.is_some() { source.len().min(start + first.len() + 1) } else { start };
@@ -62,7 +63,7 @@ impl Extractor for Csv {
     }
 }
 
-/// Tokens of a block: a little less than a passage's target, which is counted over the whole and not by rows.
+/// Most tokens of a block: a little less than a passage's target, which is counted over the whole text and not by rows.
 fn room() -> usize {
     ChunkRules::default().target_tokens * 9 / 10
 }
@@ -81,13 +82,13 @@ impl Delimiter {
         Self { bytes, len }
     }
 
-    /// Whether it stands at the beginning of `bytes`.
+    /// Whether `bytes` begin with the delimiter.
     fn begins(self, bytes: &[u8]) -> bool {
         bytes.first() == Some(&self.bytes[0]) && bytes.starts_with(&self.bytes[..self.len])
     }
 }
 
-/// A row. Its fields are found again whenever they are asked for: one row can have ten million.
+/// A row. Its fields are found anew each time instead of being stored, because one row can have ten million.
 struct Row<'a> {
     source: &'a str,
     delimiter: Delimiter,
@@ -109,7 +110,7 @@ impl<'a> Row<'a> {
         })
     }
 
-    /// As it reads.
+    /// The row as a line of text.
     fn line(&self) -> String {
         let mut line = String::new();
         for (column, field) in self.fields().enumerate() {
@@ -119,7 +120,7 @@ impl<'a> Row<'a> {
         line.trim_matches([' ', '|']).to_owned()
     }
 
-    /// Adds it to a block; returns its size in tokens.
+    /// Adds the row to a block; returns the row's size in tokens.
     fn write(&self, draft: &mut Draft) -> usize {
         let says_something = |field: Field| !self.source[field.start..field.end].trim().is_empty();
         let n_fields =
@@ -134,7 +135,7 @@ impl<'a> Row<'a> {
         estimate_tokens(&draft.text[start..])
     }
 
-    /// Whether a first row names the columns: every field says something, none is a number.
+    /// Whether a first row names the columns: at most one field is empty or a number.
     fn is_header(&self) -> bool {
         let is_name = |field: &Field| {
             let text = self.source[field.start..field.end].trim();
@@ -148,16 +149,16 @@ impl<'a> Row<'a> {
     }
 }
 
-/// Where a field stands, without its quotes.
+/// The place of a field, without its quotes.
 struct Field {
     start: usize,
     end: usize,
-    /// Holds doubled quotes.
+    /// Whether the field holds doubled quotes.
     has_quotes: bool,
 }
 
 impl Field {
-    /// What it says, on one line.
+    /// The field's text, on one line.
     fn text(&self, source: &str) -> String {
         let text = source[self.start..self.end].trim();
         let text = if self.has_quotes { text.replace("\"\"", "\"") } else { text.to_owned() };
@@ -197,7 +198,7 @@ impl<'a> Iterator for Rows<'a> {
 }
 
 impl Rows<'_> {
-    /// Reads a field; `at` then stands at what ended it.
+    /// Reads a field. `at` then stands at the sign that ended it.
     fn field(&mut self) -> Field {
         let bytes = self.source.as_bytes();
         let start = self.at;
@@ -217,8 +218,8 @@ impl Rows<'_> {
                     break;
                 }
             }
-            // A quote that closes before something else than an end was not meant as one, nor was one that never closes:
-            // it would swallow the file.
+            // A quote encloses the field only if its closing quote stands right before the field's end. One that is
+            // never closed would swallow the file.
             let closes = at < bytes.len() && bytes.get(at + 1).is_none_or(|b| *b == b' ' || is_end(at + 1));
             if closes && at - start <= MAX_QUOTED_BYTES {
                 self.at = end(at + 1);
@@ -230,10 +231,10 @@ impl Rows<'_> {
     }
 }
 
-/// No field holds more; so far at most is searched for the end of a quote.
+/// Most bytes of a quoted field; if the closing quote is farther away, the field is read as if it had no quotes.
 const MAX_QUOTED_BYTES: usize = 64 * 1024;
 
-/// The sign that cuts most rows into the same number of fields, several of them.
+/// The delimiter that cuts most rows into the same number of fields, at least two.
 fn delimiter_of(text: &str) -> Delimiter {
     let head = &text[..text.floor_char_boundary(16 * 1024)];
     let score = |delimiter: Delimiter| {
@@ -243,7 +244,7 @@ fn delimiter_of(text: &str) -> Delimiter {
         let same = counts.iter().filter(|n| **n == first).count();
         if first < 2 { (0, 0) } else { (same * 100 / counts.len().max(1), first) }
     };
-    // Of equals the first counts: decimal commas make many fields, too.
+    // Among equal scores the first delimiter wins: decimal commas make many fields, too.
     let best = ['\t', ';', '|', ',', '；', '，'].map(Delimiter::new).into_iter().rev().max_by_key(|d| score(*d));
     best.filter(|best| score(*best).1 > 1).unwrap_or(Delimiter::new(','))
 }

@@ -1,5 +1,5 @@
-//! Word before 2007 (\[MS-DOC\]): its text, piece after piece, with notes, headers, comments and text boxes, which the file
-//! keeps one after the other. How text is set is not read, so that headings are paragraphs.
+//! Reads Word before 2007 (\[MS-DOC\]): its text, piece after piece, then its notes, headers, comments and text boxes,
+//! which the file keeps one after the other. Formatting is not read, so that headings are paragraphs.
 
 use std::io::{Cursor, Read};
 
@@ -11,16 +11,16 @@ use super::{BlockKind, Reading, Unreadable};
 
 const DAMAGED: &str = "it is damaged or older than Word 97: save it as .docx if it should be searched";
 
-// Places in the head of the file (\[MS-DOC\] 2.5).
+// The file's first two bytes, and offsets in its header (\[MS-DOC\] 2.5).
 const IDENTITY: u16 = 0xA5EC;
 const FLAGS: usize = 0x0A;
 const PIECES: usize = 0x01A2;
 
-/// Of the flags: the text is encrypted; which of two streams says where the text's pieces are.
+/// Bits of the flags: the text is encrypted; the second of two streams lists the text's pieces.
 const IS_ENCRYPTED: u16 = 0x0100;
 const USES_SECOND_TABLE: u16 = 0x0200;
 
-/// Of a piece's place: it has a byte a character, of Latin letters.
+/// Bit of a piece's place: the piece has one byte for each character, in a Latin encoding.
 const IS_NARROW: u32 = 1 << 30;
 
 pub(super) fn read(bytes: &[u8]) -> Result<Reading, Unreadable> {
@@ -49,17 +49,17 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
 }
 
-/// All text, its control characters included; `None` where the list of its pieces is damaged.
+/// All text, its control characters included; `None` if the list of its pieces is damaged.
 fn text(document: &[u8], table: &[u8]) -> Option<String> {
     let (start, len) = (u32_at(document, PIECES)? as usize, u32_at(document, PIECES + 4)? as usize);
     let mut rest = table.get(start..start.checked_add(len)?)?;
-    // How pieces are set comes first.
+    // The formatting of pieces comes first.
     while rest.first() == Some(&1) {
         rest = rest.get(3 + usize::from(u16_at(rest, 1)?)..)?;
     }
     let list = rest.strip_prefix(&[2])?;
     let list = list.get(4..4 + u32_at(list, 0)? as usize)?;
-    // Where each piece begins in the text, and the last one ends; then eight bytes for each.
+    // The list gives where each piece begins in the text and where the last one ends, then eight bytes for each piece.
     let n_pieces = list.len().checked_sub(4)? / 12;
     let mut text = String::new();
     for piece in 0..n_pieces {
@@ -73,7 +73,7 @@ fn text(document: &[u8], table: &[u8]) -> Option<String> {
             false => encoding_rs::UTF_16LE.decode_without_bom_handling(bytes(at, n_chars.checked_mul(2)?)?).0,
         };
         text.push_str(&decoded);
-        // Pieces may overlap in a hostile file.
+        // In a hostile file pieces may overlap, so that the text would grow far larger than the file.
         if text.len() > 2 * super::office::MAX_TEXT_BYTES {
             return Some(text);
         }
@@ -81,11 +81,11 @@ fn text(document: &[u8], table: &[u8]) -> Option<String> {
     Some(text)
 }
 
-/// Paragraphs and rows of tables (\[MS-DOC\] 2.4.1 names the characters between them).
+/// Divides the text into paragraphs and rows of tables (\[MS-DOC\] 2.4.1 names the characters between them).
 fn lay(text: &str) -> Result<Reading, Unreadable> {
     let mut rendition = Rendition::default();
     let (mut rows, mut cells, mut open) = (Vec::<String>::new(), Vec::<String>::new(), String::new());
-    // Of each field that is open, whether what it shows has begun; before that comes what it is made of.
+    // For each open field, whether the text that it shows has begun. The field's instruction comes before that text.
     let mut fields: Vec<bool> = Vec::new();
     for c in text.chars() {
         match c {
@@ -93,7 +93,7 @@ fn lay(text: &str) -> Result<Reading, Unreadable> {
             '\u{14}' => fields.iter_mut().last().into_iter().for_each(|shows| *shows = true),
             '\u{15}' => drop(fields.pop()),
             _ if fields.contains(&false) => {}
-            // The end of a cell, and alone that of its row.
+            // This character ends a cell. Without text before it, it ends the row.
             '\u{7}' if open.trim().is_empty() && !cells.is_empty() => rows.push(std::mem::take(&mut cells).join(" | ")),
             '\u{7}' => cells.push(one_line(&std::mem::take(&mut open))),
             '\r' if !cells.is_empty() => open.push(' '),
@@ -105,7 +105,7 @@ fn lay(text: &str) -> Result<Reading, Unreadable> {
             '\u{b}' => open.push('\n'),
             '\u{1e}' => open.push('-'),
             '\u{a0}' | '\t' => open.push(' '),
-            // Pictures, marks of notes, places where a word may be divided.
+            // Other control characters stand for pictures, marks of notes, and places where a word may be divided.
             c if c.is_control() => {}
             c => open.push(c),
         }

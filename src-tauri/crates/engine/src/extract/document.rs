@@ -9,18 +9,18 @@ use serde::{Deserialize, Serialize};
 use super::Format;
 use super::block::{Anchor, short_name};
 
-/// A note, read.
+/// The content of a file.
 ///
-/// Every span is a byte range of `text`, on character boundaries. Where the file is text in UTF-8 (nearly always), `text`
-/// is the file byte for byte (a byte order mark included), so a span is also the range in the file. A file in another
-/// encoding is decoded first, and one that is not text (a PDF, a spreadsheet) is written out as text: then spans count
-/// bytes of what was made. [`Document::is_file_text`] tells them apart, and [`Document::places_at`] leads back into the
-/// file.
+/// Every span is a byte range of `text`, on character boundaries. Where the file is text in UTF-8 (nearly always),
+/// `text` is the file byte for byte (a byte order mark included), so a span is also the range in the file. A file in
+/// another encoding is decoded first, and one that is not text (a PDF, a spreadsheet) is written out as text: spans
+/// then count bytes of the decoded or written text. [`Document::is_file_text`] tells these cases apart, and
+/// [`Document::places_at`] finds the place in the file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Document {
     pub format: Format,
-    /// Never blank: frontmatter or `<title>`, else the first heading, else the file's name made readable. Cut where it is
-    /// too long for a name.
+    /// Never blank: frontmatter or `<title>`, else the first heading, else the file's name made readable. Cut where it
+    /// is too long for a name.
     pub title: String,
     /// From frontmatter and `#hashtags`, without `#`, distinct, in order.
     pub tags: Vec<String>,
@@ -28,14 +28,15 @@ pub struct Document {
     pub aliases: Vec<String>,
     /// From frontmatter, as it is written there.
     pub date: Option<String>,
-    /// The decoded file, markup included; or the text made of a file that is not text.
+    /// The decoded file, markup included; or the text written out for a file that is not text.
     pub text: String,
-    /// In order and apart: no two spans overlap. None is blank.
+    /// In order. No two spans overlap, and no block is blank.
     pub blocks: Vec<Block>,
-    /// The parts of a file that has them, each from its offset in `text` to the next one's; offsets ascend.
+    /// The parts of the file, such as pages or slides, if it has any. A part begins at its offset in `text` and ends
+    /// where the next one begins. Offsets ascend.
     pub places: Vec<(usize, Place)>,
-    /// What is found but not shown, each from where it stands in `text` (its offset): where links lead, what pictures are
-    /// called. Offsets ascend.
+    /// Text that is found but not shown, such as the targets of links and the names of pictures, with its offset in
+    /// `text`. Offsets ascend.
     pub unseen: Vec<(usize, String)>,
     /// Encoding the file was read in, by its WHATWG name, e.g. `UTF-8` or `GBK`; `UTF-8` for one that is not text.
     pub encoding: String,
@@ -44,10 +45,10 @@ pub struct Document {
 }
 
 impl Document {
-    /// Where in the file the text at each of some offsets (bytes of `text`, best ascending) stands: its page, slide, cells
-    /// ... or its line. `None` only for a file that is not text and has no parts.
+    /// Finds the place in the file (page, slide, cells ... or line) of each offset. Offsets are bytes of `text`, best
+    /// ascending. `None` only for a file that is not text and has no parts.
     pub fn places_at(&self, offsets: impl IntoIterator<Item = usize>) -> Vec<Option<Place>> {
-        // Lines are counted on from the offset before: a long log has many passages.
+        // Counts lines from the previous offset on, not from the start: a long log has many passages.
         let (mut counted, mut line) = (0, 1);
         let mut line_at = |offset: usize| {
             let offset = offset.min(self.text.len());
@@ -67,7 +68,7 @@ impl Document {
 }
 
 impl Document {
-    /// Whether everything that is promised of the fields holds, for a document that comes from elsewhere.
+    /// Whether the fields keep what their comments promise. Checks a document that another process sent.
     pub(crate) fn is_sound(&self) -> bool {
         let mut end = 0;
         let blocks = self.blocks.iter().all(|block| {
@@ -86,7 +87,7 @@ impl Document {
     }
 }
 
-/// Where in a file something stands, so that a hit opens there. Numbers count from 1.
+/// A place in a file, so that a hit can be opened there. Numbers count from 1.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Place {
@@ -111,14 +112,14 @@ pub enum Place {
     NotebookCell {
         number: u32,
     },
-    /// Of a subtitle: seconds from the start of the film.
+    /// A subtitle's time, in seconds from the start of the film.
     Time {
         seconds: u32,
     },
 }
 
 impl Place {
-    /// Leaves of the names in it what is carried on.
+    /// Cuts a sheet's or chapter's name that is too long for a name.
     pub(super) fn shorten(&mut self) {
         if let Place::Cells { sheet: name, .. } | Place::Chapter { title: name } = self {
             *name = short_name(name).to_owned();
@@ -127,7 +128,7 @@ impl Place {
 }
 
 impl fmt::Display for Place {
-    /// As people say it: `line 12`, `p. 3`, `slide 4`, `Budget!B2:D9`, `Chapter One`, `cell 7`, `1:02:33`.
+    /// Writes the place as people do: `line 12`, `p. 3`, `slide 4`, `Budget!B2:D9`, `Chapter One`, `cell 7`, `1:02:33`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Place::Line { number } => write!(f, "line {number}"),
@@ -141,23 +142,23 @@ impl fmt::Display for Place {
     }
 }
 
-/// A paragraph, a list, a table ...: the smallest piece that structure gives.
+/// A paragraph, a list, a table ...: the smallest unit of a document's structure.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Block {
     pub kind: BlockKind,
-    /// The headings above, outermost first, each as far as it is a name; a heading's own text is not among them.
+    /// The headings above, outermost first, cut where they are too long for a name. Excludes a heading's own text.
     pub heading_path: Arc<[String]>,
     /// Without markup: the text of links, the description of images, code as it stands. Never blank.
     pub text: String,
-    /// Where it stands in [`Document::text`], markup included.
+    /// The block's place in [`Document::text`], markup included.
     pub span: Range<usize>,
-    /// In order on both sides.
+    /// Ascending both in the text and in the source.
     pub(crate) anchors: Vec<Anchor>,
 }
 
 impl Block {
-    /// Where in the document a place of the block's text comes from, both in bytes. Exact where the text stands in
-    /// the file as it is; near by where markup or entities lie between.
+    /// Maps an offset in the block's text to an offset in the document, both in bytes. Exact where the text stands in
+    /// the file unchanged; approximate where markup or entities lie between.
     pub fn source_offset(&self, document: &Document, text_offset: usize) -> usize {
         let next = self.anchors.partition_point(|anchor| anchor.text() <= text_offset);
         let end = self.anchors.get(next).map_or(self.span.end, |anchor| anchor.source());
@@ -167,7 +168,7 @@ impl Block {
         document.text.floor_char_boundary(offset)
     }
 
-    /// Where in the block's text a place of the document is shown: the way back of [`Block::source_offset`].
+    /// Maps an offset in the document to an offset in the block's text: the inverse of [`Block::source_offset`].
     pub fn text_offset(&self, source_offset: usize) -> usize {
         let next = self.anchors.partition_point(|anchor| anchor.source() <= source_offset);
         let end = self.anchors.get(next).map_or(self.text.len(), |anchor| anchor.text());

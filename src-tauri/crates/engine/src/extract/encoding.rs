@@ -1,4 +1,4 @@
-//! From bytes to text, whatever the encoding.
+//! Decodes bytes to text, whatever the encoding.
 
 use std::sync::LazyLock;
 
@@ -14,7 +14,7 @@ pub(super) struct Decoded {
     pub(super) is_file_text: bool,
 }
 
-/// What the detector reads at most, from the first byte that is not ASCII. It is sure of itself long before.
+/// Most bytes that the detector reads, from the first byte that is not ASCII. It is sure of its guess long before.
 const DETECT_BYTES: usize = 256 * 1024;
 
 /// Share of undecodable characters above which a file is taken for something other than text: a stray byte in an old
@@ -28,7 +28,8 @@ const MAX_CONTROL: f64 = 0.02;
 const BINARY: &str = "it holds binary data";
 const UNKNOWN: &str = "its encoding cannot be told";
 
-/// Decodes a file. UTF-8 comes back as it is, a byte order mark included. The error says why it is not text.
+/// Decodes a file. UTF-8 stays as it is, a byte order mark included, except for lone carriage returns. The error says
+/// why the file is not text.
 pub(super) fn decode(bytes: &[u8], is_html: bool) -> Result<Decoded, &'static str> {
     let mut decoded = decode_as_written(bytes, is_html)?;
     let text = std::mem::take(&mut decoded.text);
@@ -39,8 +40,8 @@ pub(super) fn decode(bytes: &[u8], is_html: bool) -> Result<Decoded, &'static st
     Ok(decoded)
 }
 
-/// Lines that end with a carriage return alone (as old Macs wrote them, and programs that show their progress), ended as
-/// everyone does; of the same length, so that no place moves. `Err`: there are none.
+/// Makes lone carriage returns line feeds. Old Macs end lines with them, and programs that show their progress write
+/// them. The length stays the same, so that no place moves. `Err`: the text has none.
 fn with_line_feeds(text: String) -> Result<String, String> {
     let lone = text.match_indices('\r').filter(|(at, _)| !text[*at..].starts_with("\r\n"));
     let lone: Vec<usize> = lone.map(|(at, _)| at).collect();
@@ -49,7 +50,7 @@ fn with_line_feeds(text: String) -> Result<String, String> {
     }
     let mut changed = text.clone().into_bytes();
     for at in lone {
-        // A line that a faulty copy ended twice is ended once.
+        // A faulty copy may end a line with CR CR LF: that is one line end.
         changed[at] = if text[at..].starts_with("\r\r\n") { b' ' } else { b'\n' };
     }
     String::from_utf8(changed).map_err(|_| text)
@@ -103,8 +104,8 @@ fn count(text: &str, what: impl Fn(char) -> bool) -> (usize, usize) {
     text.chars().fold((0, 0), |(hits, all), c| (hits + usize::from(what(c)), all + 1))
 }
 
-/// UTF-16 written without a mark shows in characters that are common where any other bytes make rare ones, or in ASCII's
-/// empty bytes, all on one side.
+/// Recognizes UTF-16 without a byte order mark. Read as UTF-16 it has common characters, while any other bytes make
+/// rare ones; or the zero bytes of its ASCII characters are all on one side.
 fn utf16_without_bom(bytes: &[u8]) -> Option<&'static Encoding> {
     let head = &bytes[..bytes.len().min(4096) & !1];
     let (little, big) = (common_share_utf16(head, false), common_share_utf16(head, true));
@@ -121,11 +122,11 @@ fn utf16_without_bom(bytes: &[u8]) -> Option<&'static Encoding> {
     }
 }
 
-/// Share of common characters from which on a reading is believed. Running text has .6 to .9, titles of a few characters
-/// .4 and more, what was decoded wrongly .1 at most.
+/// Share of common characters from which on a decoding is believed. Running text has .6 to .9, titles of a few
+/// characters .4 and more, wrongly decoded text .1 at most.
 const MIN_COMMON: f64 = 0.4;
 
-/// Share of characters that are common, of bytes read as UTF-16; 0 if some are none at all.
+/// Share of common characters in bytes read as UTF-16; 0 if some bytes are no character or one that no text contains.
 fn common_share_utf16(bytes: &[u8], is_big: bool) -> f64 {
     let unit = |pair: &[u8]| if is_big { [pair[0], pair[1]] } else { [pair[1], pair[0]] };
     let units = bytes.chunks_exact(2).map(|pair| u16::from_be_bytes(unit(pair)));
@@ -142,8 +143,8 @@ fn common_share_utf16(bytes: &[u8], is_big: bool) -> f64 {
     n_common as f64 / n_chars.max(1) as f64
 }
 
-/// The characters that Chinese and Japanese text is made of most, in both spellings, and the most frequent syllables of
-/// Korean; and their signs.
+/// The most frequent characters of Chinese text, in both traditional and simplified spelling, and of Japanese text, and
+/// the most frequent syllables of Korean.
 const COMMON: &str = concat!(
     "的一是不了在人有我他这这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之年过发后作里用道行所然家种事成方多经么去法",
     "学如都同现当没动面起看定天分还进好小部其些主样理心她本前开但因只从想实日军者意无力它与长把机十民第公此已工使情明性知全三又关点正业",
@@ -169,7 +170,7 @@ fn is_common(c: char) -> bool {
         || SORTED.binary_search(&c).is_ok()
 }
 
-/// A file that several programs wrote to, a log above all, can be in UTF-8 in some lines and in another encoding in others.
+/// Decodes a file to which several programs wrote, such as a log: some lines are in UTF-8, others in another encoding.
 /// `None` if it is not such a file.
 fn line_by_line(bytes: &[u8]) -> Option<Decoded> {
     let lines = || bytes.split_inclusive(|byte| *byte == b'\n');
@@ -191,7 +192,7 @@ fn line_by_line(bytes: &[u8]) -> Option<Decoded> {
         return None;
     }
     let encoding = detect(&others);
-    // A few lines of GBK are UTF-8 by chance: of characters of two bytes, hardly ever of three.
+    // A few lines of GBK are UTF-8 by chance. They then have characters of two bytes, hardly ever of three.
     if !encoding.is_single_byte() && wide * 2 < utf8 && n_utf8 < others.len() {
         return None;
     }
@@ -208,7 +209,7 @@ fn line_by_line(bytes: &[u8]) -> Option<Decoded> {
     is_text.then_some(Decoded { text, encoding: UTF_8.name(), is_file_text: false })
 }
 
-/// Whether a line is UTF-8 but for a few bytes.
+/// Whether a line is UTF-8 except for a few bytes.
 fn is_damaged_utf8(line: &[u8]) -> bool {
     let (mut broken, mut sound) = (0, 0);
     for chunk in line.utf8_chunks() {
@@ -218,7 +219,7 @@ fn is_damaged_utf8(line: &[u8]) -> bool {
     sound > broken
 }
 
-/// UTF-8 with a few bytes gone bad (a cut-off log, a wrong paste): better read with gaps than as Latin-1.
+/// Decodes UTF-8 with a few broken bytes (a cut-off log, a wrong paste). It reads better with gaps than as Latin-1.
 fn nearly_utf8(bytes: &[u8]) -> Option<Decoded> {
     let (mut broken, mut sound) = (0, 0);
     for chunk in bytes.utf8_chunks() {
@@ -232,7 +233,7 @@ fn nearly_utf8(bytes: &[u8]) -> Option<Decoded> {
     })
 }
 
-/// The encoding an HTML file names in its first kilobyte.
+/// The encoding that an HTML file names in its first kilobyte.
 fn declared(bytes: &[u8]) -> Option<&'static Encoding> {
     let head = String::from_utf8_lossy(&bytes[..bytes.len().min(1024)]).to_ascii_lowercase();
     let label = head.split("charset=").nth(1)?.trim_start_matches(['"', '\'']);
@@ -247,32 +248,33 @@ fn detect(bytes: &[u8]) -> &'static Encoding {
     detector.feed(&bytes[first..end], end == bytes.len());
     let guess = detector.guess(None, Utf8Detection::Deny);
     if guess.is_single_byte() {
-        // Signs alone, such as those of degrees and of quotes, are the same in most of Europe: the detector takes the first.
+        // Signs such as degrees and quotes are the same in most European encodings. If a text has no letters beside
+        // them, the detector takes the first of these encodings.
         let is_letter = |b: &u8| !b.is_ascii() && WINDOWS_1252.decode(&[*b]).0.chars().any(char::is_alphabetic);
         return if bytes[first..end].iter().any(is_letter) { guess } else { WINDOWS_1252 };
     }
-    // In a few characters the detector mistakes one East Asian encoding for another.
+    // If there are few characters, the detector mistakes one East Asian encoding for another.
     let head = &bytes[first..bytes.len().min(first + SHORT_BYTES)];
     let share = |encoding: &'static Encoding| common_share(encoding, head);
     let best = [GBK, BIG5, SHIFT_JIS, EUC_JP, EUC_KR].into_iter().max_by(|a, b| share(a).total_cmp(&share(b)));
     best.filter(|best| share(best) >= MIN_COMMON.max(share(guess) + 0.3)).unwrap_or(guess)
 }
 
-/// So much is looked at to check the detector's guess.
+/// Bytes that are examined to check the detector's guess.
 const SHORT_BYTES: usize = 1024;
 
-/// Share of common characters among those that are not ASCII, of bytes in an East Asian encoding.
+/// Share of common characters among those that are not ASCII, in bytes read in an East Asian encoding.
 fn common_share(encoding: &'static Encoding, bytes: &[u8]) -> f64 {
     let text = encoding.decode_without_bom_handling(bytes).0;
     let is_japanese = encoding == SHIFT_JIS || encoding == EUC_JP;
     let (mut n_common, mut n_chars) = (0usize, 0usize);
-    // The last character may be cut.
+    // The last character may be cut off.
     for c in text.trim_end_matches('\u{FFFD}').chars().filter(|c| !c.is_ascii()) {
         if c == '\u{FFFD}' {
             return 0.0;
         }
         n_chars += 1;
-        // The other encodings have kana as well, but hardly any text.
+        // The other encodings can write kana as well, but hardly any text in them does.
         n_common += usize::from(is_common(c) || is_japanese && is_kana(c) && c < '\u{FF00}');
     }
     n_common as f64 / n_chars.max(1) as f64

@@ -1,4 +1,4 @@
-//! EPUB: the book's chapters in reading order, each read as the HTML that it is.
+//! Reads EPUB: the book's chapters in reading order, each as HTML.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use super::{BlockKind, Extractor, Place, Reading, Unreadable, encoding, html};
 
 pub(super) struct Epub;
 
-/// Ways to scramble fonts, which every reader undoes; any other encryption is a shop's.
+/// Algorithms that scramble fonts, which every reader undoes. Any other encryption is a shop's DRM.
 const OF_FONTS: [&str; 2] = ["http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC"];
 
 impl Extractor for Epub {
@@ -25,14 +25,14 @@ impl Extractor for Epub {
         let contents = book.contents(&mut archive)?;
         let mut rendition = Rendition::default();
         for part in &book.spine {
-            // Of a chapter that is missing the others are still worth reading.
+            // If a chapter is missing, the others are still worth reading.
             let Some(bytes) = archive.bytes(part)? else { continue };
             let Ok(decoded) = encoding::decode(&bytes, true) else { continue };
             let source = decoded.text;
             let parsed = html::parse(&source, bom_len(&source)..source.len(), &mut Outline::default());
             let is_heading = |kind: BlockKind| matches!(kind, BlockKind::Heading { level: 1..=2 });
             let first = parsed.blocks.iter().find(|block| is_heading(block.kind)).map(|block| block.text.clone());
-            // A part that neither the table of contents nor a heading names goes on with the chapter before it.
+            // A part that neither the table of contents nor a heading names continues the chapter before it.
             let mut named = contents.get(part).cloned().or(first.clone());
             let mut is_first = true;
             let mut unseen = parsed.unseen.into_iter().peekable();
@@ -69,7 +69,7 @@ fn refuse_protected(archive: &mut Archive<'_>) -> Result<(), Unreadable> {
     })
 }
 
-/// Where the book is described.
+/// The name of the part that describes the book.
 fn package_part(archive: &mut Archive<'_>) -> Result<String, Unreadable> {
     let mut found = None;
     xml::read(&archive.required("META-INF/container.xml")?, |xml| {
@@ -115,7 +115,7 @@ impl Book {
             }
             Ok(())
         })?;
-        // The table of contents is no chapter of it.
+        // The table of contents is not a chapter.
         let is_chapter = |part: &String| Some(part) != nav.as_ref();
         let spine: Vec<String> = spine.iter().filter_map(|id| parts.get(id).cloned()).filter(is_chapter).collect();
         if spine.is_empty() {
@@ -125,7 +125,7 @@ impl Book {
         Ok(Self { properties, spine, contents: nav.into_iter().chain(ncx).collect() })
     }
 
-    /// The first title that the table of contents gives to each part. One that is damaged gives none.
+    /// The first title that the tables of contents give to each part. A damaged table counts up to the damage.
     fn contents(&self, archive: &mut Archive<'_>) -> Result<HashMap<String, String>, Unreadable> {
         let mut titles = HashMap::new();
         for part in &self.contents {
@@ -139,7 +139,7 @@ impl Book {
                 }
                 title.clear();
             };
-            // `a` of the newer kind; `text` and then `content` of the older.
+            // The newer kind of table has `a` elements, the older one `text` and then `content`.
             let read = xml::read(&source, |xml| {
                 match xml {
                     Xml::Start(element) => match element.name() {

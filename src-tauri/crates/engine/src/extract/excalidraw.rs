@@ -1,19 +1,19 @@
-//! Drawings of Obsidian's Excalidraw plugin (`.excalidraw.md`): Markdown around a drawing in JSON, often compressed, with the
-//! drawing's texts in a section of their own. Told by the key `excalidraw-plugin` in the frontmatter.
+//! Drawings of Obsidian's Excalidraw plugin (`.excalidraw.md`): Markdown around a drawing in JSON, often compressed,
+//! with the drawing's texts in a section of their own. The key `excalidraw-plugin` in the frontmatter marks them.
 
 use super::lines::{Line, lines};
 
 /// Sections that the plugin writes for itself.
 const FOR_THE_PLUGIN: [&str; 3] = ["drawing", "element links", "excalidraw data"];
 
-/// The same text, of the same length, with line ends in place of the drawing and of what the plugin writes around it; `None`
-/// where there is no drawing. `body`: where the frontmatter ends.
+/// Replaces the drawing, and what the plugin writes around it, by line ends. The text keeps its length. `None` if there
+/// is no drawing. `body`: where the frontmatter ends.
 pub(super) fn without_drawing(source: &str, body: usize) -> Option<String> {
     if !source[..body].contains("excalidraw-plugin") {
         return None;
     }
     let mut kept = source.as_bytes().to_vec();
-    // Line ends, where blanks at a line's beginning would make code of the rest.
+    // Line ends instead of blanks, which at a line's beginning would make the rest of the line code.
     let mut blank = |start: usize, end: usize| kept[start..end].fill(b'\n');
     let (mut section, mut in_texts) = (String::new(), false);
     for line in lines(source, body) {
@@ -37,7 +37,8 @@ pub(super) fn without_drawing(source: &str, body: usize) -> Option<String> {
     String::from_utf8(kept).ok()
 }
 
-/// What ties a line to its element: ` ^aB3dE6gH` at its end, `0123abcd: ` at the beginning of an embedded file's.
+/// The range of the id that ties a line to its element: `^aB3dE6gH` at the line's end, or `0123abcd: ` at the beginning
+/// of the line of an embedded file.
 fn id(line: &Line) -> Option<(usize, usize)> {
     let is_id = |id: &str| id.len() >= 8 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     if let Some((before, id)) = line.text.trim_end().rsplit_once('^')

@@ -1,11 +1,11 @@
-//! Marks of notes that are glued to their words: the `4` of `saffron<sup>4</sup>`.
+//! Recognizes marks of notes that directly follow a word: the `4` of `saffron<sup>4</sup>`.
 
 use crate::text::script::is_cjk;
 
-/// Longer ones are no marks: `[citation needed]` is one.
+/// Most bytes of a mark; `[citation needed]` is one.
 const MAX_MARK_BYTES: usize = 40;
 
-/// So many letters of the word before are looked at.
+/// Most letters that are examined of the word before.
 const MAX_WORD: usize = 20;
 
 /// Words of three letters or more that are raised to a power: units and functions.
@@ -15,8 +15,8 @@ const RAISED: [&str; 34] = [
     "sec", "sin", "sqrt", "tan", "yard",
 ];
 
-/// Whether what is raised (or a link to a note) right after `before` is the mark of a note, and no part of the word: not
-/// the 2 of m², nor the st of 1st. `is_link`: it leads to another place of the document.
+/// Whether raised text (or a link to a note) right after `before` is the mark of a note. It may also be part of the
+/// word, like the 2 of m² or the st of 1st. `is_link`: the text links to another place of the document.
 pub(super) fn is_mark(before: &str, raised: &str, is_link: bool) -> bool {
     let raised = raised.trim();
     let Some(last) = before.chars().next_back().filter(|last| !last.is_whitespace()) else { return false };
@@ -51,7 +51,7 @@ pub(super) fn is_mark(before: &str, raised: &str, is_link: bool) -> bool {
     }
 }
 
-/// `4`, `1,2`, `3–5`.
+/// Whether raised text is numbers such as `4`, `1,2` or `3–5`.
 fn is_numbers(raised: &str) -> bool {
     let is_digit = |c: char| c.is_ascii_digit();
     let numbers = raised.split([',', '-', '–', '—', ' ', '，', '、']).filter(|number| !number.is_empty());
@@ -60,7 +60,7 @@ fn is_numbers(raised: &str) -> bool {
         && numbers.into_iter().all(|number| number.len() <= 4 && number.chars().all(is_digit))
 }
 
-/// 1999 is a year, 10 and 1024 are raised to powers.
+/// Whether `before` ends with a year such as 1999. Other numbers, such as 10 and 1024, are raised to powers.
 fn ends_with_year(before: &str) -> bool {
     let digits = before.len() - before.bytes().rev().take_while(u8::is_ascii_digit).take(5).count();
     before[digits..].parse().is_ok_and(|year: u32| (1500..2100).contains(&year))

@@ -1,4 +1,4 @@
-//! Which files are read, and as what.
+//! Which files are read, and in which format.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use super::{
     plain, pptx, rst, rtf, sheet, subtitles,
 };
 
-/// What a file is read as. Its name decides, unless its content is plainly of another format.
+/// The format that a file is read in. Its name decides, unless its content is plainly of another format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Format {
     Markdown,
@@ -39,7 +39,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// Its name in JSON, e.g. `markdown`.
+    /// The format's name in JSON, e.g. `markdown`.
     pub fn as_str(self) -> &'static str {
         match self {
             Format::Markdown => "markdown",
@@ -72,7 +72,7 @@ impl Format {
         match self {
             Format::Markdown | Format::Text | Format::Html => true,
             Format::Code | Format::Csv | Format::Org | Format::Rst | Format::Tsv => true,
-            // Text as well, but not as anyone reads it: they are written out.
+            // Text as well, but not in a form that people read: their content is written out.
             Format::AddressBook | Format::Calendar | Format::Canvas | Format::Mailbox => false,
             Format::Email | Format::Notebook | Format::Rtf | Format::Subtitles => false,
             Format::Docx | Format::Epub | Format::Odt => false,
@@ -80,13 +80,13 @@ impl Format {
         }
     }
 
-    /// Whether a file of this format can hang its reader, blow up in it or bring it down, so that it is read in a process
-    /// of its own.
+    /// Whether a file of this format can make its reader hang, use up all memory or crash. Such files are read in a
+    /// process of their own.
     pub fn is_risky(self) -> bool {
         match self {
             Format::Markdown | Format::Text | Format::Html => false,
             Format::Code | Format::Csv | Format::Org | Format::Rst | Format::Tsv => false,
-            // Read by code of ours that goes through them once.
+            // Our own code reads these, in one pass.
             Format::AddressBook | Format::Calendar | Format::Canvas | Format::Mailbox => false,
             Format::Email | Format::Notebook | Format::Rtf | Format::Subtitles => false,
             Format::Docx | Format::Epub | Format::Odt => true,
@@ -122,7 +122,7 @@ impl Format {
     }
 }
 
-/// The format a file's name stands for, in any case of letters; `None` for one that is not read.
+/// The format that a file's name stands for, whatever its letter case; `None` for a file that is not read.
 pub fn format_of(path: &Path) -> Option<Format> {
     if let Some(format) = by_name(path) {
         return Some(format);
@@ -143,7 +143,7 @@ pub fn format_of(path: &Path) -> Option<Format> {
         "rtf" => Some(Format::Rtf),
         "srt" | "vtt" | "ass" | "ssa" => Some(Format::Subtitles),
         "tsv" | "tab" => Some(Format::Tsv),
-        // Also the older one, which its reader tells apart.
+        // The reader itself tells the older binary format (`.doc`, `.dot`) apart.
         "docx" | "docm" | "dotx" | "doc" | "dot" => Some(Format::Docx),
         "epub" => Some(Format::Epub),
         "odt" | "ott" => Some(Format::Odt),
@@ -155,13 +155,13 @@ pub fn format_of(path: &Path) -> Option<Format> {
     }
 }
 
-/// Files that everyone names alike, most of them without an extension.
+/// The format of files with a conventional name, most of which have no extension.
 fn by_name(path: &Path) -> Option<Format> {
     let name = path.file_name()?.to_str()?.to_ascii_lowercase();
     if TEXT_NAMES.contains(&name.as_str()) {
         return Some(Format::Text);
     }
-    // What Apple's program exports: a folder of that name, and the file in it.
+    // Apple's mail program exports a mailbox as a folder with a file of this name in it.
     if name == "mbox" {
         return Some(Format::Mailbox);
     }

@@ -1,8 +1,8 @@
-//! A note's frontmatter, read line by line: YAML between `---`, TOML between `+++`. A few keys are known; what stands under
-//! others is text.
+//! Reads a note's frontmatter line by line: YAML between `---`, TOML between `+++`. A few keys are known; the values of
+//! others are text.
 //!
-//! Not a YAML reader on purpose: people's frontmatter is often broken, and a note must never fail for it. Lines that
-//! make no sense are passed over.
+//! This is not a YAML parser on purpose: people's frontmatter is often broken, and must never make a note fail. Lines
+//! that make no sense are skipped.
 
 use std::ops::Range;
 
@@ -15,18 +15,18 @@ pub(super) struct Frontmatter {
     pub(super) tags: Vec<String>,
     pub(super) aliases: Vec<String>,
     pub(super) date: Option<String>,
-    /// What the note is about, and what stands under keys that are not known (`publisher: Quillfeather Press`), in order,
-    /// each with where it stands in the source.
+    /// Descriptions of the note, and unknown keys with their values (`publisher: Quillfeather Press`), in order, each
+    /// with its range in the source.
     pub(super) texts: Vec<(String, Range<usize>)>,
-    /// What programs keep there (`layout: post`), with where it stands.
+    /// Keys and values that are meant for programs (`layout: post`), with their offsets.
     pub(super) unseen: Vec<(usize, String)>,
 }
 
-/// Texts that stand apart; further ones are lines of the last. A person sets a dozen.
+/// Most separate texts; further ones are added to the last as lines. A person writes a dozen.
 const MAX_TEXTS: usize = 1000;
 
-/// Keys, in small letters, of what is set for a program. Under others a word alone may be one too, but people do look for
-/// those.
+/// Keys, in lower case, whose values are meant for programs. A single word under another key may be meant for one too,
+/// but people do look for such words.
 const FOR_PROGRAMS: [&str; 46] = [
     "banner",
     "bookcollapsesection",
@@ -76,7 +76,7 @@ const FOR_PROGRAMS: [&str; 46] = [
     "weight",
 ];
 
-/// Reads the frontmatter at the start of `source`. Also says where the text after it begins (after the byte order
+/// Reads the frontmatter at the start of `source`. Also returns where the text after it begins (after the byte order
 /// mark if there is no frontmatter).
 pub(super) fn read(source: &str) -> (Frontmatter, usize) {
     let start = bom_len(source);
@@ -114,7 +114,7 @@ pub(super) fn read(source: &str) -> (Frontmatter, usize) {
                 let next = Entry { key, shown, value: value.trim(), more: Vec::new(), span };
                 open.replace(next).into_iter().for_each(|entry| entry.fill(&mut front));
             }
-            // Between two `---` of running text there is no frontmatter.
+            // Running text between two `---` is no frontmatter.
             (None, None) => return none,
             (Some(_), None) => {}
         }
@@ -124,12 +124,12 @@ pub(super) fn read(source: &str) -> (Frontmatter, usize) {
 }
 
 struct Entry<'a> {
-    /// In small letters.
+    /// The key in lower case.
     key: String,
-    /// As it is written.
+    /// The key as it is written.
     shown: &'a str,
     value: &'a str,
-    /// Lines that belong to it, no more than may be tags: list items, folded text, the rest of an array.
+    /// Further lines of the value, at most [`MAX_TAGS`]: list items, folded text, the rest of an array.
     more: Vec<&'a str>,
     span: Range<usize>,
 }
@@ -154,7 +154,7 @@ impl Entry<'_> {
     fn fill_other(&self, front: &mut Frontmatter) {
         let is_list = self.value.is_empty() || self.value.starts_with('[');
         let value = if is_list { self.list().join(", ") } else { self.text().unwrap_or_default() };
-        // Maps in one line, and links as Obsidian writes them.
+        // Removes the braces of a map in one line, and the brackets of Obsidian's links.
         let value = value.trim_matches(['{', '}']).replace("[[", "").replace("]]", "");
         let value = value.trim();
         if value.is_empty() || matches!(value.to_ascii_lowercase().as_str(), "true" | "false" | "yes" | "no") {
@@ -223,7 +223,7 @@ fn is_key(key: &str) -> bool {
     !key.is_empty() && key.len() <= 64 && !key.contains(['[', ']', '{', '}', '/', '<', '>']) && !key.ends_with('.')
 }
 
-/// `a, b` and `#a #b` are how people write several tags in one value.
+/// Splits a value that holds several tags, which people write as `a, b` or `#a #b`.
 fn split_tags(value: &str) -> impl Iterator<Item = &str> {
     let by_comma = value.contains([',', '，']);
     let by_space = !by_comma && value.contains('#');
@@ -256,7 +256,7 @@ fn unquoted(value: &str) -> &str {
     ['"', '\''].iter().find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote)).unwrap_or(value)
 }
 
-/// YAML and TOML comments begin with ` #`; a tag's `#` has no space after it.
+/// Removes a YAML or TOML comment. It begins with ` # `, while a tag's `#` has no space after it.
 fn without_comment(value: &str) -> &str {
     let quoted = value.starts_with(['"', '\'']);
     match value.find(" # ") {

@@ -1,4 +1,4 @@
-//! HTML as it reads: without scripts, styles and menus, in blocks.
+//! Reads HTML as blocks of text, without scripts, styles and menus.
 
 mod references;
 mod tags;
@@ -32,14 +32,14 @@ impl Extractor for Html {
 }
 
 pub(super) struct Parsed {
-    /// Of `<title>`, white space folded.
+    /// The text of `<title>`, with its white space collapsed.
     pub(super) title: Option<String>,
     pub(super) blocks: Vec<Block>,
-    /// Where links lead and what pictures are called, with where that stands.
+    /// Targets of links, names of pictures and properties of the page, with their offsets.
     pub(super) unseen: Vec<(usize, String)>,
 }
 
-/// Elements whose content no one reads, or every page of a site repeats.
+/// Elements whose content no one reads, or which every page of a site repeats.
 const UNREAD: [&[u8]; 10] =
     [b"script", b"style", b"noscript", b"template", b"svg", b"iframe", b"object", b"nav", b"select", b"math"];
 
@@ -74,7 +74,7 @@ const BLOCKS: [&[u8]; 27] = [
     b"caption",
 ];
 
-/// Reads the part `range` of `source`; headings go on from those in `outline`.
+/// Reads the part `range` of `source`. Its headings continue those in `outline`.
 pub(super) fn parse(source: &str, range: Range<usize>, outline: &mut Outline) -> Parsed {
     let mut reader = Reader {
         source,
@@ -122,10 +122,10 @@ struct Reader<'a> {
     blocks: Vec<Block>,
     title: Option<String>,
     in_title: bool,
-    /// The unread element we are in, and how many of its name are open.
+    /// The element being skipped, and how many elements of its name are open.
     unread: Option<(Vec<u8>, usize)>,
     draft: Option<Draft>,
-    /// What stands before the next text of a list.
+    /// The marker of a list item that comes before the next text.
     marker: Option<String>,
     heading: Option<u8>,
     /// The next number of each open list; `None` for bullets.
@@ -145,7 +145,7 @@ impl Reader<'_> {
             *n_open += usize::from(unread == name);
             return;
         }
-        // What a page puts in the place of an element is shown, whoever writes it there.
+        // A template that is a shadow root is shown in the place of its element.
         let is_shown =
             name == b"template" && ["shadowrootmode", "shadowroot"].iter().any(|on| attributes.get(on).is_some());
         if UNREAD.contains(&name) && !is_shown {
@@ -271,7 +271,7 @@ impl Reader<'_> {
         }
         draft.span.end = span.end;
         let source = self.source.get(span.clone()).unwrap_or_default();
-        // Readings that wait for the end of their word come after so many bytes.
+        // Waiting readings come after this many bytes of the text, where their word ends.
         let mut tail = self.annotations.tail(draft, text);
         let (annotations, unseen, is_code) = (&mut self.annotations, &mut self.unseen, self.n_pre > 0);
         let push = |draft: &mut Draft, run: &str, at: usize| match is_code {
@@ -296,7 +296,7 @@ impl Reader<'_> {
         });
     }
 
-    /// What belongs to a word does not reach beyond the line or the cell.
+    /// Ends open annotations, since none reaches beyond its line or cell.
     fn close_annotations(&mut self) {
         let at = self.draft.as_ref().map_or(0, |draft| draft.span.end);
         self.unseen.extend(self.annotations.close(self.draft.as_mut()).map(|words| (at, words)));
@@ -313,7 +313,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A part ends here: in a list or a table that is a line, elsewhere a block.
+    /// Ends a part: in a list or a table a line, elsewhere a block.
     fn part(&mut self) {
         if self.lists.is_empty() && self.n_tables == 0 { self.flush() } else { self.new_line() }
     }
@@ -331,7 +331,7 @@ impl Reader<'_> {
     }
 }
 
-/// Adds running text, in which white space is a space.
+/// Adds running text, in which any white space means one space.
 fn push_words(draft: &mut Draft, text: &str, at: usize) {
     let mut at = at;
     for line in text.split_inclusive('\n') {
@@ -339,7 +339,7 @@ fn push_words(draft: &mut Draft, text: &str, at: usize) {
             draft.soft_break();
         }
         let mut words = 0..0;
-        // Words that single spaces set apart stand in the source as they read.
+        // Words with single spaces between them are added together, as they stand in the source.
         for word in line.split_whitespace() {
             let start = word.as_ptr() as usize - line.as_ptr() as usize;
             if words.end > 0 && line[words.end..start] != *" " {

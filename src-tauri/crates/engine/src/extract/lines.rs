@@ -1,4 +1,4 @@
-//! Lines of a text that know where they stand.
+//! Lines of a text, each with its place in the text.
 
 use std::ops::Range;
 
@@ -7,12 +7,12 @@ use std::ops::Range;
 pub(super) struct Line<'a> {
     pub(super) text: &'a str,
     pub(super) start: usize,
-    /// After its line end.
+    /// Offset after the line end.
     pub(super) end: usize,
 }
 
 impl<'a> Line<'a> {
-    /// `line` is a line with its end, which stands at `start`.
+    /// `line` includes its line end and stands at `start`.
     fn new(line: &'a str, start: usize) -> Self {
         let text = line.strip_suffix('\n').unwrap_or(line);
         let text = text.strip_suffix('\r').unwrap_or(text);
@@ -34,7 +34,7 @@ impl<'a> Line<'a> {
         self.start + (part.as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize)
     }
 
-    /// The line without white space around it, and where that begins in the text.
+    /// The line without white space around it, and the offset in the text where it then begins.
     pub(super) fn trimmed(&self) -> (&'a str, usize) {
         let text = self.text.trim_start();
         (text.trim_end(), self.start + self.text.len() - text.len())
@@ -51,13 +51,13 @@ pub(super) fn lines(source: &str, from: usize) -> impl Iterator<Item = Line<'_>>
     })
 }
 
-/// Where the lines of a text begin, and where the last one ends: 20 MB can be 20 million lines, and four bytes for each
-/// are a tenth of what a [`Line`] takes.
+/// The offsets where the lines of a text begin, and where the last one ends. 20 MB can be 20 million lines, and the
+/// four bytes of an offset are a tenth of what a [`Line`] takes.
 pub(super) struct LineStarts(Vec<u32>);
 
 impl LineStarts {
-    /// Of the lines of `source` from byte `from` on. What lies beyond 4 GB, the most that is read
-    /// (`Reading::decoded`), is left out.
+    /// Finds the lines of `source` from byte `from` on. Lines beyond 4 GB, the most that is read (`Reading::decoded`),
+    /// are left out.
     pub(super) fn of(source: &str, from: usize) -> Self {
         let ends = source[from..].split_inclusive('\n').scan(from, |end, line| {
             *end += line.len();
@@ -66,17 +66,17 @@ impl LineStarts {
         Self(u32::try_from(from).into_iter().chain(ends).collect())
     }
 
-    /// `source` is the text that they are of.
+    /// `source` is the text in which the lines were found.
     pub(super) fn lines<'a>(&'a self, source: &'a str) -> Lines<'a> {
         Lines { source, bounds: &self.0 }
     }
 }
 
-/// Lines one after another, any of which can be asked for.
+/// Consecutive lines of a text, each accessible by its index.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Lines<'a> {
     source: &'a str,
-    /// Where each begins, and where the last one ends.
+    /// Where each line begins, and where the last one ends.
     bounds: &'a [u32],
 }
 
@@ -92,20 +92,20 @@ impl<'a> Lines<'a> {
     }
 
     /// # Panics
-    /// Where there are not so many.
+    /// If there is no line at this index.
     pub(super) fn at(&self, at: usize) -> Line<'a> {
         let (start, end) = (self.bounds[at] as usize, self.bounds[at + 1] as usize);
         Line::new(&self.source[start..end], start)
     }
 
     /// # Panics
-    /// Where `range` reaches beyond them.
+    /// If `range` reaches beyond the last line.
     pub(super) fn part(&self, range: Range<usize>) -> Lines<'a> {
         let bounds = if range.is_empty() { &[] } else { &self.bounds[range.start..=range.end] };
         Lines { source: self.source, bounds }
     }
 
-    /// Where they stand in the text; `None` if there are none.
+    /// The byte range of the lines in the text; `None` if there are no lines.
     pub(super) fn range(&self) -> Option<Range<usize>> {
         let (first, last) = self.bounds.first().zip(self.bounds.last())?;
         Some(*first as usize..*last as usize)

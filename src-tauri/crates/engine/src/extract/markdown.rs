@@ -49,11 +49,11 @@ pub(super) struct Parsed {
     first_h1: Option<String>,
     /// `#hashtags` of the running text, in order, perhaps repeated.
     pub(super) hashtags: Vec<String>,
-    /// Where links lead and what pictures are called, with where that stands; in any order.
+    /// Targets of links and names of pictures with their offsets, in any order.
     pub(super) unseen: Vec<(usize, String)>,
 }
 
-/// Reads `source` from byte `body` on (what is before is frontmatter).
+/// Reads `source` from byte `body` on. The text before it is frontmatter.
 fn parse(source: &str, body: usize) -> Parsed {
     parse_in_pieces(source, body, pieces::MAX_NODES)
 }
@@ -72,7 +72,7 @@ fn parse_in_pieces(source: &str, body: usize, max_nodes: usize) -> Parsed {
     Parsed { blocks: reader.blocks, first_h1, hashtags: reader.hashtags, unseen: reader.unseen }
 }
 
-/// Events and where in `source` each stands.
+/// The parser's events and their ranges in `source`.
 fn events(source: &str) -> OffsetIter<'_> {
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_FOOTNOTES
@@ -124,7 +124,7 @@ impl Reader<'_> {
                 match event {
                     Event::Text(text) if self.annotations.takes(&text) => {}
                     Event::Text(text) => match &self.wiki {
-                        // `![[cup.png|300]]`: a picture's width says nothing, its name does.
+                        // `![[cup.png|300]]`: the picture's width says nothing, so its name is shown.
                         Some(wiki) if wiki.is_embed && text.bytes().all(|b| b.is_ascii_digit() || b == b'x') => {
                             draft.push(&wiki.target, wiki.start);
                         }
@@ -183,7 +183,7 @@ impl Reader<'_> {
         self.unseen.extend(self.annotations.close(self.draft.as_mut()).map(|words| (at, words)));
     }
 
-    /// Where a link leads or a picture lies, and the title that shows when one points at it.
+    /// Adds the target of a link or a picture, unless its text shows it, and the title that appears under the pointer.
     fn target(&mut self, tag: &Tag, start: usize) {
         let (Tag::Link { link_type, dest_url, title, .. } | Tag::Image { link_type, dest_url, title, .. }) = tag else {
             return;
@@ -301,7 +301,7 @@ impl Reader<'_> {
     }
 }
 
-/// `^block-1` at a line's end is what links to it are made of, not text.
+/// Removes a block id such as `^block-1` from a line's end: links use it, but it is not text.
 fn without_block_id<'a>(text: &'a str, after: &str) -> &'a str {
     let id = text.rsplit_once(" ^").filter(|_| after.is_empty() || after.starts_with(['\n', '\r']));
     match id {
@@ -311,8 +311,8 @@ fn without_block_id<'a>(text: &'a str, after: &str) -> &'a str {
 }
 
 /// Finds `#tag`, `#标签` and `#area/topic` after white space or an opening bracket, outside code. A number alone
-/// (`#12`) is an issue, not a tag. Of a list of channels or colours, which can have millions, the rest are words, and found as
-/// such.
+/// (`#12`) is an issue, not a tag. A list of channels or colours can have millions; those that are too many to be tags
+/// are still found as words.
 fn hashtags(text: &str, code: &[Range<usize>], found: &mut Vec<String>) {
     for (at, _) in text.match_indices('#') {
         let before = text[..at].chars().next_back();

@@ -1,6 +1,6 @@
-//! From a file's bytes to a [`Document`]: title, tags and readable blocks, each knowing where it stands in the file.
+//! Turns a file's bytes into a [`Document`]: title, tags and readable blocks, each with its place in the file.
 //!
-//! Every format is one [`Extractor`] in a file of its own; [`Format`] says which files are its.
+//! Each format has an [`Extractor`] in a module of its own; [`Format`] decides which one reads a file.
 
 mod address_book;
 mod annotations;
@@ -57,21 +57,21 @@ use crate::guard::caught;
 pub use document::{Block, BlockKind, Document, Place};
 pub use format::{Format, format_of};
 
-/// Tags, or other names, of a note. No person gives it so many; a list that was exported can have millions, and each takes
-/// a hundred times the memory of its text.
+/// Most tags, or other names, of a note. No person assigns this many, but an exported list can have millions, and each
+/// tag takes a hundred times the memory of its text.
 const MAX_TAGS: usize = 10_000;
 
 /// Reads files of one format.
 pub(crate) trait Extractor: Sync {
-    /// Reads a file's content. Should not panic, whatever the bytes: [`extract`] makes a failed file of it. What can still hang or overflow
-    /// ([`Format::is_risky`]) is called in a process of its own.
+    /// Reads a file's content. Should not panic, whatever the bytes: [`extract`] catches a panic and fails the file. A
+    /// reader that can still hang or overflow its stack ([`Format::is_risky`]) is called in a process of its own.
     fn read(&self, bytes: &[u8]) -> Result<Reading, Unreadable>;
 }
 
-/// What an extractor makes of a file: a [`Document`] but for what the file's name says. See there for the fields.
+/// What an extractor reads from a file: a [`Document`] without what the file's name adds. See there for the fields.
 #[derive(Debug, Default)]
 pub(crate) struct Reading {
-    /// `None` or blank where the file does not say: then its name is its title.
+    /// `None` or blank if the file names no title; the file's name is then the title.
     title: Option<String>,
     tags: Vec<String>,
     aliases: Vec<String>,
@@ -87,7 +87,7 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
-    /// A text file decoded, nothing of it read yet. `is_html`: the file may name its encoding in a `<meta>`.
+    /// Decodes a text file and reads nothing else of it yet. `is_html`: the file may name its encoding in a `<meta>`.
     fn decoded(bytes: &[u8], is_html: bool) -> Result<Self, Unreadable> {
         let decoded = encoding::decode(bytes, is_html).map_err(Unreadable::NotText)?;
         if u32::try_from(decoded.text.len()).is_err() {
@@ -105,9 +105,9 @@ impl Reading {
 /// Why an extractor gives up on a file.
 #[derive(Debug)]
 pub(crate) enum Unreadable {
-    /// A text format, but the bytes are none.
+    /// The format is text, but the bytes are not.
     NotText(&'static str),
-    /// Not what its name says, damaged, encrypted ...: what a person would want to know, without a full stop.
+    /// The file is damaged, encrypted, not what its name says ... The string tells the user why, without a full stop.
     Broken(String),
     /// Whole and readable, but written by a program for a program.
     Generated,
@@ -131,17 +131,17 @@ pub enum ExtractError {
     TooLong { name: String, limit_mb: u64 },
     #[error("{name} cannot be read: the reader crashed on it; it may be damaged")]
     Crashed { name: String },
-    /// A defect of ours: a panic, and what it said.
+    /// A defect in Nuthatch: the reader panicked with this message.
     #[error("{name} cannot be read: Nuthatch failed on it ({message}); a newer version tries again")]
     Panicked { name: String, message: String },
     #[error("{name} was not read: the process that reads such files could not be started ({reason})")]
     NoWorker { name: String, reason: String },
-    /// Says nothing about the file.
+    /// The caller cancelled the reading; says nothing about the file.
     #[error("cancelled")]
     Cancelled,
 }
 
-/// Reads a file's content, in this process. Never panics, whatever the bytes: a reader that does fails its file.
+/// Reads a file's content, in this process. Never panics, whatever the bytes: a panic of the reader becomes an error.
 pub fn extract(path: &Path, bytes: &[u8]) -> Result<Document, ExtractError> {
     caught(|| read(path, bytes)).unwrap_or_else(|message| Err(ExtractError::panicked(path, message)))
 }
@@ -193,7 +193,7 @@ fn name_in(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// What a file without a title is called. Source files are known by their whole names.
+/// The title of a file that names none: its name made readable, or the whole name of a source file.
 fn name_of(path: &Path, format: Format) -> String {
     match format {
         Format::Code => name_in(path),
@@ -201,7 +201,7 @@ fn name_of(path: &Path, format: Format) -> String {
     }
 }
 
-/// `deploy_to-staging.md` reads `deploy to staging`; dates keep their hyphens.
+/// Makes a file's name readable: `deploy_to-staging.md` becomes `deploy to staging`. Dates keep their hyphens.
 fn readable_stem(path: &Path) -> String {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let chars: Vec<char> = stem.chars().collect();
@@ -219,14 +219,15 @@ fn readable_stem(path: &Path) -> String {
     if readable.is_empty() { stem } else { readable }
 }
 
-/// Keeps the first of equals, letter case aside, and no more than [`MAX_TAGS`].
+/// Removes empty and repeated names, whatever their letter case, and keeps no more than [`MAX_TAGS`].
 fn distinct(names: &mut Vec<String>) {
     let mut seen = std::collections::HashSet::new();
     names.retain(|name| !name.is_empty() && seen.insert(name.to_lowercase()));
     names.truncate(MAX_TAGS);
 }
 
-/// Adds tags or other names to those of a note, which may be the same a million times.
+/// Adds tags or other names to those of a note. Removes repeated ones on the way, since a file can repeat a name a
+/// million times.
 fn add_names<'a>(names: &mut Vec<String>, more: impl IntoIterator<Item = &'a str>) {
     for name in more {
         if names.len() == 2 * MAX_TAGS {

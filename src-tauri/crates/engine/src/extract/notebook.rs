@@ -1,5 +1,5 @@
-//! Jupyter notebooks (nbformat 3 and 4, <https://nbformat.readthedocs.io>): Markdown with its structure, code as code,
-//! the first lines of what it printed. Each cell is a place.
+//! Reads Jupyter notebooks (nbformat 3 and 4, <https://nbformat.readthedocs.io>): Markdown with its structure, code as
+//! code, and the first lines of its output. Each cell is a place.
 
 use super::block::Rendition;
 use super::json::{self, Json};
@@ -7,7 +7,7 @@ use super::{BlockKind, Extractor, Place, Reading, Unreadable, add_names, markdow
 
 pub(super) struct Notebook;
 
-/// What is asked for.
+/// Keys of the JSON whose values are read.
 const KEYS: [&str; 16] = [
     "cell_type",
     "cells",
@@ -27,7 +27,7 @@ const KEYS: [&str; 16] = [
     "worksheets",
 ];
 
-/// Of what a cell printed: a table's head, a short answer. The rest is data.
+/// Most lines and bytes of a cell's output: a table's head, a short answer. The rest is data.
 const MAX_OUTPUT_LINES: usize = 12;
 const MAX_OUTPUT_BYTES: usize = 1200;
 
@@ -84,7 +84,7 @@ fn read_cell(cell: &Json, written: &mut Rendition, tags: &mut Vec<String>) {
     }
 }
 
-/// What an output says in words; pictures and pages have none.
+/// The text of an output; `None` for pictures and pages, which have none.
 fn output_text(output: &Json) -> Option<String> {
     let text = |json: &Json, key: &str| json.get(key).and_then(Json::text);
     if let Some(error) = text(output, "ename") {
@@ -101,7 +101,7 @@ fn output_text(output: &Json) -> Option<String> {
 fn shortened(text: &str) -> String {
     let end = text.match_indices('\n').nth(MAX_OUTPUT_LINES - 1).map_or(text.len(), |(at, _)| at);
     let text = &text[..text.floor_char_boundary(end.min(MAX_OUTPUT_BYTES))];
-    // Colours of a terminal.
+    // Removes a terminal's codes for colours.
     let mut plain = String::new();
     for (at, part) in text.split("\u{1b}[").enumerate() {
         let start = if at == 0 { 0 } else { part.find(|c: char| c.is_ascii_alphabetic()).map_or(0, |at| at + 1) };

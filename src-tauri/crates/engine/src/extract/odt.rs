@@ -1,4 +1,5 @@
-//! OpenDocument text, with its notes, comments, headers and footers. Pages exist only where the writing program has noted down where they broke.
+//! Reads OpenDocument text, with its notes, comments, headers and footers. Pages are known only if the program that
+//! wrote the file noted the page breaks.
 
 use std::collections::HashSet;
 
@@ -28,7 +29,7 @@ impl Extractor for Odt {
         }
         let styles = archive.text("styles.xml")?.unwrap_or_default();
         body.raised_styles = raised_styles(&source)?;
-        // Where the part of the pages' headers is damaged, the text is worth reading.
+        // Even if the part with the pages' headers is damaged, the text is worth reading.
         body.raised_styles.extend(raised_styles(&styles).unwrap_or_default());
         xml::read(&source, |xml| body.take(xml))?;
         body.page = None;
@@ -40,10 +41,10 @@ impl Extractor for Odt {
     }
 }
 
-/// Elements whose text is not the document's: what was deleted, forms, marks of notes, which the notes themselves follow.
+/// Elements whose text is not part of the document: deleted text, forms, and marks of notes. The notes follow them.
 const UNREAD: [&str; 3] = ["tracked-changes", "forms", "note-citation"];
 
-/// What a comment says of itself.
+/// Elements inside a comment that are not its text.
 const OF_COMMENTS: [&str; 4] = ["creator", "date", "creator-initials", "sender-initials"];
 
 /// Names of the styles that raise text.
@@ -55,7 +56,7 @@ fn raised_styles(source: &str) -> Result<HashSet<String>, Unreadable> {
         if element.name() == "style" {
             style = element.get_exactly("style:name");
         }
-        // `super 58%`, or how far: `33% 58%`.
+        // `super 58%`, or the distance in percent: `33% 58%`.
         let position = element.get("text-position").unwrap_or_default();
         let is_up =
             position.split('%').next().and_then(|far| far.trim().parse::<f64>().ok()).is_some_and(|far| far > 0.0);
@@ -70,19 +71,19 @@ fn raised_styles(source: &str) -> Result<HashSet<String>, Unreadable> {
 #[derive(Default)]
 struct Body {
     layout: Layout,
-    /// Several where a note or a text box stands in a paragraph.
+    /// Open paragraphs: several if a note or a text box stands in a paragraph.
     paragraphs: Vec<Paragraph>,
     raised_styles: HashSet<String>,
-    /// Comments that are open.
+    /// Open comments.
     n_comments: usize,
     /// The description of a picture that stands in no paragraph.
     described: Option<String>,
-    /// Headers and footers so far, while they are read.
+    /// Texts of headers and footers so far; `None` while the document's text is read.
     said: Option<HashSet<String>>,
     unread: Unread,
     /// Notes and text boxes of the open paragraph, which come after it.
     aside: Vec<String>,
-    /// Of each open list, whether the next paragraph begins an item.
+    /// For each open list, whether the next paragraph begins an item.
     lists: Vec<bool>,
     page: Option<u32>,
 }
@@ -92,17 +93,17 @@ struct Body {
 struct Paragraph {
     level: Option<u8>,
     text: String,
-    /// Of each open span that raises its text, where that begins.
+    /// For each open span, where its text begins if the span raises it.
     spans: Vec<Option<usize>>,
     readings: Readings,
-    /// The reading being read.
+    /// The reading whose own text is being read.
     reading: Option<String>,
     in_ruby: bool,
     unseen: Vec<String>,
 }
 
 impl Paragraph {
-    /// Adds text; white space folds, as in HTML.
+    /// Adds text, with white space collapsed as in HTML.
     fn push(&mut self, text: &str) {
         if let Some(reading) = &mut self.reading {
             return reading.push_str(text);
@@ -124,7 +125,7 @@ impl Paragraph {
         }
     }
 
-    /// Writes the readings that wait, before `next`.
+    /// Writes the waiting readings, before `next`.
     fn settle(&mut self, next: &str) {
         let Some((shown, joined)) = self.readings.take() else { return };
         self.text.push_str(&shown);
@@ -134,7 +135,7 @@ impl Paragraph {
         self.unseen.push(joined);
     }
 
-    /// Sets a mark of a note apart from the word it stands at.
+    /// Separates the mark of a note from the word before it.
     fn end_span(&mut self) {
         if let Some(at) = self.spans.pop().flatten()
             && let Some((before, raised)) = self.text.split_at_checked(at)
@@ -200,7 +201,7 @@ impl Body {
         let text = &mut paragraph.text;
         match name {
             "title" | "desc" if !text.ends_with(' ') => text.push(' '),
-            // Each counts itself how many it is; a line of them is decoration.
+            // One `s` stands for several spaces, as many as it says. A whole line of spaces is decoration.
             "s" => text.push_str(&" ".repeat(number("c").unwrap_or(1).min(8))),
             "tab" => text.push('\t'),
             "line-break" => text.push('\n'),
@@ -223,12 +224,12 @@ impl Body {
                     return Ok(());
                 }
                 if let Some(said) = &mut self.said
-                    // Nothing but a page's number, or said before.
+                    // The text is only a page number, or another header or footer has it already.
                     && (!text.contains(char::is_alphabetic) || !said.insert(one_line(&text)))
                 {
                     return Ok(());
                 }
-                // Of a page break inside a paragraph the next paragraph is the first on the page.
+                // After a page break inside a paragraph, the next paragraph is the first on the new page.
                 let page = self.page;
                 let depth = self.lists.len();
                 match (level, self.lists.last_mut()) {

@@ -1,4 +1,4 @@
-//! Plain text: paragraphs are what blank lines set apart.
+//! Plain text: blank lines separate paragraphs.
 
 use super::block::{Draft, Outline, add};
 use super::{Block, BlockKind, Extractor, Reading, Unreadable};

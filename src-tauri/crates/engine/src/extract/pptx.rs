@@ -41,12 +41,12 @@ impl Extractor for Pptx {
     }
 }
 
-/// What stands on a slide, in the order of the file.
+/// The content of a slide, in the order of the file.
 #[derive(Default)]
 struct Shapes {
     titles: Vec<String>,
     bodies: Vec<Body>,
-    /// Where links lead, and names of pictures.
+    /// Targets of links, and names of pictures.
     unseen: Vec<String>,
 }
 
@@ -119,9 +119,9 @@ struct ShapeReader {
     text: String,
     in_text: bool,
     table: Option<Vec<Vec<String>>>,
-    /// How the shape is described for people who cannot see it.
+    /// The shape's description for people who cannot see it.
     described: Option<String>,
-    /// Open elements that tell the same again for old programs.
+    /// Open elements that repeat content for old programs.
     n_fallbacks: usize,
 }
 
@@ -132,7 +132,7 @@ impl ShapeReader {
             return;
         }
         match element.name() {
-            // Of comments each stands for itself.
+            // A comment (`cm`) is read like a shape.
             "sp" | "graphicFrame" | "pic" | "cxnSp" | "cm" => {
                 self.close_shape();
                 (self.is_title, self.is_unread) = (false, false);
@@ -151,7 +151,7 @@ impl ShapeReader {
             "tr" => self.table.iter_mut().for_each(|rows| rows.push(Vec::new())),
             "tc" => self.table.iter_mut().filter_map(|rows| rows.last_mut()).for_each(|row| row.push(String::new())),
             "pPr" => self.depth = element.get("lvl").and_then(|depth| depth.parse().ok()).unwrap_or(0),
-            // `text` is a comment's.
+            // `text` holds the text of a comment.
             "t" | "text" => self.in_text = true,
             "br" => self.text.push('\n'),
             _ => {}
@@ -188,7 +188,7 @@ impl ShapeReader {
         if self.is_unread {
             return;
         }
-        // What a shape says is more than what is said of it.
+        // A shape may have a description besides its own text.
         self.shapes.bodies.extend(described.map(|text| Body::Text(vec![(0, text)])));
         if paragraphs.is_empty() {
             return;

@@ -1,15 +1,15 @@
-//! Readings of characters (ruby): `珊瑚` stays whole, and what was set above it comes after the word.
+//! Readings of characters (ruby). A word such as `珊瑚` stays whole, and the readings set above it come after it.
 
 use crate::text;
 use crate::text::script::{is_cjk, is_han};
 
-/// Readings that one word or run is given; further ones are read like any text.
+/// Most readings that one word or run is given; further ones are dropped.
 const MAX_READINGS: usize = 200;
 
-/// So many readings in a row are also found as one word: `shānhú` beside `shān hú`.
+/// Up to this number of readings in a row are also found as one word: `shānhú` beside `shān hú`.
 const MAX_JOINED: usize = 4;
 
-/// A word goes on this far, in characters.
+/// Most characters that belong to a word after the one with a reading.
 const MAX_TAIL: usize = 8;
 
 /// Readings that wait for the end of the word that they belong to.
@@ -23,7 +23,7 @@ impl Readings {
         self.waiting.is_empty()
     }
 
-    /// A reading of what was written last; white space is folded.
+    /// Adds a reading of the text written last, with its white space collapsed.
     pub(super) fn add(&mut self, reading: &str) {
         let reading = reading.split_whitespace().collect::<Vec<_>>().join(" ");
         if !reading.is_empty() && self.waiting.len() < MAX_READINGS {
@@ -31,8 +31,7 @@ impl Readings {
         }
     }
 
-    /// How many bytes of `next`, the text that follows `before`, belong to the same word, so that the readings come after
-    /// them.
+    /// How many bytes of `next`, the text that follows `before`, belong to the same word. The readings come after them.
     pub(super) fn tail(&self, before: &str, next: &str) -> usize {
         let Some(last) = before.chars().next_back() else { return 0 };
         if self.is_empty() {
@@ -47,7 +46,7 @@ impl Readings {
             let whole: String = head.into_iter().rev().chain(tail).collect();
             let end = text::word_end(&whole, at);
             let n_han: usize = next.chars().take(end - at).map(char::len_utf8).sum();
-            // 読む: what bends the word is not set above it.
+            // 読む: the inflected ending has no reading, but belongs to the word.
             let kana = next[n_han..].chars().take_while(|c| ('\u{3041}'..='\u{309F}').contains(c)).take(3);
             return n_han + kana.map(char::len_utf8).sum::<usize>();
         }
@@ -56,7 +55,8 @@ impl Readings {
         next.chars().take_while(goes_on).take(4 * MAX_TAIL).map(char::len_utf8).sum()
     }
 
-    /// What is written after the word, and what is found but not shown; `None` where nothing waits.
+    /// Takes the waiting readings: the text to write after the word, and the text that is found but not shown. `None`
+    /// if none wait.
     pub(super) fn take(&mut self) -> Option<(String, String)> {
         let readings = std::mem::take(&mut self.waiting);
         if readings.is_empty() {

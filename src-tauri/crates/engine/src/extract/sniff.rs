@@ -1,13 +1,14 @@
-//! What a file is where its name lies: programs export web pages as `.xls`, people rename what will not open.
+//! Finds a file's format where its name is wrong: programs export web pages as `.xls`, people rename files that do not
+//! open.
 
 use super::archive::{Archive, COMPOUND_FILE};
 use super::encoding::decode;
 use super::{Format, sheet};
 
-/// Bytes that are looked at of a file that may be text.
+/// Bytes that are examined of a file that may be text.
 const HEAD_BYTES: usize = 64 << 10;
 
-/// Beginnings of web pages and of pieces of them, in small letters.
+/// Beginnings of web pages and of pieces of them, in lower case.
 const HTML: [&str; 14] = [
     "<!doctype html",
     "<html",
@@ -25,7 +26,7 @@ const HTML: [&str; 14] = [
     "<font",
 ];
 
-/// Whether content is of a kind that is read in a process of its own ([`Format::is_risky`]), whatever the file is called.
+/// Whether content is of a kind that is read in a process of its own ([`Format::is_risky`]), whatever the file's name.
 pub(super) fn is_risky(bytes: &[u8]) -> bool {
     bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"%PDF-") || bytes.starts_with(COMPOUND_FILE)
 }
@@ -37,8 +38,8 @@ pub(super) fn may_be(named: Format, read: Format) -> bool {
         || matches!(read, Format::Rtf | Format::Html | Format::Csv | Format::Tsv | Format::Email | Format::Text)
 }
 
-/// The format of a file whose name stands for `named`: that one, unless its content is plainly something else. A text file
-/// is what its name says: a web page called `.txt` is there to be read as it is written.
+/// The format of a file whose name stands for `named`: that one, unless its content is plainly something else. Text
+/// under the name of a text format keeps that format: whoever calls a web page `.txt` wants its source.
 pub(super) fn format(named: Format, bytes: &[u8]) -> Format {
     let told = if bytes.starts_with(b"PK\x03\x04") {
         of_archive(bytes)
@@ -71,7 +72,7 @@ fn of_archive(bytes: &[u8]) -> Option<Format> {
     }
 }
 
-/// An old Office file. A text may have a table in it, and a table a text: then the name decides.
+/// The format of an old Office file. A text document can contain a spreadsheet and the reverse; then the name decides.
 fn of_compound_file(named: Format, bytes: &[u8]) -> Option<Format> {
     // Names of streams are UTF-16.
     let holds = |name: &str| {
@@ -94,7 +95,7 @@ fn of_text(named: Format, bytes: &[u8]) -> Option<Format> {
     if bytes[start..].starts_with(b"{\\rtf") {
         return Some(Format::Rtf);
     }
-    // A head that ends inside a character is decoded all the same.
+    // The head may end inside a character; it is still decoded.
     let head = decode(&bytes[..bytes.len().min(HEAD_BYTES)], true).ok()?.text;
     let head = head.trim_start_matches(|c: char| c == '\u{FEFF}' || c.is_whitespace());
     if head.is_empty() {
@@ -111,7 +112,7 @@ fn of_text(named: Format, bytes: &[u8]) -> Option<Format> {
     }
     match named {
         Format::Spreadsheet => of_table(head),
-        // Written by a program that knows no better; a PDF that is text has lost its beginning.
+        // Some programs save plain text under these names. A PDF that begins with text is damaged and stays a PDF.
         Format::Docx | Format::Odt | Format::Rtf => Some(Format::Text),
         _ => None,
     }
@@ -119,7 +120,7 @@ fn of_text(named: Format, bytes: &[u8]) -> Option<Format> {
 
 fn is_html(head: &str) -> bool {
     let mut rest = head;
-    // Declarations and comments come before it.
+    // Declarations and comments may come before the first tag.
     while let Some(end) =
         ["<?", "<!--"].iter().find_map(|begin| rest.starts_with(begin).then(|| rest.find('>'))).flatten()
     {
@@ -129,14 +130,14 @@ fn is_html(head: &str) -> bool {
     HTML.iter().any(|tag| begin.starts_with(tag))
 }
 
-/// A page with all that belongs to it in one file is a mail (MHTML); wikis call such pages `.doc`.
+/// Whether the file is a mail. MHTML stores a web page and its pictures as one mail, and wikis export it as `.doc`.
 fn is_mail(head: &str) -> bool {
     let headers = head.split("\n\n").next().unwrap_or_default().split("\r\n\r\n").next().unwrap_or_default();
     let headers = headers.to_ascii_lowercase();
     headers.contains("mime-version:") && headers.contains("content-type: multipart/")
 }
 
-/// Rows of fields: as tabs set them apart, or as another sign does in two rows alike.
+/// The format of rows of fields: TSV if one of the first two rows has a tab, CSV if both have another delimiter.
 fn of_table(head: &str) -> Option<Format> {
     let mut rows = head.lines().filter(|row| !row.trim().is_empty());
     let (first, second) = (rows.next()?, rows.next());

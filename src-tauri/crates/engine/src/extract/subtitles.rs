@@ -20,7 +20,7 @@ impl Extractor for Subtitles {
         let is_ass = decoded.text.lines().take(200).any(|line| line.trim().eq_ignore_ascii_case("[Events]"));
         let mut title = None;
         let mut cues = if is_ass { ass(&decoded.text, &mut title) } else { srt(&decoded.text) };
-        // Files list signs and translators' notes apart from speech; a stable sort keeps what is said at once in order.
+        // Files list signs and translators' notes apart from speech. A stable sort keeps simultaneous lines in order.
         cues.sort_by(|a, b| a.start_s.total_cmp(&b.start_s));
         let mut written = Rendition::default();
         for paragraph in paragraphs(&cues) {
@@ -62,7 +62,7 @@ fn paragraphs(cues: &[Cue]) -> Vec<Cue> {
     let mut found: Vec<Cue> = Vec::new();
     let mut last_text = "";
     for cue in cues.iter().filter(|cue| !cue.text.is_empty()) {
-        // Effects are written as the same words many times over.
+        // Programs write an effect as many cues with the same words.
         if cue.text == last_text {
             if let Some(open) = found.last_mut() {
                 open.end_s = open.end_s.max(cue.end_s);
@@ -101,7 +101,7 @@ fn paragraphs(cues: &[Cue]) -> Vec<Cue> {
 /// SubRip and WebVTT: a line with `-->`, then text up to a blank line.
 fn srt(source: &str) -> Vec<Cue> {
     let mut cues: Vec<Cue> = Vec::new();
-    // What is being read: text of the last cue, or a block of notes or styles.
+    // Whether the text of the last cue, or a block of notes or styles, is being read.
     let (mut in_cue, mut in_note) = (false, false);
     let mut pending: Option<&str> = None;
     for line in lines(source, bom_len(source)) {
@@ -130,7 +130,8 @@ fn srt(source: &str) -> Vec<Cue> {
         in_note = ["NOTE", "STYLE", "REGION", "WEBVTT"].iter().any(|word| {
             text.strip_prefix(word).is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', ':']))
         });
-        // A number or a name before the next cue; if no cue follows, text after a stray blank line.
+        // A line outside a cue is the number or name of the next one. If no cue follows, the line is text of the last
+        // cue after a stray blank line.
         if let (Some(before), Some(cue)) = (pending.take(), cues.last_mut()) {
             cue.add(before);
         }
@@ -144,7 +145,8 @@ fn srt(source: &str) -> Vec<Cue> {
     cues
 }
 
-/// Advanced SubStation: `Dialogue:` lines, whose fields the `Format:` line names. <http://www.tcax.org/docs/ass-specs.htm>
+/// Advanced SubStation: `Dialogue:` lines, whose fields the `Format:` line names.
+/// <http://www.tcax.org/docs/ass-specs.htm>
 fn ass(source: &str, title: &mut Option<String>) -> Vec<Cue> {
     let mut cues = Vec::new();
     let (mut n_fields, mut start_field, mut end_field) = (10, 1, 2);
@@ -177,7 +179,7 @@ fn ass(source: &str, title: &mut Option<String>) -> Vec<Cue> {
     cues
 }
 
-/// `1:02:03,450`, `02:03.450`: seconds; `None` for what is no time.
+/// Converts a time such as `1:02:03,450` or `02:03.450` to seconds; `None` if the text is no time.
 fn seconds(text: &str) -> Option<f64> {
     let text = text.trim().replace(',', ".");
     let mut total = 0.0;
@@ -197,7 +199,7 @@ fn plain(line: &str) -> String {
     while let Some(at) = rest.find(['<', '{', '&']) {
         text.push_str(&rest[..at]);
         let tail = &rest[at..];
-        // No tag is longer: the rest of a long line must not be searched anew from each sign.
+        // No tag is longer, and the rest of a long line must not be searched anew from each sign.
         let near = &tail[..tail.floor_char_boundary(300)];
         let skipped = match tail.as_bytes()[0] {
             b'<' => {

@@ -1,16 +1,16 @@
-//! Where links lead and what pictures are called: found, but not shown ([`super::Document::unseen`]).
+//! The targets of links and the names of pictures: found, but not shown ([`super::Document::unseen`]).
 
-/// Of one target, in bytes. What is longer carries a program's state.
+/// Most bytes of one target. The rest of a longer one is a program's state.
 const MAX_TARGET_BYTES: usize = 300;
 
-/// Beginnings of what leads nowhere, or holds its content in itself.
+/// Beginnings of targets that lead nowhere or hold their content themselves.
 const NOWHERE: [&str; 6] = ["data:", "javascript:", "blob:", "about:", "cid:", "vbscript:"];
 
-/// Beginnings that say how it is reached.
+/// Schemes of addresses, which nobody searches for.
 const SCHEMES: [&str; 8] = ["https://", "http://", "//", "mailto:", "tel:", "file://", "ftp://", "sms:"];
 
-/// What of a link's or a picture's target is worth finding: its address without the scheme, percent signs decoded. `None`
-/// for places in the same document and for what holds its content in itself (`data:`).
+/// The part of a link's or a picture's target that is worth finding: the address without its scheme, percent-decoded.
+/// `None` for places in the same document and for targets that hold their content themselves (`data:`).
 pub(super) fn target(written: &str) -> Option<String> {
     let written = written.trim();
     let starts = |begin: &&str| written.get(..begin.len()).is_some_and(|head| head.eq_ignore_ascii_case(begin));
@@ -24,16 +24,16 @@ pub(super) fn target(written: &str) -> Option<String> {
     short.chars().any(char::is_alphanumeric).then(|| short.to_owned())
 }
 
-/// Targets of a file. Nobody sets so many links; each takes twenty times the memory of its text.
+/// Most targets of a file. Nobody sets this many links, and each target takes twenty times the memory of its text.
 const MAX_TARGETS: usize = 200_000;
 
-/// Adds what is found to what is unseen of a file; what is too much is passed over.
+/// Adds targets to the unseen text of a file, up to [`MAX_TARGETS`].
 pub(super) fn add(unseen: &mut Vec<(usize, String)>, found: impl IntoIterator<Item = (usize, String)>) {
     let room = MAX_TARGETS.saturating_sub(unseen.len());
     unseen.extend(found.into_iter().take(room));
 }
 
-/// `A%20b` as `A b`; what is not UTF-8 then stays as it was.
+/// Decodes `A%20b` to `A b`. Returns `href` unchanged if the result is not UTF-8.
 pub(super) fn percent_decoded(href: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = href.as_bytes();

@@ -27,7 +27,7 @@ mod subtitles;
 mod unreadable;
 mod unseen;
 
-/// As [`super::extract`], but that a panic stays one.
+/// Like [`super::extract`], but fails the test if the reader panicked.
 fn extract(path: &Path, bytes: &[u8]) -> Result<Document, ExtractError> {
     let extracted = super::extract(path, bytes);
     assert!(
@@ -147,7 +147,7 @@ fn html() {
     assert_eq!(read("a.html", "<svg><title>no</title></svg><title> A\n b </title>x").title, "A b");
 }
 
-/// A word stands where its source says, whatever came before it.
+/// The place of a word in the source is exact, whatever comes before the word.
 #[test]
 fn html_places_are_exact_after_references() {
     let source = "<p>Tom &amp; Jerry &lt;both&gt; caf&eacute; &#x8336; last\r\nline  of &nbsp; R&D &copy; &bogus; it</p><pre>a &lt; b\n&quot;deep&quot;</pre><p>Next";
@@ -166,7 +166,7 @@ fn html_places_are_exact_after_references() {
     assert_eq!(text, ["Tom & Jerry <both> café 茶 last line of R&D © &bogus; it", "a < b\n\"deep\"", "Next"]);
 }
 
-/// What Obsidian and its like write.
+/// Markdown as Obsidian and similar programs write it.
 #[test]
 fn vault_markdown() {
     check(
@@ -297,7 +297,7 @@ fn not_text() {
     assert_eq!(error.to_string(), "a.exe is not of a format that Nuthatch reads");
 }
 
-/// What every reader of a [`Document`] may rely on.
+/// Checks what all code that uses a [`Document`] relies on.
 fn check_invariants(document: &Document) -> Result<(), TestCaseError> {
     prop_assert!(!document.title.trim().is_empty());
     let mut end = 0;
@@ -307,7 +307,7 @@ fn check_invariants(document: &Document) -> Result<(), TestCaseError> {
         prop_assert!(!document.text[block.span.clone()].trim().is_empty());
         prop_assert!(!block.text.trim().is_empty());
         let mut before = block.span.start;
-        // Of a megabyte a few thousand places tell as much as all.
+        // In a block of a megabyte, checking a few thousand places tells as much as checking all.
         let step = 1 + block.text.len() / 4096;
         for (at, _) in block.text.char_indices().step_by(step) {
             let source = block.source_offset(document, at);

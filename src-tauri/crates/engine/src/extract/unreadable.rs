@@ -1,27 +1,27 @@
-//! Runs that no one reads: encoded pictures, keys, dumps. Of a block they are left out, and a sign is left in their place.
+//! Finds runs that no one reads (encoded pictures, keys, dumps) and replaces them in blocks by a sign.
 
 use std::ops::Range;
 
 use super::Block;
 use super::block::Anchor;
 
-/// What stands for what was left out.
+/// The sign that replaces a run that was left out.
 const LEFT_OUT: &str = "…";
 
-/// A word is suspected from here on, in bytes: no longer one is in a dictionary, and encoded text is wrapped at 64 or 76.
+/// Bytes from which on a word may be encoded. Dictionaries have no such words, and encoded text is wrapped at 64 or 76.
 const MIN_WORD: usize = 40;
 
-/// A run is left out from here on. Shorter ones are sums, keys and names of files, which people do look for.
+/// Bytes from which on a run is left out. Shorter ones are checksums, keys and file names, which people do look for.
 const MIN_RUN: usize = 160;
 
-/// Between two words of a run: line ends, quotes, signs that join or mark lines.
+/// Most bytes between two words of a run: line ends, quotes, signs that join or mark lines.
 const MAX_GAP: usize = 8;
 
-/// Share of neighbouring signs that differ in kind (capital, small letter, digit). Encoded text has .48, sums in
-/// hexadecimal .47, `camelCase` and addresses up to .2.
+/// Share of neighbouring characters that differ in kind (capital, small letter, digit) from which on a word is encoded.
+/// Encoded text has .48, hexadecimal checksums .47, `camelCase` and addresses up to .2.
 const MIN_CHANGES: f64 = 0.22;
 
-/// A stretch of letters and digits from here on is none of words, whatever it looks like.
+/// Letters and digits in a row from which on a word is unreadable, whatever it looks like.
 const MAX_STRETCH: usize = 60;
 
 /// The runs of `text` that are left out, in order.
@@ -47,7 +47,7 @@ pub(super) fn runs(text: &str) -> Vec<Range<usize>> {
             continue;
         }
         let follows = open.as_ref().is_some_and(|run| is_gap(&bytes[run.end..start]));
-        // The last line of an encoded text is short, and one in its middle may look like words by chance.
+        // A run also takes in the short last line of an encoded text, and a line that looks like words by chance.
         let least = if word.len() >= MIN_WORD { MIN_CHANGES / 3.0 } else { MIN_CHANGES };
         let is_tail = follows && (word.ends_with(b"=") || word.len() >= 8) && changes(word) >= least;
         match &mut open {
@@ -89,8 +89,8 @@ pub(super) fn without(text: &str) -> String {
     readable
 }
 
-/// Leaves the unreadable runs of blocks out, and blocks that hold nothing else. `source` is the text that they were read
-/// from.
+/// Leaves unreadable runs out of blocks, and removes blocks that hold nothing else. `source` is the text that the
+/// blocks were read from.
 pub(super) fn leave_out(blocks: &mut Vec<Block>, source: &str) {
     blocks.retain_mut(|block| {
         let runs = runs(&block.text);
@@ -103,7 +103,7 @@ pub(super) fn leave_out(blocks: &mut Vec<Block>, source: &str) {
         let mut at = 0;
         for run in &runs {
             block.text.push_str(&old[at..run.start]);
-            // By how much the text has become shorter so far.
+            // How many bytes shorter the text has become so far.
             let lost = run.start - block.text.len();
             while let Some(anchor) = kept.next_if(|anchor| anchor.text() <= run.start) {
                 anchors.push(Anchor::new(anchor.text() - lost, anchor.source()));
@@ -138,11 +138,12 @@ fn is_unreadable(word: &[u8]) -> bool {
         return false;
     }
     let longest = word.split(|byte| !byte.is_ascii_alphanumeric()).map(<[u8]>::len).max().unwrap_or(0);
-    // A line or a row of dashes is none.
+    // A row of dashes, which has no letters, is readable.
     longest >= MAX_STRETCH || longest > 0 && changes(word) >= MIN_CHANGES
 }
 
-/// Share of neighbours that differ in kind. A capital that begins a word is no change.
+/// Share of neighbouring characters that differ in kind. A capital before a small letter, as at the start of a word, is
+/// no change.
 fn changes(word: &[u8]) -> f64 {
     let kind = |byte: u8| match byte {
         b'A'..=b'Z' => 1,
@@ -155,8 +156,8 @@ fn changes(word: &[u8]) -> f64 {
     n_changes as f64 / word.len().max(1) as f64
 }
 
-/// Contents of files that stand in the place of an address (RFC 2397): `data:image/png;base64,iVBORw0...`, up to what
-/// ends an address.
+/// Finds data URIs (RFC 2397), which hold a file's content in place of its address: `data:image/png;base64,iVBORw0...`.
+/// Each reaches to a character that ends an address.
 fn data_uris(text: &str) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = Vec::new();
     for (start, scheme) in text.match_indices("data:") {
@@ -179,7 +180,7 @@ fn data_uris(text: &str) -> Vec<Range<usize>> {
 mod tests {
     use super::*;
 
-    /// Bytes that no one chose, in base64.
+    /// Pseudo-random base64 text of `n` characters.
     fn encoded(n: usize) -> String {
         const SIGNS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
         let mut state = 0x9E37_79B9_7F4A_7C15_u64;

@@ -1,4 +1,4 @@
-//! XML as Office and OpenDocument write it: names without their prefixes, text with its entities read.
+//! Reads XML as Office and OpenDocument write it. Gives names without prefixes and text with entities resolved.
 
 use std::borrow::Cow;
 
@@ -9,26 +9,26 @@ use quick_xml::events::{BytesStart, Event};
 use super::Unreadable;
 use super::archive::broken;
 
-/// Deeper nesting is no document: Office writes a few dozen levels, a table in a table in a table a hundred.
+/// Most levels of nesting. Office writes a few dozen, for a table in a table in a table a hundred.
 const MAX_DEPTH: usize = 1000;
 
-/// What a document says.
+/// A part of a document, as [`read`] passes it on.
 pub(super) enum Xml<'a> {
     Start(Element<'a>),
-    /// The local name. Comes for empty elements as well.
+    /// The local name of an element that ends. Empty elements end as well.
     End(String),
     Text(String),
 }
 
-/// The element that is passed over with all that is in it, while there is one.
+/// The element, if any, that is being skipped with all its content, and how many elements of its name are open.
 #[derive(Debug, Default)]
 pub(super) struct Unread(Option<(String, usize)>);
 
 impl Unread {
-    /// Whether an element that starts is passed over: it stands in one that is, or is one of `names`.
+    /// Whether an element that starts is skipped: it stands in a skipped one, or is one of `names`.
     pub(super) fn starts(&mut self, name: &str, names: &[&str]) -> bool {
         match &mut self.0 {
-            // One of the same name inside must not end it.
+            // An inner element of the same name must not end the skipped one.
             Some((unread, n_open)) => *n_open += usize::from(unread == name),
             None if names.contains(&name) => self.0 = Some((name.to_owned(), 1)),
             None => return false,
@@ -36,7 +36,7 @@ impl Unread {
         true
     }
 
-    /// Whether what ends was passed over.
+    /// Whether the element that ends was skipped.
     pub(super) fn ends(&mut self, name: &str) -> bool {
         let Some((unread, n_open)) = &mut self.0 else { return false };
         *n_open -= usize::from(unread == name);
@@ -51,18 +51,18 @@ impl Unread {
     }
 }
 
-/// An element at its start.
+/// An element's start tag.
 pub(super) struct Element<'a> {
     tag: BytesStart<'a>,
 }
 
 impl Element<'_> {
-    /// Without its prefix: `p` of `w:p`.
+    /// The name without its prefix: `p` of `w:p`.
     pub(super) fn name(&self) -> &str {
         local(self.tag.name().into_inner())
     }
 
-    /// Of an attribute by its local name. One that is not well formed is none.
+    /// The value of an attribute, by its local name. Malformed attributes are skipped.
     pub(super) fn get(&self, name: &str) -> Option<String> {
         let mut attributes = self.tag.attributes();
         let attributes = attributes.with_checks(false).filter_map(Result::ok);
@@ -70,7 +70,7 @@ impl Element<'_> {
         found.next().and_then(|attribute| unescape(&attribute.value).ok().map(Cow::into_owned))
     }
 
-    /// Of an attribute by its whole name, where another differs in the prefix only.
+    /// The value of an attribute, by its whole name, where another attribute differs in the prefix only.
     pub(super) fn get_exactly(&self, name: &str) -> Option<String> {
         let attribute = self.tag.try_get_attribute(name).ok().flatten()?;
         unescape(&attribute.value).ok().map(Cow::into_owned)
@@ -81,8 +81,9 @@ fn local(name: &str) -> &str {
     name.rsplit_once(':').map_or(name, |(_, local)| local)
 }
 
-/// Calls `each` for everything in `source`, in order. Entities that a document defines itself are never expanded, so that
-/// none can be made of them; a document that ends too early is an error, after what there is of it was told.
+/// Calls `each` for every start tag, end tag and text in `source`, in order. Never expands entities that the document
+/// defines itself, which could grow without bound. A document that ends too early is an error, but only after `each`
+/// was called for the part that is there.
 pub(super) fn read(source: &str, mut each: impl FnMut(Xml<'_>) -> Result<(), Unreadable>) -> Result<(), Unreadable> {
     let mut reader = Reader::from_str(source);
     let config = reader.config_mut();
@@ -132,7 +133,7 @@ pub(super) fn read(source: &str, mut each: impl FnMut(Xml<'_>) -> Result<(), Unr
     }
 }
 
-/// The names and texts of all elements of these names, in order; of one inside another the outer one's.
+/// The names and texts of all elements with these names, in order. An element inside another is part of the outer one.
 pub(super) fn all_texts(source: &str, names: &[&str]) -> Result<Vec<(String, String)>, Unreadable> {
     let mut found = Vec::new();
     let mut open: Option<(String, String)> = None;

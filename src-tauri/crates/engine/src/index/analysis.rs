@@ -1,8 +1,8 @@
-//! Finding words must end no writer: Tantivy finds them on its writing threads, and a panic there loses every document
-//! since the last commit and says nothing of the one it was about.
+//! Keeps a text that cannot be analysed from ending the writer. Tantivy splits texts into words on its writing threads.
+//! A panic there loses every document since the last commit, and does not say which document caused it.
 //!
-//! So a text that cannot be analysed ends early instead, and the writer says after its commit that there was one. Which
-//! file it was is found by analysing the files of that commit once more, one by one: see [`unanalysable`].
+//! So the analysis of such a text ends early instead, and after its commit the writer says that there was such a text.
+//! The file is then found by analysing the files of that commit once more, one by one: see [`unanalysable`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +19,7 @@ use crate::text::{self, CjkTokenizer, NuthatchTokenizer};
 pub(super) struct Spoilt(Arc<AtomicBool>);
 
 impl Spoilt {
-    /// Whether it was raised since it was last asked.
+    /// Whether it was raised since the last call.
     pub(super) fn take(&self) -> bool {
         self.0.swap(false, Ordering::Relaxed)
     }
@@ -30,7 +30,7 @@ impl Spoilt {
     }
 }
 
-/// Has what is written to `index` from now on analysed in a way that cannot end the writer.
+/// Replaces the tokenizers of `index` by ones whose panics cannot end the writer. They raise the returned flag instead.
 pub(super) fn guard(index: &Index) -> Spoilt {
     let spoilt = Spoilt::default();
     let tokenizers = index.tokenizers();
@@ -75,7 +75,7 @@ impl<T: Tokenizer> Tokenizer for Guarded<T> {
 }
 
 struct GuardedStream<S> {
-    /// `None` from a panic on: what it left behind is not used again.
+    /// `None` after a panic: a stream that panicked is not used again.
     stream: Option<S>,
     none: Token,
     spoilt: Spoilt,

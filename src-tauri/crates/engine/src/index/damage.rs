@@ -1,4 +1,4 @@
-//! What is wrong with an index, in words, and kept in its folder so that it is known from the start next time.
+//! Finds the damage of an index and says it in words. It is noted in the index's folder for the next start.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -9,13 +9,13 @@ use tantivy::index::{IndexMeta, SegmentComponent, SegmentMeta};
 use tantivy::{Index, TantivyError};
 
 use crate::guard::caught;
-use crate::kept::write_atomically;
+use crate::twin_file::write_atomically;
 use crate::{Cancel, EngineError};
 
 /// In a generation's folder: when it was last checked, and what was found.
 const HEALTH: &str = "health.toml";
 
-/// A sound disk seldom loses a bit: once a day is enough, and after a crash.
+/// How often files are checked. A sound disk seldom loses a bit, so once a day is enough, besides after a crash.
 const CHECK_EVERY_S: u64 = 24 * 60 * 60;
 
 /// A file that is not as it was written.
@@ -57,7 +57,7 @@ impl Health {
     }
 
     pub fn check_is_due(&self) -> bool {
-        // A clock that was set back makes it due as well.
+        // A clock that was set back by more than that makes a check due as well.
         self.checked_at.is_none_or(|at| now().abs_diff(at) > CHECK_EVERY_S)
     }
 
@@ -105,8 +105,8 @@ fn meaning(file: &str) -> &'static str {
     }
 }
 
-/// Reads every file of a commit and holds it against its checksum; returns what is wrong with each that fails.
-/// `None` where it was cancelled. `turn` is called before each file and may wait.
+/// Reads every file of a commit and compares it with its checksum. Returns what is wrong with each damaged file, or
+/// `None` if it was cancelled. `turn` is called before each file and may wait.
 pub(super) fn examine(
     index: &Index,
     committed: &IndexMeta,
@@ -132,7 +132,7 @@ pub(super) fn examine(
     Some(damaged)
 }
 
-/// Whether an error may come of a damaged file, so that looking for one is worth while.
+/// Whether a damaged file may have caused an error, so that looking for damage is worth while.
 pub(super) fn may_be_damage(error: &EngineError) -> bool {
     match error {
         EngineError::Damaged { .. } | EngineError::Unexpected { .. } => true,
@@ -144,7 +144,8 @@ pub(super) fn may_be_damage(error: &EngineError) -> bool {
     }
 }
 
-/// Runs `work` on the index in `path`; a panic becomes an error. What `work` leaves behind must not matter.
+/// Runs `work` on the index in `path`; a panic becomes an error. After a panic the caller must not rely on data that
+/// `work` was changing.
 pub(crate) fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T, EngineError>) -> Result<T, EngineError> {
     caught(work).unwrap_or_else(|message| Err(EngineError::Unexpected { path: path.to_owned(), message }))
 }

@@ -1,6 +1,6 @@
 //! The folder of an index as Tantivy sees it: any Tantivy directory, with five habits of our own.
 //!
-//! * `meta.json`, which says what the last commit holds, is kept twice (`meta.json.copy`, see [`crate::kept`]).
+//! * `meta.json`, which says what the last commit holds, is kept twice (`meta.json.copy`, see [`crate::twin_file`]).
 //! * A reader sees one commit, frozen: the same bytes of `meta.json` whenever it asks, less the segments left out.
 //! * The list of files, `.managed.json`, may be given by us where it is damaged or gone.
 //! * Files are mapped under guard ([`super::mapped`]), and nothing is committed that was made of one that was cut off.

@@ -24,7 +24,7 @@ use super::snapshot::Snapshot;
 use super::vectors::VectorPlugin;
 use super::writer::Writer;
 use crate::EngineError;
-use crate::neighbour::Limits;
+use crate::throttle::Limits;
 
 pub struct Generation {
     path: PathBuf,

@@ -8,7 +8,7 @@ use super::damage::Damage;
 use super::generation::Generation;
 use super::hold::Hold;
 use super::label::Label;
-use crate::{EngineError, kept};
+use crate::{EngineError, twin_file};
 
 /// Names the generation that serves. Kept twice.
 const CURRENT: &str = "CURRENT";
@@ -23,7 +23,7 @@ impl Generations {
         Self { folder: data_dir.join("index") }
     }
 
-    /// The right to write, for one process at a time. After a holder that was killed, a check of the index is due.
+    /// The right to write, for one process at a time. If the last holder was killed, a check of the index becomes due.
     ///
     /// # Errors
     /// [`EngineError::Locked`] says who holds it.
@@ -37,7 +37,7 @@ impl Generations {
         Ok(hold)
     }
 
-    /// Whether [`Generations::hold`] would succeed now: asked without making, writing or reading anything of the index.
+    /// Asks whether [`Generations::hold`] would succeed now, without making, writing or reading anything of the index.
     ///
     /// # Errors
     /// [`EngineError::Locked`] says who holds it.
@@ -59,21 +59,21 @@ impl Generations {
 
     /// Whether `generation` is still the one that serves: another process may have replaced it.
     pub fn is_current(&self, generation: &Generation) -> bool {
-        // Where that cannot be told, it goes on serving.
+        // If `CURRENT` cannot be read, `generation` goes on serving.
         self.pointer().ok().flatten().is_none_or(|folder| folder == generation.folder())
     }
 
     /// What is wrong with `CURRENT`, if anything.
     pub fn damage(&self) -> Option<Damage> {
         let file = self.folder.join(CURRENT);
-        let found = kept::read(&file, |bytes| self.named(bytes)).ok()?.damage?;
+        let found = twin_file::read(&file, |bytes| self.named(bytes)).ok()?.damage?;
         let message = format!("{CURRENT} {found}: which index serves was told from what is there. It is written anew");
         Some(Damage { file, message })
     }
 
     fn pointer(&self) -> Result<Option<PathBuf>, EngineError> {
         let path = self.folder.join(CURRENT);
-        let read = kept::read(&path, |bytes| self.named(bytes));
+        let read = twin_file::read(&path, |bytes| self.named(bytes));
         let read = read.map_err(|source| EngineError::Io { action: "read", path, source })?;
         Ok(match (read.value, read.damage) {
             (Some(folder), _) => Some(folder),
@@ -92,7 +92,7 @@ impl Generations {
         Ok(folder)
     }
 
-    /// The generation with most in it, where nothing says which one serves.
+    /// The generation with the most documents. It serves if `CURRENT` does not say which one does.
     fn largest(&self) -> Option<PathBuf> {
         let sound = self.folders().filter_map(|folder| Generation::open(folder).ok());
         let sized = sound.filter_map(|generation| {
@@ -107,9 +107,9 @@ impl Generations {
         entries.map(|entry| entry.path()).filter(|path| path.is_dir())
     }
 
-    /// The generation to index into: `serving`, where it is sound and was made for this embedder (id and dimensions)
-    /// by today's rules; else one beside it, begun before or made now, which takes over from `serving` the vectors of
-    /// texts that did not change. Without an embedder the one of `serving` counts, so that its vectors are kept.
+    /// The generation to index into. This is `serving` if it is sound and was made for this embedder (id and
+    /// dimensions) by today's rules. Otherwise it is one beside it, begun before or made now, which reuses the vectors
+    /// that `serving` has of unchanged texts. Without an embedder, that of `serving` counts, to keep its vectors.
     pub fn to_write(
         &self,
         serving: Option<&Arc<Generation>>,
@@ -154,7 +154,7 @@ impl Generations {
                         generation.mend()?;
                         return Ok(generation);
                     }
-                    // Begun and spoilt, or never finished: it has never served.
+                    // A generation that was begun, and is damaged or cannot be opened. It has never served.
                     _ => fs::remove_dir_all(&folder).map_err(|e| EngineError::writing("remove", folder.clone(), e))?,
                 }
             }
@@ -166,11 +166,11 @@ impl Generations {
     /// Lets `generation` serve from now on. Atomic.
     pub fn promote(&self, generation: &Generation) -> Result<(), EngineError> {
         let name = generation.folder().file_name().unwrap_or_default().to_string_lossy();
-        kept::write(&self.folder.join(CURRENT), format!("{name}\n").as_bytes())
+        twin_file::write(&self.folder.join(CURRENT), format!("{name}\n").as_bytes())
     }
 
-    /// `generation` holds all there is: what it took vectors from is let go, and generations that no longer serve are
-    /// removed as far as the system lets go of their files.
+    /// To be called once `generation` holds everything. It lets go of the generation that it reused vectors of, and all
+    /// other generations are removed, as far as the system lets go of their files.
     pub fn complete(&self, generation: &Generation) -> Result<(), EngineError> {
         generation.let_go();
         if self.damage().is_some() || self.pointer()?.is_none_or(|folder| folder != generation.folder()) {

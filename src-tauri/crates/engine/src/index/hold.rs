@@ -1,5 +1,5 @@
-//! Who writes: one process a data folder. The lock is the system's and ends with the process, however it ends; the
-//! note beside it only says who that is.
+//! The right to write, which one process at a time has for a data folder. The lock is the system's and ends with the
+//! process, however it ends; the note beside it only says which process that is.
 
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::EngineError;
-use crate::kept::write_atomically;
+use crate::twin_file::write_atomically;
 
 const LOCK: &str = ".writer.lock";
 const NOTE: &str = "HOLDER";
@@ -38,11 +38,11 @@ impl Hold {
     pub(super) fn take(folder: &Path) -> Result<Self, EngineError> {
         let lock = folder.join(LOCK);
         fs::create_dir_all(folder).map_err(|e| EngineError::writing("make the folder", folder.to_owned(), e))?;
-        // Never removed: a lock on a file that is gone excludes nobody.
+        // The lock file is never removed: a lock on a removed file excludes nobody.
         let file = File::options().write(true).create(true).truncate(false).open(&lock);
         let file = file.map_err(|e| EngineError::writing("lock", folder.to_owned(), e))?;
         let note = folder.join(NOTE);
-        // Somebody who only asks ([`Hold::check_free`]) leaves no note.
+        // A process that only asks ([`Hold::check_free`]) locks the file for a moment and leaves no note.
         let is_brief = |tried: &Result<(), TryLockError>| {
             matches!(tried, Err(TryLockError::WouldBlock)) && !Note::read(&note).is_some_and(|note| note.may_hold())
         };
@@ -58,7 +58,7 @@ impl Hold {
         let written = toml::to_string(&mine).map_err(|e| e.to_string());
         let written = written.and_then(|text| write_atomically(&note, text.as_bytes()).map_err(|e| e.to_string()));
         if let Err(error) = written {
-            // Only the message that another process shows suffers.
+            // Without the note, only the message that another process shows says less.
             tracing::warn!(%error, "the index's holder could not be noted");
         }
         Ok(Self { note, _lock: file, unclean })
@@ -77,7 +77,7 @@ impl Hold {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             Err(source) => return Err(failed(source)),
         };
-        // Shared, so that two who ask do not take each other for the holder. It ends with `file`, at once.
+        // A shared lock, so that two processes that ask do not take each other for the holder. It ends with `file`.
         match file.try_lock_shared() {
             Ok(()) => Ok(()),
             Err(TryLockError::WouldBlock) => {
@@ -105,13 +105,14 @@ impl Note {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        // A note that stays makes the next start check the index, no more.
+        // If the note stays, the next start checks the index, and nothing worse happens.
         let _ = fs::remove_file(&self.note);
     }
 }
 
-/// Tries until it is no longer `busy`, or half a second is over. A process that is just being started from here has copies
-/// of all open files until it becomes the other program, and with them locks that were let go of meanwhile.
+/// Repeats `attempt` until its result is no longer `busy`, or half a second is over. A child process that is just being
+/// started has copies of all open files until it becomes the other program. With them it still holds locks that this
+/// process has released meanwhile.
 pub(super) fn when_free<T>(mut attempt: impl FnMut() -> T, busy: impl Fn(&T) -> bool) -> T {
     let begun = Instant::now();
     loop {
@@ -123,7 +124,7 @@ pub(super) fn when_free<T>(mut attempt: impl FnMut() -> T, busy: impl Fn(&T) -> 
     }
 }
 
-/// Who the note says holds the lock, in words. A note of a process that is no more is not believed.
+/// The holder of the lock in words, according to the note. A note of a process that has ended is not believed.
 fn holder(note: &Path) -> String {
     let Some(note) = Note::read(note) else { return "a process that left no note".to_owned() };
     let (here, may_hold) = (note.is_here(), note.may_hold());
@@ -150,7 +151,7 @@ fn is_alive(process: u32) -> bool {
     Path::new("/proc").join(process.to_string()).exists()
 }
 
-/// Elsewhere the note is taken at its word.
+/// On other systems the note is believed.
 #[cfg(not(target_os = "linux"))]
 fn is_alive(_: u32) -> bool {
     true

@@ -4,16 +4,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::chunk::ChunkRules;
 
-/// Version of a generation's folder: schema, tokenizers, vector column. Raise it when an index made before could not
-/// be read, or would not find what it holds.
+/// Version of a generation's folder: schema, tokenizers, vector column. Raise it when an older index could not be read,
+/// or when searches in it would not find what it holds.
 pub const FORMAT: u32 = 5;
 
-/// Version of how files become passages and passages terms, beside the sizes in [`ChunkRules`]. Raise it when the same
-/// file would be read or cut otherwise than before, or its words told apart otherwise: the old index serves until a new
+/// Version of how files become passages and passages become terms, apart from the sizes in [`ChunkRules`]. Raise it
+/// when the same file would be read, cut or split into words otherwise than before. The old index serves until a new
 /// one is made beside it.
 const CUTTING: u32 = 2;
 
-/// Vectors of a generation made while there is no embedder: none will be added, but the schema needs a length.
+/// Length of the vectors in a generation made without an embedder. It will hold none, but the schema needs a length.
 const DIMENSIONS_WITHOUT_EMBEDDER: usize = 384;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,7 +28,7 @@ pub(super) struct Label {
 }
 
 impl Label {
-    /// Of a generation that this version makes for an embedder (id and dimensions).
+    /// The label of a generation that this version makes for an embedder (id and dimensions).
     pub fn ours(embedder: Option<(&str, usize)>) -> Self {
         let ChunkRules { target_tokens, overlap_tokens, max_tokens } = ChunkRules::default();
         Self {
@@ -39,12 +39,13 @@ impl Label {
         }
     }
 
-    /// The same, for the model that this one is bound to.
+    /// The label of a generation that this version makes for the model of this label.
     pub fn renewed(&self) -> Self {
         Self::ours(self.embedder.as_deref().map(|id| (id, self.dimensions)))
     }
 
-    /// The `n`th name (from 1) for a folder with this label: a damaged generation is replaced by one of the same label.
+    /// The `n`th name (from 1) for a folder with this label. There can be several: a damaged generation is replaced by
+    /// one with the same label.
     pub fn folder_name(&self, n: usize) -> String {
         let bound = format!("{}\n{}", self.embedder.as_deref().unwrap_or(""), self.chunks);
         let hash = blake3::hash(bound.as_bytes()).to_hex();
@@ -53,10 +54,10 @@ impl Label {
     }
 }
 
-/// Reads `label.toml`. The version first: a later one may have changed the rest.
+/// Reads `label.toml`. The version is read first, because a later version may have changed the rest.
 ///
 /// # Errors
-/// `Ok(Err(format))` for a label of another version.
+/// Says why the label cannot be understood. A label of another version is no error but `Ok(Err(format))`.
 pub(super) fn parse(bytes: &[u8]) -> Result<Result<Label, i64>, String> {
     let text = std::str::from_utf8(bytes).map_err(|e| e.to_string())?;
     let raw: toml::Table = toml::from_str(text).map_err(|e| e.message().to_owned())?;

@@ -1,14 +1,15 @@
-//! Which segments become one.
+//! Decides which segments are merged.
 
 use tantivy::merge_policy::LogMergePolicy;
 
-/// So many segments of like size become one. Every segment costs each search its look-ups, and tens of them more than
-/// the scoring; Tantivy's own 8 leave some twenty at a million passages, 4 leave about eight. A passage is merged
-/// some five times on its way to a million, which is a small part of what indexing it took.
+/// How many segments of similar size are merged into one. Every segment adds look-ups to each search, and with tens of
+/// segments the look-ups cost more than the scoring. At a million passages, Tantivy's default of 8 leaves some twenty
+/// segments, and 4 leaves about eight. A passage is merged some five times on the way to a million, which is a small
+/// part of the cost of indexing it.
 const LIKE_SIZED: usize = 4;
 
-/// A segment is written anew once more than this share of it is deleted. Text is indexed before its vectors, with
-/// which every passage is written again: what the first writing left is half of everything.
+/// A segment is rewritten once more than this share of it is deleted. Every passage is written first with its text
+/// alone and again with its vector, so without this the deleted first versions would be half of the index.
 const MOST_DELETED: f32 = 0.25;
 
 pub(super) fn merge_policy() -> LogMergePolicy {

@@ -1,11 +1,11 @@
 //! The index: text and vectors of every passage, in one Tantivy index, published by one commit.
 //!
 //! A *generation* is a folder `index/<name>` bound to one embedding model and one way of cutting; `index/CURRENT` names
-//! the one that serves. A new model, new rules or damage make a new generation beside the old one, which serves until
-//! the new one holds all text, and is removed once that one is complete.
+//! the one that serves. A new model, new rules or damage lead to a new generation beside the old one. The old one
+//! serves until the new one can take over, and is removed once the new one is complete.
 //!
-//! Nothing is believed unseen: a segment that cannot be read, or whose file fails its checksum, is left out of
-//! every answer and named ([`Damage`]); small files that matter are kept twice.
+//! Nothing is trusted unchecked: a segment that cannot be read, or with a file that fails its checksum, is left out of
+//! every answer and reported ([`Damage`]). Small files that matter are kept twice.
 
 mod analysis;
 mod damage;

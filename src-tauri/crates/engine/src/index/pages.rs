@@ -1,21 +1,23 @@
-//! Keeps the process small while it writes: merges read whole segments, and what is read of a mapped file counts as memory
-//! until it is given back; and among the allocator's arenas, what was freed in one thread is of no use to another.
+//! Keeps the process small while it writes. Merges read whole segments, and the pages read of a mapped file count as
+//! memory until they are given back. And memory that was freed in one thread stays in that thread's arena of the
+//! allocator, where other threads cannot use it.
 
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::mapped::give_back_pages;
-use crate::neighbour::release_memory;
+use crate::throttle::release_memory;
 
-/// A search after it reads again what it needs, a millisecond's worth over a million passages.
+/// How often memory is given back. The next search has to read the pages that it needs again, which takes about a
+/// millisecond over a million passages.
 const EVERY: Duration = Duration::from_secs(2);
 
 /// Gives back mapped pages and freed memory every now and then, as long as it lives.
 pub(super) struct GivingBack(Option<(Sender<()>, JoinHandle<()>)>);
 
 impl GivingBack {
-    /// Where there is no thread to be had, nothing is given back.
+    /// If the system starts no thread, nothing is given back.
     pub(super) fn start() -> Self {
         let (stop, stopped) = channel::<()>();
         let work = move || {
@@ -28,7 +30,7 @@ impl GivingBack {
     }
 }
 
-/// What is mapped, and what was freed.
+/// Gives back mapped pages and freed memory.
 pub(crate) fn give_back() {
     give_back_pages();
     release_memory();
@@ -38,7 +40,7 @@ impl Drop for GivingBack {
     fn drop(&mut self) {
         if let Some((stop, thread)) = self.0.take() {
             drop(stop);
-            // It ends at once, and panics nowhere.
+            // The thread ends at once, and has nothing to report.
             let _ = thread.join();
         }
     }

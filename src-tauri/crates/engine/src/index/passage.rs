@@ -1,4 +1,4 @@
-//! Passages and catalog rows, to and from Tantivy documents.
+//! Converts passages and catalog rows to Tantivy documents and back.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ pub struct Passage {
 }
 
 impl Passage {
-    /// What the models read: [`embedding_text`], [`clean`].
+    /// The text that the models read: [`embedding_text`] after [`clean`].
     pub fn model_text(&self) -> String {
         let text = embedding_text(&self.title, &self.chunk);
         match clean(&text).text {
@@ -37,7 +37,7 @@ impl Passage {
     }
 }
 
-/// Values of the field `row`: on a passage, or on a document that is nothing else.
+/// Values of the field `row`: for a row on a passage, and for a document that is only a row.
 pub(super) const ROW_WITH_PASSAGE: u64 = 1;
 pub(super) const ROW_ALONE: u64 = 2;
 
@@ -65,11 +65,12 @@ pub struct Row {
     /// When its directory entry changed, nanoseconds since 1970; 0 where unknown.
     pub changed: i64,
     pub size: u64,
-    /// Of a failed file: the program that failed on it, see [`PROGRAM`]. 0 of any other.
+    /// For a failed file, the version of the program that failed on it, see [`PROGRAM`]. 0 for any other file.
     pub failed_by: u64,
 }
 
-/// This version of the program, in 56 bits: another may read what it failed on. FNV-1a.
+/// This version of the program as a hash of 56 bits (FNV-1a). It is noted for files that it failed on, because another
+/// version may be able to read them.
 pub const PROGRAM: u64 = {
     let version = env!("CARGO_PKG_VERSION").as_bytes();
     let (mut hash, mut i) = (0xcbf2_9ce4_8422_2325_u64, 0);
@@ -77,17 +78,17 @@ pub const PROGRAM: u64 = {
         hash = (hash ^ version[i] as u64).wrapping_mul(0x0100_0000_01b3);
         i += 1;
     }
-    // Never 0, which no program is.
+    // Never 0, which stands for no program.
     hash >> 8 | 1
 };
 
 impl Row {
-    /// Whether the file may fail no longer: another version of the program failed on it.
+    /// Whether this version of the program may be able to read a file that another version failed on.
     pub fn is_worth_another_try(&self) -> bool {
         self.state == RowState::Failed && self.failed_by != PROGRAM
     }
 
-    /// The row of a file whose passages are all indexed with their vectors; what the disk says of it is left at 0.
+    /// The row of a file whose passages are all indexed with their vectors. Its times and size are left at 0.
     pub fn indexed(path: PathBuf, passages: usize) -> Self {
         let state = RowState::Indexed;
         let (reason, embedded) = (None, true);
@@ -95,7 +96,7 @@ impl Row {
     }
 }
 
-/// By what a note is called so.
+/// The kinds of names by which a note can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Called {
     /// The file's name without its extension.
@@ -104,7 +105,7 @@ pub(crate) enum Called {
     Title,
 }
 
-/// The term in the field `called` of what is called `name`.
+/// The term in the field `called` for a note with this name.
 pub(crate) fn called(by: Called, name: &str) -> String {
     let kind = match by {
         Called::Name => 'n',
@@ -113,8 +114,8 @@ pub(crate) fn called(by: Called, name: &str) -> String {
     format!("{kind}{}", name_key(name))
 }
 
-/// First eight bytes of BLAKE3 over what the embedder reads. Among a million passages the chance that any two differ
-/// and agree in it is about 3 in 10^8.
+/// First eight bytes of BLAKE3 over the text that the embedder reads. Among a million passages, the chance that any two
+/// different texts have the same hash is about 3 in 10^8.
 pub fn text_hash(model_text: &str) -> u64 {
     let mut first = [0; 8];
     first.copy_from_slice(&blake3::hash(model_text.as_bytes()).as_bytes()[..8]);
@@ -125,8 +126,8 @@ pub(crate) fn passage_document(f: &Fields, passage: &Passage, vector: Option<&Qu
     let mut doc = TantivyDocument::new();
     let path = Path::new(&passage.path);
     doc.add_text(f.path, &passage.path);
-    // What words are found in stands in `indexed_texts`, too.
-    // macOS writes an accent beside its letter.
+    // `indexed_texts` must list every text that is split into words here.
+    // File names are brought into NFC, because macOS writes an accent as a character of its own.
     if let Some(stem) = path.file_stem() {
         doc.add_text(f.name, stem.to_string_lossy().nfc().collect::<String>());
     }
@@ -141,7 +142,7 @@ pub(crate) fn passage_document(f: &Fields, passage: &Passage, vector: Option<&Qu
     for tag in passage.tags.iter() {
         doc.add_text(f.tags, tag);
     }
-    // A title that is also the first heading counts once, as in what the models read.
+    // A title that is also the first heading counts once, as in the text that the models read.
     let headings = passage.chunk.heading_path.iter().filter(|heading| **heading != passage.title);
     for text in std::iter::once(&passage.title).chain(headings).chain(passage.tags.iter()) {
         if !passage.chunk.text.starts_with(text.as_str()) {
@@ -170,7 +171,7 @@ pub(crate) fn passage_document(f: &Fields, passage: &Passage, vector: Option<&Qu
     doc
 }
 
-/// Calls `sink` with every text of a passage that words are found in.
+/// Calls `sink` with every text of a passage that is split into words.
 pub(super) fn indexed_texts(passage: &Passage, mut sink: impl FnMut(&str)) {
     let path = Path::new(&passage.path);
     let names = [path.file_stem().map(|stem| stem.to_string_lossy()), path.parent().map(Path::to_string_lossy)];
@@ -215,8 +216,9 @@ pub(super) fn read_row(f: &Fields, doc: &TantivyDocument) -> Row {
     doc.get_first(f.row_data).and_then(|value| value.as_bytes().map(parse_row)).unwrap_or_else(|| parse_row(&[]))
 }
 
-/// The path, NUL, seven numbers of 8 bytes (the first is the state, with who failed above it), the reason. The path first: a column keeps values in order and of each only
-/// what differs from the one before.
+/// The path, NUL, seven numbers of 8 bytes (the low byte of the first is the state, the other bytes are `failed_by`),
+/// the reason. The path comes first because a column keeps its values in order, and stores of each only what differs
+/// from the one before.
 fn write_row(row: &Row) -> Vec<u8> {
     let mut bytes = row.path.to_string_lossy().into_owned().into_bytes();
     bytes.push(0);
@@ -232,7 +234,7 @@ fn write_row(row: &Row) -> Vec<u8> {
     bytes
 }
 
-/// What [`write_row`] wrote. Of anything else, a failed file that will be read again.
+/// Reads what [`write_row`] wrote. Anything else becomes a failed file that will be read again.
 pub(super) fn parse_row(bytes: &[u8]) -> Row {
     let (path, rest) = bytes.split_at(bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len()));
     let (numbers, _) = rest.get(1..).unwrap_or_default().as_chunks::<8>();
@@ -257,15 +259,15 @@ pub(super) fn parse_row(bytes: &[u8]) -> Row {
     }
 }
 
-/// What passages of equal score are ordered by: five bytes of their file's hash, then their place in it. No merge of
-/// segments changes it.
+/// The key by which passages of equal score are ordered: five bytes of the hash of the file's path, then the number of
+/// the passage in the file. Merging segments does not change it.
 fn order(passage: &Passage) -> u64 {
     let mut first = [0; 8];
     first[..5].copy_from_slice(&blake3::hash(passage.path.as_bytes()).as_bytes()[..5]);
     u64::from_be_bytes(first) | (passage.chunk.ordinal as u64).min(0xff_ffff)
 }
 
-/// What is alike in the [`order`] of all passages of a file, and of no others.
+/// The part of an [`order`] that is the same for all passages of a file, and differs between files.
 pub(crate) fn file_of(order: u64) -> u64 {
     order >> 24
 }
@@ -276,7 +278,7 @@ fn write_place(place: &Place) -> String {
         Place::Line { number } => format!("l{number}"),
         Place::Page { number } => format!("p{number}"),
         Place::Slide { number } => format!("s{number}"),
-        // Cells hold no `!`, a sheet's name may.
+        // Cells come first because they hold no `!`, which a sheet's name may.
         Place::Cells { sheet, cells } => format!("c{cells}!{sheet}"),
         Place::Chapter { title } => format!("h{title}"),
         Place::NotebookCell { number } => format!("n{number}"),

@@ -1,5 +1,5 @@
-//! What a Tantivy document of ours holds. Every document is a passage; a file's first passage carries its catalog
-//! row as well, and a file without passages (skipped, failed) is a row alone.
+//! What our Tantivy documents hold. A document is a passage, and that of a file's first passage carries the file's
+//! catalog row as well. A file without passages (skipped, failed) has a document with its row alone.
 
 use tantivy::IndexSettings;
 use tantivy::schema::{
@@ -25,11 +25,11 @@ pub struct Fields {
     pub tags: Field,
     /// The passage as it is shown: stored, not indexed.
     pub body: Field,
-    /// Where the passage's links lead and what its pictures are called: not in the text.
+    /// The targets of the passage's links and the names of its pictures, which are not in its text.
     pub unseen: Field,
-    /// Title, headings, tags and body as one text: what BM25 goes by. The fields above only add to it.
+    /// Title, headings, tags and body as one text, for which BM25 is computed. The fields above only add to that score.
     pub text: Field,
-    /// The same by characters, for Chinese, Japanese and Korean.
+    /// The same text and `unseen`, by characters, for Chinese, Japanese and Korean.
     pub cjk: Field,
     /// Vector column, see [`vectors`].
     pub vector: Field,
@@ -38,17 +38,18 @@ pub struct Fields {
     pub span_end: Field,
     /// Where in the file the passage begins, see `passage`.
     pub place: Field,
-    /// Hash of what the embedder reads, so that no text is embedded twice.
+    /// Hash of the text that the embedder reads, so that no text is embedded twice.
     pub text_hash: Field,
-    /// What passages of equal score are ordered by, see `passage`: in a column, read for hundreds at once.
+    /// The key by which passages of equal score are ordered, see `passage`. In a column, because it is
+    /// read for hundreds of passages at once.
     pub order: Field,
-    /// What the file is called, see [`super::passage::called`]: on the document that carries its row.
+    /// The names of the file, see [`super::passage::called`]. Only on the document that carries its row.
     pub called: Field,
     /// Equal where two passages say the same under the same headings, see [`crate::copies`]; in a column as well.
     pub twin: Field,
     /// Set on the document that carries the file's row, see `passage`.
     pub row: Field,
-    /// The row itself, see `passage`: in a column, because an indexing run reads all of them and nothing else.
+    /// The row itself, see `passage`. In a column, because an indexing run reads all rows and nothing else.
     pub row_data: Field,
 }
 
@@ -88,12 +89,13 @@ pub fn schema(dimensions: usize) -> (Schema, Fields) {
     (s.build(), fields)
 }
 
-/// Of zstd. Against its default (3), 51 bytes a passage and a tenth of a millisecond more to write each, which is little
-/// beside embedding it; reading is as fast.
+/// Compression level of zstd. Compared with its default (3), it saves 51 bytes a passage. Writing a passage takes a
+/// tenth of a millisecond longer, which is little beside embedding it; reading is as fast.
 const STORE_LEVEL: i32 = 16;
 
-/// How a generation keeps what it stores. Passages are read a handful at a time, of one search's hits: larger blocks
-/// than Tantivy's 16 KB, in a denser code than its own, save about 150 bytes a passage and cost a hit some 50 µs.
+/// How a generation keeps its stored fields. Only a handful of passages are read at a time, for the hits of one search.
+/// So larger blocks than Tantivy's 16 KB, in a denser compression than its own, are worth while: they save about 150
+/// bytes a passage and cost a hit some 50 µs.
 pub fn settings() -> IndexSettings {
     IndexSettings {
         docstore_compression: Compressor::Zstd(ZstdCompressor { compression_level: Some(STORE_LEVEL) }),

@@ -21,7 +21,7 @@ pub struct Snapshot {
     fields: Fields,
     vectors: Arc<VectorReader>,
     folder: Arc<Path>,
-    /// An older index of the same model, whose vectors are taken over.
+    /// An older index of the same model, whose vectors are reused.
     donor: Option<Arc<Snapshot>>,
 }
 
@@ -38,7 +38,7 @@ impl Snapshot {
         crate::EngineError::Index { path: self.folder.to_path_buf(), source }
     }
 
-    /// Where it lies.
+    /// The folder of the index.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
@@ -93,7 +93,7 @@ impl Snapshot {
         Ok(self.searcher.search(&passages, &DocSetCollector)?.into_iter().collect())
     }
 
-    /// What passages of equal score are ordered by, of each of `addresses`.
+    /// For each of `addresses`, the key by which passages of equal score are ordered.
     pub(crate) fn orders(&self, addresses: &[DocAddress]) -> tantivy::Result<Vec<u64>> {
         self.column("order", addresses)
     }
@@ -120,8 +120,8 @@ impl Snapshot {
         Ok(self.searcher.search(&query, &DocSetCollector)?.into_iter().collect())
     }
 
-    /// The files that a term of [`super::passage::called`] names, `n` of them at most, with the documents that carry their
-    /// rows.
+    /// At most `n` of the files that a term of [`super::passage::called`] names: their rows, and the documents that
+    /// carry the rows.
     pub(crate) fn called(&self, term: &str, n: usize) -> tantivy::Result<Vec<(DocAddress, Row)>> {
         let query = TermQuery::new(Term::from_field_text(self.fields.called, term), IndexRecordOption::Basic);
         let found = self.searcher.search(&query, &TopDocs::with_limit(n).order_by_score())?;
@@ -157,7 +157,7 @@ impl Snapshot {
         Ok(with_passages + self.searcher.search(&self.row_query(ROW_ALONE), &Count)?)
     }
 
-    /// The vector of a passage with this text, whichever file it stands in.
+    /// The vector of a passage with this text hash, in any file.
     pub fn vector_of(&self, text_hash: u64) -> tantivy::Result<Option<Quantized>> {
         let term = Term::from_field_u64(self.fields.text_hash, text_hash);
         let query = TermQuery::new(term, IndexRecordOption::Basic);

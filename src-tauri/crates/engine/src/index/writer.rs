@@ -1,4 +1,4 @@
-//! The one writer: a file's old documents go and its new ones come in the same commit.
+//! The one writer of an index. One commit removes a file's old documents and adds its new ones.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,18 +16,18 @@ use super::passage::{Passage, Row, add_row, passage_document, row_alone};
 use super::schema::Fields;
 use super::vectors::Quantized;
 use crate::EngineError;
-use crate::neighbour::Limits;
+use crate::throttle::Limits;
 
 /// What a writer's thread needs at the least; see Tantivy's `MEMORY_BUDGET_NUM_BYTES_MIN`.
 const MIN_HEAP_BYTES: usize = 15_000_000;
 
-/// After a fault everything since the last commit is dropped, the next [`Writer::commit`] says so, and from then on
-/// the writer works again: the fault may have gone.
+/// After a fault everything since the last commit is dropped, and the next [`Writer::commit`] returns the error. From
+/// then on the writer works again, as the fault may be gone.
 pub struct Writer {
-    /// `None` after a fault, until the writer is used again.
+    /// `None` after a fault or [`Writer::rest`], until the writer is used again.
     open: Option<(IndexWriter, GivingBack)>,
     index: Index,
-    /// Raised by its tokenizers.
+    /// Raised by the tokenizers of `index`.
     spoilt: Spoilt,
     folder: Folder,
     fields: Fields,
@@ -45,7 +45,7 @@ struct Failed {
     fault: Option<Fault>,
 }
 
-/// A merge that outlived its writer would remove files under the next one.
+/// Waits for merges: a merge that outlived its writer would remove files that the next writer uses.
 impl Drop for Writer {
     fn drop(&mut self) {
         if let Err(error) = self.rest() {
@@ -73,18 +73,19 @@ impl Writer {
         self.limits
     }
 
-    /// Keeps to `limits` from the next time it opens, see [`Writer::rest`]: its threads and buffers are made then.
+    /// Keeps to `limits` from the next time it opens (see [`Writer::rest`]): its threads and buffers are made then.
     pub fn keep_to(&mut self, limits: Limits) {
         self.limits = limits;
     }
 
-    /// The writer, opened again after a fault.
+    /// Tantivy's writer, which is opened first if it is not open.
     fn ready(&mut self) -> Result<&mut IndexWriter, EngineError> {
         if let Some(failed) = &self.failed {
             return Err(failed.error(&self.path));
         }
         if self.open.is_none() {
-            // Other processes are kept out already: this lock can only be one of ours that a starting process still has.
+            // Other processes are kept out already. If Tantivy's lock is busy, a child process that is being started
+            // still holds a copy of ours.
             let threads = self.limits.writer_threads();
             let options = IndexWriterOptions::builder()
                 .num_worker_threads(threads)
@@ -97,14 +98,14 @@ impl Writer {
             {
                 Ok(writer) => {
                     writer.set_merge_policy(Box::new(merge_policy()));
-                    // The first operation of a writer gets the number of the last commit. Were it a deletion, a merge
-                    // of segments that this commit deleted from would take it for done, and what was deleted would
-                    // come back. So nothing gets it.
+                    // The first operation of a writer gets the number of the last commit. If it were a deletion, a
+                    // merge of segments that this commit deleted from would take it for done already, and the deleted
+                    // documents would come back. So an empty operation uses up that number.
                     if let Err(source) = writer.run(std::iter::empty()) {
                         return Err(self.fail(source));
                     }
-                    // What a commit that came to nothing left behind must go first: the next one may number its list
-                    // of deletions alike, and a file of that name would stop it, each time.
+                    // Files that a failed commit left behind must be removed first. The next commit may give its list
+                    // of deletions the same name, and would fail, time after time, because that file exists.
                     if let Err(error) = writer.garbage_collect_files().wait() {
                         tracing::debug!(%error, "left-over files stay until the next commit");
                     }
@@ -123,8 +124,8 @@ impl Writer {
         }
     }
 
-    /// Puts a file in, in place of what was there. `passages` and `vectors` are of the same length; `row` goes with
-    /// the first passage, or alone where there is none.
+    /// Writes the documents of a file in place of its old ones. `passages` and `vectors` are of the same length; `row`
+    /// goes with the first passage, or alone if there is none.
     pub fn replace(
         &mut self,
         row: &Row,
@@ -145,7 +146,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Takes a file out. Where that is not possible, the next commit says so.
+    /// Takes a file out of the index. If that fails, the next commit returns the error.
     pub fn remove(&mut self, path: &Path) {
         let term = Term::from_field_text(self.fields.path, &path.to_string_lossy());
         if let Ok(writer) = self.ready() {
@@ -154,7 +155,7 @@ impl Writer {
         }
     }
 
-    /// Publishes everything since the last commit, or nothing. Costs nothing where nothing was changed.
+    /// Publishes everything since the last commit, or, on an error, nothing. Costs nothing if nothing was changed.
     pub fn commit(&mut self) -> Result<(), EngineError> {
         if let Some(failed) = self.failed.take() {
             return Err(failed.error(&self.path));
@@ -169,20 +170,21 @@ impl Writer {
             }
             Err(source) => {
                 let error = self.fail(source);
-                // Said now; what comes next may succeed.
+                // The error is returned now, so the next commit need not return it again.
                 self.failed = None;
                 Err(error)
             }
         }
     }
 
-    /// Whether the words of a text that was written could not be found, since this was last asked; after a commit, of all
-    /// that it published. Such a text is searched for by what stands before.
+    /// Whether a text that was written since the last call could not be analysed. Right after a commit, the answer
+    /// covers everything that it published. Such a text is found only by the words before the failure.
     pub fn was_spoilt(&self) -> bool {
         self.spoilt.take()
     }
 
-    /// Waits for merges that still run, then closes until it is used again. Nothing must wait for a commit.
+    /// Waits for merges that still run, then closes until it is used again. Call it after a commit: changes that are
+    /// not committed are lost.
     pub fn rest(&mut self) -> Result<(), EngineError> {
         let Some((writer, pages)) = self.open.take() else { return Ok(()) };
         let merged = writer.wait_merging_threads();
@@ -203,9 +205,9 @@ impl Writer {
         }
     }
 
-    /// Drops what was not committed, as Tantivy itself would go on with half of it.
+    /// Drops everything that was not committed, because Tantivy itself would go on with half of it.
     fn fail(&mut self, source: TantivyError) -> EngineError {
-        // Its threads end here, so that their faults are known.
+        // The writer's threads end here, so that their faults are known below.
         self.open = None;
         self.changed = false;
         let failed = Failed { source, fault: self.folder.fault() };

@@ -1,4 +1,4 @@
-//! One file, read whole and cut.
+//! Reads one file whole and cuts it into passages.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,8 +15,8 @@ use crate::index::{PROGRAM, Passage, Row, RowState, text_hash, unanalysable};
 use crate::scan::Stamp;
 use crate::{Cancel, reading};
 
-/// Bytes of tags and aliases that every passage of a note carries. A list that is longer (an export can have 100,000 tags)
-/// goes with the first passage alone: copied into each it would take gigabytes.
+/// How many bytes of a note's tags and aliases every passage carries. Only the first passage carries a longer list
+/// whole (an export can have 100,000 tags): copied into each passage it would take gigabytes.
 const CARRIED_TAG_BYTES: usize = 500;
 
 /// A file, read and cut, ready to be written.
@@ -27,12 +27,12 @@ pub(super) struct Prepared {
 }
 
 pub(super) enum Outcome {
-    /// What went wrong with its content is the row's reason.
+    /// The content was read. If it could not be used, the row's reason says why.
     Ready(Prepared),
-    /// It is being written, or reading it was called off: to be looked at again once it is at rest.
+    /// It is being written, or reading it was cancelled. It has to be looked at again once it is at rest.
     Unsettled,
     Gone,
-    /// Its content could not be had, whatever it is: permission, or a drive.
+    /// The content could not be read at all, because of permissions or of the drive.
     OutOfReach(Prepared),
 }
 
@@ -40,13 +40,13 @@ pub(super) enum Outcome {
 #[derive(Clone, Copy)]
 pub(super) struct Reader<'a> {
     pub workers: &'a Workers,
-    /// Files whose words are found here already, and thrown away: finding those of one of them ended in a panic.
+    /// Files whose texts are also analysed here, to see whether that panics: the analysis of one of them did before.
     pub suspects: &'a BTreeMap<PathBuf, Stamp>,
     pub cancel: &'a Cancel,
 }
 
-/// Reads and cuts one file that has been at rest for `settle`. Never panics: a file that cannot be read, cut or searched
-/// has failed.
+/// Reads and cuts one file that has been at rest for `settle`. Never panics: a file that cannot be read, cut or
+/// analysed counts as failed.
 pub(super) fn prepare(path: &Path, settle: Duration, reader: Reader<'_>) -> Outcome {
     let Reader { workers, cancel, .. } = reader;
     let (bytes, stamp) = match reading::read(path, &|stamp| stamp.is_at_rest(settle)) {
@@ -69,7 +69,7 @@ pub(super) fn prepare(path: &Path, settle: Duration, reader: Reader<'_>) -> Outc
         Ok(document) => document,
         Err(ExtractError::Cancelled) => return Outcome::Unsettled,
         Err(error) => {
-            // Nothing is wrong with it, and to read it again would not help.
+            // Nothing is wrong with a generated file, and reading it again would not help.
             let is_left_out = matches!(error, ExtractError::Generated { .. });
             let state = if is_left_out { RowState::Skipped } else { RowState::Failed };
             return Outcome::Ready(without_text(row, state, error.to_string()));
@@ -98,7 +98,7 @@ fn cut(path: &Path, document: &Document) -> (Vec<Passage>, Vec<u64>) {
     crate::guard::Trap::Chunker.pass(document.text.as_bytes());
     let mut tags = document.tags.clone();
     tags.extend(document.aliases.iter().cloned());
-    // Shared: a file of short tags has 30,000 passages that carry a hundred of them.
+    // Shared, because a file can have 30,000 passages that carry a hundred short tags each.
     let carried: Arc<[String]> = tags[..n_within(&tags, CARRIED_TAG_BYTES)].into();
     let tags: Arc<[String]> = tags.into();
     let passages: Vec<Passage> = chunks(document, &ChunkRules::default())
@@ -114,7 +114,7 @@ fn cut(path: &Path, document: &Document) -> (Vec<Passage>, Vec<u64>) {
     (passages, hashes)
 }
 
-/// How many of `tags`, from the first on, are `bytes` long together at most.
+/// How many of `tags`, from the first on, fit into `bytes` together.
 fn n_within(tags: &[String], bytes: usize) -> usize {
     let ends = tags.iter().scan(0, |end, tag| {
         *end += tag.len();

@@ -1,4 +1,4 @@
-//! What is kept from step to step: the writer, the catalog, and what is still to be done.
+//! The state that is kept from step to step: the writer, the catalog, and the work that is still to be done.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -11,63 +11,65 @@ use crate::catalog::{Ledger, Pause};
 use crate::engine::IndexReport;
 use crate::index::vectors::Quantized;
 use crate::index::{Generation, Generations, Hold, Row, RowState, Snapshot, Writer, guarded};
-use crate::neighbour::Limits;
 use crate::scan::{Places, Stamp};
+use crate::throttle::Limits;
 use crate::{EngineError, index::Passage};
 
-/// A file that is written to without end is read after so long all the same, if it can be read whole.
+/// The longest wait for a file to be at rest: after it, even a file that is written to without end is read, if it can
+/// be read whole.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long vectors of removed passages are at hand: a folder can leave one watched folder long before it comes into
-/// another, where it is copied first, say.
+/// How long vectors of removed passages can be reused. A folder that moves can leave one watched folder long before it
+/// comes into another.
 const KEEP_VECTORS: Duration = Duration::from_secs(60);
 
-/// Snapshots kept for that: they hold files on disk that would be gone otherwise.
+/// How many snapshots are kept for that. They keep files on disk that would be removed otherwise.
 const MAX_OLDER: usize = 8;
 
 /// A session holds the one writer of an index, so that a watch neither waits for its lock nor loses it.
 pub(crate) struct Session {
     open: Option<(Arc<Generation>, Writer)>,
-    /// The right to write; let go of after the writer.
+    /// The right to write. Declared after `open`, so that it is dropped after the writer.
     hold: Option<Hold>,
     ledger: Arc<Mutex<Ledger>>,
     pub(super) report: IndexReport,
-    /// Files to be read, and how many of them have been since there were none.
+    /// Files to be read.
     pub(super) text: VecDeque<PathBuf>,
+    /// How many files have been read since `text` was last empty.
     pub(super) n_read: usize,
-    /// Somebody waits for what stands first in `text`.
+    /// Somebody waits for the first files in `text`.
     pub(super) is_urgent: bool,
-    /// Files that are being written, since when, and when they are to be looked at again; `None` while that is done.
+    /// Files that are being written, since when, and when they are to be looked at again (`None` while that is done).
     unsettled: BTreeMap<PathBuf, (Instant, Option<Instant>)>,
     pub(super) batch: Option<Batch>,
     pub(super) n_embedded: usize,
     /// Files that are passed over when vectors are made, until they have been looked at again.
     pub(super) deferred: BTreeSet<PathBuf>,
-    /// Written, not published: what the catalog will say then.
+    /// Rows of files that are written but not committed. The commit moves them into the catalog.
     pub(super) written: BTreeMap<PathBuf, Row>,
-    /// Files of commits in which the words of a text could not be found, and how they were then: each is looked at by
-    /// itself to find out which it was. See `index/analysis.rs`.
+    /// Files of commits in which a text could not be analysed, with their stamps. Each of them is read once more and
+    /// analysed by itself, to find the file at fault: see `index/analysis.rs`.
     pub(super) suspects: BTreeMap<PathBuf, Stamp>,
     is_dirty: bool,
     pub(super) last_commit: Instant,
-    /// How long after it the next one is due, unless something is urgent.
+    /// How long after `last_commit` the next commit is due, unless something is urgent.
     pub(super) commit_after: Duration,
     n_commits: u64,
-    /// The commit at which [`Session::outgrows`] was asked last.
+    /// The value of `n_commits` when [`Session::outgrows`] was asked last.
     compared_at: Option<u64>,
     /// The index as it was before files left it, up to [`KEEP_VECTORS`] ago, oldest first.
     older: VecDeque<(Instant, Snapshot)>,
-    /// Everything was looked at since the writer was opened: once all text is in, the generation can serve.
+    /// Everything has been looked at since the writer was opened. Once all text is indexed, the generation can serve.
     pub(crate) is_swept: bool,
-    /// All of it is done, and what it replaced is removed.
+    /// All work on the generation is done, and the generations that it replaced are removed.
     pub(crate) is_complete: bool,
-    /// It runs unasked, and puts off on battery what can wait.
+    /// Nobody waits for this session: it gives way to searches, and puts off vectors while on battery.
     pub(crate) is_polite: bool,
     /// Since when vectors wait for searches.
     pub(super) held_since: Option<Instant>,
-    /// The embedder has failed: words go on without.
+    /// The embedder has failed: text is indexed without vectors.
     pub(crate) skips_vectors: bool,
-    /// Why vectors are wanted and not made, as of the last step.
+    /// Why missing vectors are not made, as of the last step.
     pub(crate) paused: Option<Pause>,
 }
 
@@ -128,7 +130,7 @@ impl Session {
         Ok(())
     }
 
-    /// Opens the writer of `generation` and reads its catalog, unless that is done.
+    /// Opens the writer of `generation` and reads its catalog, unless it is open already.
     pub(crate) fn attach(&mut self, generation: &Arc<Generation>, limits: &Limits) -> Result<(), EngineError> {
         if self.generation().is_some_and(|open| open.folder() == generation.folder()) {
             return Ok(());
@@ -145,7 +147,7 @@ impl Session {
         Ok(())
     }
 
-    /// Lets go of the writer without waiting for merges; what was not committed is dropped.
+    /// Drops the writer, which waits for its running merges, and everything that was not committed.
     pub(crate) fn forget(&mut self) {
         self.open = None;
         self.ledger().rows.clear();
@@ -162,7 +164,7 @@ impl Session {
         self.is_complete = false;
     }
 
-    /// Closes the writer until it is needed again, for its memory and threads.
+    /// Commits and closes the writer until it is needed again, to free its memory and threads.
     pub(crate) fn rest(&mut self) -> Result<(), EngineError> {
         self.commit()?;
         self.open.as_mut().map_or(Ok(()), |(_, writer)| writer.rest())
@@ -180,12 +182,12 @@ impl Session {
         Ok(())
     }
 
-    /// Waits for running merges, then lets go.
+    /// Waits for running merges, then closes the writer.
     pub(crate) fn close(self) -> Result<(), EngineError> {
         self.open.map_or(Ok(()), |(_, writer)| writer.close())
     }
 
-    /// Whether every file that was seen is in the index, and published, by its words.
+    /// Whether the text of every file that was seen is indexed and committed.
     pub(crate) fn has_all_text(&mut self) -> Result<bool, EngineError> {
         if !self.is_swept || !self.text.is_empty() {
             return Ok(false);
@@ -194,14 +196,14 @@ impl Session {
         Ok(self.text.is_empty())
     }
 
-    /// Whether every file that `serving` finds and that is to be found on is published here as well.
+    /// Whether every file that `serving` finds is committed here as well, except files that are to leave the index.
     pub(crate) fn outgrows(&mut self, serving: Option<&Generation>) -> Result<bool, EngineError> {
         let Some(serving) = serving else { return Ok(self.is_swept) };
         if !self.is_swept || self.compared_at == Some(self.n_commits) {
             return Ok(false);
         }
         self.compared_at = Some(self.n_commits);
-        // Of one that cannot be read it is not known what it finds: then all text has to be in.
+        // If `serving` cannot be read, it is unknown what it finds. Then all text has to be indexed first.
         let rows = || serving.snapshot().and_then(|snapshot| snapshot.rows().map_err(|e| snapshot.failed(e)));
         let Ok(found) = guarded(serving.folder(), rows) else { return Ok(false) };
         let ledger = self.ledger();
@@ -209,8 +211,8 @@ impl Session {
         Ok(!found.iter().any(is_lost))
     }
 
-    /// Publishes what was written, text and vectors together, and then lets the catalog say so. Where the words of a text
-    /// could not be found, what was written waits to be read once more, each file by itself.
+    /// Publishes what was written, text and vectors together, and then brings the catalog up to date. If a text could
+    /// not be analysed, all files of this commit are queued to be read once more and analysed one by one.
     pub(crate) fn commit(&mut self) -> Result<(), EngineError> {
         if !self.is_dirty {
             return Ok(());
@@ -226,7 +228,7 @@ impl Session {
         if was_spoilt {
             for row in written.values().filter(|row| row.state == RowState::Indexed) {
                 let stamp = Stamp { modified: row.modified, changed: row.changed, size: row.size };
-                // What was looked at before as it is now was found sound.
+                // A file that was a suspect before, with the same stamp, has been analysed by itself and was sound.
                 if self.suspects.insert(row.path.clone(), stamp) != Some(stamp) {
                     self.text.push_back(row.path.clone());
                     self.report.files_indexed = self.report.files_indexed.saturating_sub(1);
@@ -293,19 +295,19 @@ impl Session {
         .collect()
     }
 
-    /// When the next of them is due.
+    /// When the next file that is being written is to be looked at again.
     pub(crate) fn next_due(&self) -> Option<Instant> {
         self.unsettled.values().filter_map(|(_, next)| *next).min()
     }
 
-    /// Waits no longer for files that were looked at (all where `scopes` is `None`) and are not to be read.
+    /// Stops waiting for files that were looked at (all files if `scopes` is `None`) and are not to be read.
     pub(super) fn wait_only_for(&mut self, changed: &[PathBuf], scopes: Option<&[PathBuf]>) {
         let changed: BTreeSet<&PathBuf> = changed.iter().collect();
         let looked_at = |path: &Path| scopes.is_none_or(|scopes| scopes.iter().any(|scope| path.starts_with(scope)));
         self.unsettled.retain(|path, _| changed.contains(path) || !looked_at(path));
     }
 
-    /// Keeps the vectors of what is about to leave the index at hand.
+    /// Keeps a snapshot with the vectors of files that are about to leave the index, so that they can be reused.
     pub(super) fn keep_vectors(&mut self) -> Result<(), EngineError> {
         if let Some(generation) = self.generation() {
             let snapshot = generation.snapshot()?;
@@ -321,7 +323,7 @@ impl Session {
         Ok(())
     }
 
-    /// Where vectors of known texts are looked up: the index now, and as it was a moment ago.
+    /// The snapshots in which vectors of known texts are looked up: of the index now, and as it was a moment ago.
     pub(super) fn snapshots(&self) -> Result<Vec<Snapshot>, EngineError> {
         let now = self.generation().map(|generation| generation.snapshot()).transpose()?;
         let older = self.older.iter().rev().map(|(_, snapshot)| snapshot.clone());
@@ -329,7 +331,7 @@ impl Session {
     }
 
     fn writer(&mut self) -> Result<&mut Writer, EngineError> {
-        // Every way here goes through `attach`; after a failure there is nothing to write to until the next.
+        // Every caller has gone through `attach`. After a failure there is no writer until the next `attach`.
         self.open.as_mut().map(|(_, writer)| writer).ok_or(EngineError::Cancelled)
     }
 }

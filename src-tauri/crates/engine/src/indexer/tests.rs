@@ -1,4 +1,4 @@
-//! A file that ends what reads it in a panic: it fails, and nothing else does.
+//! A file that causes a panic fails, and nothing else does.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -34,7 +34,7 @@ impl Bench {
         self.engine.index(&mut |_| {}, &Cancel::new()).unwrap()
     }
 
-    /// Of every file its state, and why.
+    /// The state of every file, and the reason for it.
     fn states(&self) -> BTreeMap<String, (FileState, String)> {
         let status = self.engine.status(true).unwrap();
         assert!(status.damage.is_empty(), "{:?}", status.damage);
@@ -84,7 +84,7 @@ fn a_panic_fails_its_file_and_nothing_else() {
     }
 }
 
-/// Changed by another version of the program, the same file is read once more.
+/// A file that another version of the program failed on is read once more.
 #[test]
 fn another_version_tries_again() {
     let bench = Bench::new();
@@ -94,7 +94,7 @@ fn another_version_tries_again() {
     let mut session = bench.engine.session();
     let serving = Arc::new(crate::index::Generations::new(bench.engine.data_dir()).current().unwrap().unwrap());
     session.hold(&crate::index::Generations::new(bench.engine.data_dir())).unwrap();
-    session.attach(&serving, &crate::neighbour::Limits::default()).unwrap();
+    session.attach(&serving, &crate::throttle::Limits::default()).unwrap();
     let mut row = session.ledger().rows.values().find(|row| row.state == RowState::Failed).unwrap().clone();
     assert!(!row.is_worth_another_try());
     row.failed_by = 7;

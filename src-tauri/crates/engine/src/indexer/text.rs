@@ -1,4 +1,4 @@
-//! The text of changed files.
+//! Indexes the text of changed files.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,17 +11,17 @@ use super::session::vector_of;
 use crate::EngineError;
 use crate::engine::Phase;
 use crate::index::{RowState, Snapshot};
-use crate::neighbour::fitting;
 use crate::scan::{Seen, Stamp, Verdict};
+use crate::throttle::fitting;
 
 /// Files read and cut at once; bounds memory and how long a cancel waits.
 const FILES_AT_ONCE: usize = 64;
 
-/// Of them at the beginning of a run.
+/// How many files are read at once at the beginning of a run.
 const FIRST_FILES: usize = 8;
 
 impl Indexer<'_> {
-    /// Reads the next files. `false` where there is none.
+    /// Reads and indexes the next files. Returns `false` if there is none.
     pub(super) fn text(&mut self) -> Result<bool, EngineError> {
         if self.session.text.is_empty() {
             self.session.n_read = 0;
@@ -31,7 +31,7 @@ impl Indexer<'_> {
         let n = {
             let ledger = self.session.ledger();
             let size = |path| ledger.entries.get(path).map_or(0, |seen| seen.stamp.size);
-            // The first ones are few, so that something is found at once.
+            // The first batches are small, so that something can be found at once.
             let most = FILES_AT_ONCE.min(FIRST_FILES + self.session.n_read);
             fitting(self.session.text.iter().map(size), most, self.limits.batch_bytes())
         };
@@ -51,7 +51,7 @@ impl Indexer<'_> {
             (path, outcome)
         };
         let all = || batch.into_par_iter().map(read).collect::<Vec<(PathBuf, Outcome)>>();
-        let prepared = self.neighbour.threads.run(self.limits.threads(), all);
+        let prepared = self.throttle.threads.run(self.limits.threads(), all);
         let snapshots = self.session.snapshots()?;
         for (path, outcome) in prepared {
             self.take_text(path, outcome, &snapshots)?;
@@ -87,7 +87,7 @@ impl Indexer<'_> {
                 return self.session.remove(&path);
             }
             Outcome::OutOfReach(file) => {
-                // What was read before is only given up for something newer.
+                // What was read before stays in the index until the file can be read again.
                 let known = self.session.ledger().rows.get(&path).map(|row| row.state);
                 if known == Some(RowState::Indexed) {
                     self.session.is_settled(&path);
@@ -98,14 +98,14 @@ impl Indexer<'_> {
             }
         };
         self.session.is_settled(&path);
-        // Looked at again: its vectors are passed over no longer.
+        // The file has been read again, so its vectors can be made.
         self.session.deferred.remove(&path);
         match file.row.state {
             RowState::Indexed => self.session.report.files_indexed += 1,
             RowState::Skipped => self.session.report.files_skipped += 1,
             RowState::Failed => self.session.report.files_failed += 1,
         }
-        // It may be newer than what was seen.
+        // The file that was read may be newer than the one that the last look saw.
         let row = &file.row;
         let stamp = Stamp { modified: row.modified, changed: row.changed, size: row.size };
         self.session.ledger().entries.insert(path, Seen { stamp, verdict: Verdict::Read });

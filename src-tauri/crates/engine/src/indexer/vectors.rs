@@ -1,4 +1,4 @@
-//! Vectors of passages whose text is in.
+//! Makes the vectors of passages whose text is indexed already.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -12,14 +12,14 @@ use super::session::vector_of;
 use crate::engine::Phase;
 use crate::index::vectors::Quantized;
 use crate::index::{Row, RowState};
-use crate::neighbour::HOLD_VECTORS;
+use crate::throttle::HOLD_VECTORS;
 use crate::{Embedder, EngineError, model};
 
 /// Passages of the files that are read and written together.
 const PASSAGES_AT_ONCE: usize = 192;
 
-/// Passages handed to the embedder at once: enough to keep its batches full, little enough that a change on disk is
-/// looked at within a second on two cores.
+/// Passages handed to the embedder at once: enough to keep its batches full, few enough that a change on disk is looked
+/// at within a second on two cores.
 const PASSAGES_A_STEP: usize = 32;
 
 /// Files whose vectors are being made.
@@ -32,7 +32,7 @@ pub(super) struct Batch {
 }
 
 impl Indexer<'_> {
-    /// Embeds the next passages. `false` where none is left, or nobody to embed them.
+    /// Embeds the next passages. Returns `false` if none is left, or if there is no embedder.
     pub(super) fn vectors(&mut self) -> Result<bool, EngineError> {
         let Some(embedder) = self.embedder else { return Ok(false) };
         if self.gives_way() {
@@ -60,8 +60,8 @@ impl Indexer<'_> {
         Ok(true)
     }
 
-    /// Whether somebody searches and vectors have not waited long enough for them. It waits a little itself, and between
-    /// any two of these waits a change on disk is looked at.
+    /// Whether somebody searches, and vectors have not waited for [`HOLD_VECTORS`] yet. Each call waits a little
+    /// itself; between two calls a change on disk can be looked at.
     fn gives_way(&mut self) -> bool {
         if self.give_way() {
             let since = *self.session.held_since.get_or_insert_with(Instant::now);
@@ -81,14 +81,14 @@ impl Indexer<'_> {
         }
         let texts: Vec<&str> = slice.iter().map(|(_, text)| text.as_str()).collect();
         let (threads, cancel) = (self.limits.threads(), self.cancel);
-        let vectors = self.neighbour.threads.run(threads, || model::embed_passages(embedder, &texts, cancel))?;
+        let vectors = self.throttle.threads.run(threads, || model::embed_passages(embedder, &texts, cancel))?;
         batch.known.extend(slice.iter().map(|(hash, _)| *hash).zip(vectors.iter().map(|v| Quantized::from_f32(v))));
         self.session.report.chunks_embedded += slice.len();
         batch.n_done = end;
         Ok(())
     }
 
-    /// Reads the files to come again rather than hold all text in memory since it went in.
+    /// Reads the next files again, so that their text need not be kept in memory from the time it was indexed.
     fn next_batch(&mut self) -> Result<Option<Batch>, EngineError> {
         let except: BTreeSet<PathBuf> =
             self.session.deferred.iter().chain(self.session.written.keys()).cloned().collect();
@@ -116,12 +116,12 @@ impl Indexer<'_> {
             (row, outcome)
         };
         let all = || rows.into_par_iter().map(read).collect::<Vec<(Row, Outcome)>>();
-        let read = self.neighbour.threads.run(self.limits.threads(), all);
+        let read = self.throttle.threads.run(self.limits.threads(), all);
         let mut files = Vec::new();
         for (row, outcome) in read {
             match outcome {
                 Outcome::Ready(file) if is_same(&file.row, &row) => files.push(file),
-                // Changed since: its text goes first. One that is out of reach is looked at with the next hint or scan.
+                // If the file has changed, its text is indexed first. A file out of reach waits for a hint or look.
                 outcome => {
                     if matches!(outcome, Outcome::Ready(_) | Outcome::Unsettled | Outcome::Gone) {
                         self.session.text.push_back(row.path.clone());
@@ -147,7 +147,7 @@ impl Indexer<'_> {
         Ok(Some(Batch { files, known, wanted: wanted.into_iter().collect(), n_done: 0 }))
     }
 
-    /// Writes a file with its vectors, unless it was read anew, or deleted, while they were made.
+    /// Writes a file with its vectors, unless it was read again, or deleted, while they were being made.
     fn write_vectors(&mut self, file: Prepared, known: &HashMap<u64, Quantized>) -> Result<(), EngineError> {
         let current = self.session.ledger().rows.get(&file.row.path).is_some_and(|row| is_same(&file.row, row));
         if !current || self.session.written.contains_key(&file.row.path) {

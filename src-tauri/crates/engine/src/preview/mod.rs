@@ -17,7 +17,7 @@ use crate::snippet::highlights;
 pub struct Preview {
     pub path: PathBuf,
     pub title: String,
-    /// As in [`Format::as_str`]; of `html` the tags are already taken off, and what is not text is written out as text.
+    /// As in [`Format::as_str`]. `text` has no tags if this is `html`, and is text even if the file is not (a PDF).
     pub format: String,
     pub text: String,
     /// The passage in `text`, end exclusive.
@@ -32,8 +32,8 @@ pub struct Preview {
 /// How much of the note is shown on each side of the passage, in code points.
 const REACH_CHARS: usize = 6000;
 
-/// Shows the note around `span`, a byte range as in [`crate::chunk::Chunk::span`] (one that no longer fits the file
-/// is moved into it): HTML as it reads, everything else as it is written.
+/// Shows the note around `span`, a byte range as in [`crate::chunk::Chunk::span`]. A span that no longer fits the file
+/// is moved into it. HTML is shown as it reads, everything else as it is written.
 pub fn preview(path: &Path, document: &Document, span: [usize; 2], query: &str) -> Preview {
     let (text, parts, hit) = match document.format {
         Format::Html => as_it_reads(document, span),
@@ -89,7 +89,7 @@ fn as_it_reads(document: &Document, [start, end]: [usize; 2]) -> Shown {
     (text, parts, hit.unwrap_or(0..0))
 }
 
-/// The passage and what is within reach of it, cut between blocks.
+/// The range of `text` to show: the passage and up to [`REACH_CHARS`] on each side, cut between blocks.
 fn around(text: &str, hit: &Range<usize>, parts: &[Range<usize>]) -> Range<usize> {
     let earliest = text[..hit.start].char_indices().rev().nth(REACH_CHARS - 1).map(|(at, _)| at);
     let latest = text[hit.end..].char_indices().nth(REACH_CHARS).map(|(at, _)| hit.end + at);
@@ -99,7 +99,7 @@ fn around(text: &str, hit: &Range<usize>, parts: &[Range<usize>]) -> Range<usize
     let end = latest.map_or(text.len(), |latest| {
         parts.iter().map(|part| part.end).rfind(|end| *end <= latest).unwrap_or(latest).max(hit.end)
     });
-    // A block larger than the reach is cut inside.
+    // If no block ends within reach, the cut is inside a block.
     let start = if start == hit.start { earliest.unwrap_or(start) } else { start };
     let end = if end == hit.end { latest.unwrap_or(end) } else { end };
     start..end

@@ -1,4 +1,4 @@
-//! The documents that were looked at last: an arrow key that goes back to one reads nothing again.
+//! Keeps the documents that were shown last, so that going back to one with an arrow key reads nothing again.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -10,14 +10,14 @@ use crate::scan::Stamp;
 /// As many as a list shows, and a few more.
 const MAX_DOCUMENTS: usize = 8;
 
-/// Text of all of them together; the last one is kept however long it is.
+/// The most text of all kept documents together. The last one shown is kept however long it is.
 const MAX_TEXT_BYTES: usize = 32 << 20;
 
 #[derive(Debug, Default)]
 pub(crate) struct Recent(Mutex<VecDeque<(PathBuf, Stamp, Arc<Document>)>>);
 
 impl Recent {
-    /// What was read of `path` while it had this stamp.
+    /// The document read from `path`, if the file had this stamp at that time.
     pub(crate) fn get(&self, path: &Path, stamp: &Stamp) -> Option<Arc<Document>> {
         let mut kept = self.lock();
         let at = kept.iter().position(|(of, then, _)| of == path && then == stamp)?;

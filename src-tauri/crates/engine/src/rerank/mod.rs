@@ -1,5 +1,5 @@
-//! The second stage: the cross-encoder reads the candidates in the first stage's order, batch after batch, as far as the
-//! time allows. Each batch gives a list of its own, so that the top is shown before the last candidate is read.
+//! The second stage: the cross-encoder reads the candidates in the first stage's order, batch after batch, as far as
+//! the time allows. The list is updated after each batch, so that the top is shown before the last candidate is read.
 
 mod pace;
 mod scores;
@@ -11,21 +11,21 @@ pub(crate) use pace::TOP;
 use scores::Key;
 pub(crate) use scores::Scores;
 
-use crate::blend::{self, Blend, Known};
+use crate::blend::{self, Blend, Features};
 use crate::index::{Passage, Snapshot};
 use crate::pipeline::{Answer, Scored};
 use crate::recall::ms;
 use crate::search::Stage;
 use crate::{Cancel, EngineError, ModelError, Reranker, model};
 
-/// What a reading needs to know besides the candidates.
+/// Everything that reranking needs besides the candidates.
 pub(crate) struct Reading<'a> {
     pub snapshot: &'a Snapshot,
     pub query: &'a str,
     pub reranker: &'a dyn Reranker,
     /// How its scores are joined with the embedder's cosines; see [`Reranker::blend`].
     pub blend: Option<Blend>,
-    /// Scores of earlier readings, and the speed they were made at; without, everything is read.
+    /// Scores of earlier searches, and the speed of reading. Without them, every candidate is read.
     pub scores: Option<&'a Scores>,
     /// How long it may take; `None` reads every candidate.
     pub budget: Option<Duration>,
@@ -36,9 +36,9 @@ pub(crate) struct Reading<'a> {
 impl Reading<'_> {
     /// Puts the candidates of `answer` in their final order. `show` gets the list after each batch but the last.
     ///
-    /// Candidates that the time did not suffice for, or that the cross-encoder failed before (which
-    /// [`Answer::failures`] then says), follow those that were read, in the first stage's order, with no
-    /// higher score than any of them. Where none was read, `answer` comes back.
+    /// If time runs out or the cross-encoder fails (see [`Answer::failures`]), some candidates stay unread. They follow
+    /// those that were read, in the first stage's order, and score no higher than any of them. If the cross-encoder
+    /// fails before any candidate has a score, the order and scores of `answer` stay as they are.
     pub(crate) fn rerank(
         &self,
         answer: Answer,
@@ -101,7 +101,7 @@ impl Reading<'_> {
         Ok(self.list(&answer, &passages, &raw, begun))
     }
 
-    /// The list as far as it has been read.
+    /// The list with the scores read so far: `raw` is `None` for unread candidates.
     fn list(&self, first_stage: &Answer, passages: &[Passage], raw: &[Option<f32>], begun: Instant) -> Answer {
         let calibration = self.reranker.calibration();
         let (mut read, mut unread): (Vec<(usize, Scored)>, Vec<Scored>) = (Vec::new(), Vec::new());
@@ -111,11 +111,11 @@ impl Reading<'_> {
                 continue;
             };
             let cross = Some(calibration.probability(raw));
-            let known = Known { cross, cosine: scored.candidate.evidence.cosine, words: scored.words };
-            let score = blend::reranked(self.blend, &known);
+            let features = Features { cross, cosine: scored.candidate.evidence.cosine, words: scored.words };
+            let score = blend::reranked(self.blend, &features);
             read.push((i, Scored { raw_score: raw, cross, score, ..*scored }));
         }
-        // Equal scores in the order of files and passages, which no merge of segments changes.
+        // Equal scores are ordered by file and passage, because merging segments does not change that order.
         let place = |i: usize| (&passages[i].path, passages[i].chunk.ordinal);
         read.sort_by(|(a, of_a), (b, of_b)| of_b.score.total_cmp(&of_a.score).then_with(|| place(*a).cmp(&place(*b))));
         let mut answer = Answer { stage: Stage::Rerank, ..first_stage.clone() };

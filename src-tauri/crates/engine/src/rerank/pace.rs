@@ -1,33 +1,36 @@
-//! How much to read next, from how fast reading went so far.
+//! Decides how many candidates to read next, from the speed of reading so far.
 
 use std::time::Duration;
 
-/// Time that a batch should take: a list appears this often, and a search that is overtaken ends this soon.
+/// The time that a batch should take. The list is updated this often, and a search that a newer one replaces ends this
+/// soon.
 const STEP: Duration = Duration::from_millis(100);
 
-/// Candidates of the first batch while nothing is known of this machine: a window of lists fits in.
+/// The size of the first batch while the speed of this machine is unknown. It covers all that a window lists.
 const FIRST: usize = 16;
 
-/// Fewer are not worth a batch of their own.
+/// Fewer candidates are not worth a batch of their own.
 const LEAST: usize = 8;
 
-/// So many are read however long it takes: the first ten give nearly what the first hundred give (`models/train/README.md`).
+/// This many candidates are read however long it takes: reading the first ten gives nearly the quality of reading the
+/// first hundred (`models/train/README.md`).
 pub(crate) const TOP: usize = 10;
 
-/// Bytes that a pair costs besides its text.
+/// The bytes that a pair costs besides its text.
 const PAIR_BYTES: usize = 32;
 
-/// Bytes beyond are cut off by every model's window, 512 tokens of about 4 bytes.
+/// The most bytes that a pair costs. Longer text is cut off by every model's window, 512 tokens of about 4 bytes.
 const MOST_BYTES: usize = 2048;
 
-/// What reading a pair costs, in bytes: tokens are not known before, and time grows with them nearly linearly.
+/// The cost of reading a pair, in bytes. Reading time grows nearly linearly with the number of tokens, but that number
+/// is not known beforehand.
 pub(super) fn cost(query: &str, text: &str) -> usize {
     (PAIR_BYTES + query.len() + text.len()).min(MOST_BYTES)
 }
 
 pub(crate) struct Pace {
     budget: Option<Duration>,
-    /// Bytes a second, as far as known.
+    /// Bytes a second, if known.
     speed: Option<f64>,
     has_read: bool,
 }
@@ -41,8 +44,8 @@ impl Pace {
         self.speed
     }
 
-    /// How many of the next candidates, whose costs are given in order, make the next batch; 0 once the time does not
-    /// suffice for as many as are worth it. `elapsed` is since reading began.
+    /// How many of the next candidates, whose `costs` are given in order, make the next batch. 0 once the time left is
+    /// too short for a batch. `elapsed` is the time since reading began.
     pub(crate) fn take(&self, costs: impl ExactSizeIterator<Item = usize> + Clone, elapsed: Duration) -> usize {
         let n = costs.len();
         let Some(speed) = self.speed else { return FIRST.min(n) };
@@ -55,7 +58,7 @@ impl Pace {
             costs.clone().take_while(fits).count()
         };
         let mut batch = fit_in(STEP).max(if self.has_read { LEAST } else { TOP }).min(n);
-        // A rest that is not worth a batch of its own comes along.
+        // A remainder that is not worth a batch of its own is added to this one.
         if n - batch < LEAST {
             batch = n;
         }
@@ -69,7 +72,8 @@ impl Pace {
         }
     }
 
-    /// The later half of what is known counts as much as all before: a machine slows down and speeds up.
+    /// Updates the speed. The last batch counts as much as all batches before, because a machine slows down and speeds
+    /// up. The first batch replaces a speed known from earlier searches.
     pub(crate) fn has_read(&mut self, cost: usize, time: Duration) {
         let speed = cost as f64 / time.as_secs_f64().max(1e-6);
         self.speed = Some(self.speed.filter(|_| self.has_read).map_or(speed, |before| (before + speed) / 2.0));
@@ -105,7 +109,7 @@ mod tests {
         // 250 candidates a second: 25 a step.
         assert_eq!(batches(100, 250, None, None), [16, 25, 25, 25, 9]);
         assert_eq!(batches(100, 250, None, Some(250e3)), [25, 25, 25, 25]);
-        // A fast machine reads all at once, a slow one no fewer than are worth it.
+        // A fast machine reads all at once, and a slow one no fewer than are worth a batch.
         assert_eq!(batches(100, 250, None, Some(1e9)), [100]);
         assert_eq!(batches(30, 10, None, None), [16, 14]);
         assert_eq!(batches(7, 10, None, None), [7]);
@@ -118,11 +122,11 @@ mod tests {
         assert!((70..=75).contains(&depth(250, 300, Some(250e3))), "{:?}", batches(100, 250, Some(300), Some(250e3)));
         assert!((66..=75).contains(&depth(250, 300, None)), "{:?}", batches(100, 250, Some(300), None));
         assert_eq!(depth(1000, 300, None), 100);
-        // However slow, the top is read; a budget that is used up ends it there.
+        // The top is read however slow the machine is, but nothing after it once the budget is used up.
         assert_eq!(depth(1, 300, Some(1e3)), TOP);
         assert_eq!(depth(250, 0, Some(250e3)), TOP);
         assert_eq!(depth(250, 0, None), FIRST);
-        // What was known of the machine before holds until it has read: it may have slowed down since.
+        // A speed known from earlier searches counts only for the first batch: the machine may be slower now.
         assert!(depth(50, 300, Some(1e6)) <= 100);
         assert_eq!(batches(5, 1, Some(0), Some(1e3)), [5]);
     }

@@ -1,15 +1,16 @@
-//! What the cross-encoder has said of pairs before: asking again, with another threshold or more candidates, costs only
-//! what is new.
+//! Keeps the cross-encoder's scores, so that asking again with another threshold or more candidates reads only new
+//! pairs.
 
 use std::collections::HashMap;
 use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Pairs of a generation. Two are kept, so 32,768 pairs at most: about 1.5 MB, over 300 searches of 100 candidates.
+/// How many pairs a generation has. Two generations are kept, so 32,768 pairs at most: about 1.5 MB, over 300 searches
+/// of 100 candidates.
 const GENERATION: usize = 16_384;
 
-/// Raw scores by model, question and text of the passage, and how fast each model reads on this machine. Bounded: what
-/// was not asked for in the last 16,384 to 32,768 pairs is forgotten.
+/// Raw scores by model, question and text of the passage, and how fast each model reads on this machine. Bounded: a
+/// score that was not asked for among the last 16,384 to 32,768 pairs is forgotten.
 #[derive(Default)]
 pub(crate) struct Scores {
     inner: Mutex<Inner>,
@@ -41,7 +42,7 @@ impl Scores {
         self.lock().put(key, score);
     }
 
-    /// Bytes a second, where the model has read here before.
+    /// Bytes a second, if the model has read anything before.
     pub(crate) fn speed(&self, model: &str) -> Option<f64> {
         self.lock().speeds.get(model).copied()
     }
@@ -50,7 +51,7 @@ impl Scores {
         self.lock().speeds.insert(model.to_owned(), bytes_per_second);
     }
 
-    /// Each entry stands for itself: a panic elsewhere spoils none.
+    /// Ignores poisoning: no entry depends on another, so a panic elsewhere makes none wrong.
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -65,7 +66,7 @@ impl Inner {
     }
 }
 
-/// What the scores of a model's pairs are kept under, by the text of the passage.
+/// For one model and question, maps the text of a passage to the key that the score is kept under.
 pub(super) fn keys(model: &str, query: &str) -> impl Fn(&str) -> Key {
     // Lengths keep "ab", "c" and "a", "bc" apart.
     fn add(hasher: &mut blake3::Hasher, part: &str) {

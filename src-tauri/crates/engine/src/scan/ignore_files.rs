@@ -10,7 +10,7 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder, Glob};
 pub(super) const OURS: &str = ".nuthatchignore";
 pub(super) const GIT: &str = ".gitignore";
 
-/// A larger one is no list of patterns.
+/// A larger file is not taken for a list of patterns.
 const MAX_BYTES: u64 = 1 << 20;
 
 /// The ignore files that count in one folder: its own and those of the folders above, up to the watched one.
@@ -35,7 +35,7 @@ pub(super) enum Said {
 }
 
 impl Ignores {
-    /// The ignore files that count inside `folder`, which lies in the folder that `self` is of.
+    /// The ignore files that count inside `folder`. `self` are those of the folder above it.
     pub(super) fn enter(&self, folder: &Path, gitignore: bool) -> Self {
         let ours = patterns(folder, &folder.join(OURS));
         let repository = gitignore && folder.join(".git").exists();
@@ -49,7 +49,7 @@ impl Ignores {
         Self(Some(Rc::new(Level { ours, git, exclude, repository, above: self.clone() })))
     }
 
-    /// What our own files say: the deepest that says anything decides.
+    /// What `.nuthatchignore` files say: the deepest one with a matching pattern decides.
     pub(super) fn ours(&self, root: &Path, path: &Path, is_folder: bool) -> Said {
         self.levels()
             .map(|level| said(level.ours.matched(path, is_folder), root))
@@ -95,9 +95,9 @@ fn said(found: Match<&Glob>, root: &Path) -> Said {
     }
 }
 
-/// The patterns of one file; a line that is none is passed over, as Git does.
+/// The patterns of one file. A line that is not a pattern is passed over, as in Git.
 fn patterns(folder: &Path, file: &Path) -> Gitignore {
-    // A link could lead anywhere, a pipe could wait for ever.
+    // Plain files only: a link could lead anywhere, and reading a pipe could wait for ever.
     let is_read = fs::symlink_metadata(file).is_ok_and(|m| m.is_file() && m.len() <= MAX_BYTES);
     let text = if is_read { fs::read(file).unwrap_or_default() } else { return Gitignore::empty() };
     let mut builder = GitignoreBuilder::new(folder);

@@ -1,8 +1,8 @@
-//! What is on disk under the watched folders, now, and what of it is left out and why.
+//! Looks at what is on disk under the watched folders now, and decides what is left out and why.
 //!
-//! Every file that is met gets an entry: one to be read, or one that says why it is not. A folder that is left out is one
-//! entry and is not entered. A watched folder may itself be a link; links in it are never followed, so no walk ends in a loop
-//! or leads out of a watched folder, and nothing but plain files is ever opened.
+//! Every file gets an entry, which says either that it is to be read or why it is not. A folder that is left out is one
+//! entry and is not entered. A watched folder may itself be a link. Links in it are never followed, so no walk ends in
+//! a loop or leads out of a watched folder, and only plain files are ever opened.
 
 mod ignore_files;
 mod places;
@@ -21,7 +21,7 @@ pub(crate) use walk::special;
 
 use crate::index::Row;
 
-/// When a file was changed, and how large it is: whether it is what it was.
+/// When a file was changed and how large it is. An equal stamp means that the file has not changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Stamp {
     /// Nanoseconds since 1970; 0 where the file system does not say.
@@ -43,8 +43,8 @@ impl Stamp {
         (self.modified, self.changed, self.size) == (row.modified, row.changed, row.size)
     }
 
-    /// Whether nothing has happened to the file for `settle`. A time in the future is a clock that is set wrongly, and
-    /// no reason to wait.
+    /// Whether nothing has happened to the file for `settle`. A time in the future comes from a wrong clock, and is no
+    /// reason to wait.
     pub(crate) fn is_at_rest(&self, settle: Duration) -> bool {
         let last = if self.changed == 0 { self.modified } else { self.changed };
         let Ok(now) = SystemTime::now().duration_since(UNIX_EPOCH) else { return true };
@@ -64,9 +64,9 @@ pub(crate) enum Verdict {
     Read,
     /// Left out on purpose, and why.
     Skip(String),
-    /// A file of a kind that is read, left out for its size: found by its name all the same.
+    /// A file in a format that is read, but left out for its size. It can still be found by its name.
     TooLarge(String),
-    /// Could not be looked at, and why: what is known of it, and of anything under it, is kept.
+    /// Could not be looked at, and why. What is known of it, and of anything below it, is kept.
     Unreadable(String),
 }
 
@@ -83,13 +83,13 @@ pub(crate) struct Look {
     /// The files and folders looked at, with everything below them; `None` for all watched folders.
     pub scopes: Option<Vec<PathBuf>>,
     pub entries: BTreeMap<PathBuf, Seen>,
-    /// Watched folders, and drives inside them, that are not there now: what is known of them is kept.
+    /// Watched folders, and drives inside them, that are not there now. What is known of them is kept.
     pub away: Vec<Away>,
     /// Devices of the watched folders and of drives inside them.
     pub devices: BTreeMap<PathBuf, u64>,
 }
 
-/// What is known from before, for telling a drive that is away from files that were deleted.
+/// Files known from earlier looks. They tell a drive that is away from files that were deleted.
 pub(crate) trait Known {
     /// Some of the files known under `folder`, enough to see whether it is the same folder.
     fn some_under(&self, folder: &Path) -> Vec<PathBuf>;
@@ -97,7 +97,7 @@ pub(crate) trait Known {
 
 impl Known for BTreeMap<PathBuf, Row> {
     fn some_under(&self, folder: &Path) -> Vec<PathBuf> {
-        /// If none of so many is there, it is another drive, or none.
+        /// If none of this many files is there, the folder is on another drive, or its drive is away.
         const ENOUGH: usize = 200;
         under(self, folder).take(ENOUGH).map(|(path, _)| path.clone()).collect()
     }
@@ -121,8 +121,8 @@ pub(crate) fn everything(rules: &Rules, places: &Places, known: &dyn Known, ente
     look
 }
 
-/// Looks at `paths` and what is below them. What is outside every watched folder is passed over; where a path is decided
-/// by something above it (an ignored folder, an ignore file that changed), that is looked at instead.
+/// Looks at `paths` and everything below them. Paths outside every watched folder are passed over. If something above a
+/// path decides about it (an ignored folder, an ignore file that changed), that is looked at instead.
 pub(crate) fn some(
     rules: &Rules,
     places: &Places,
@@ -155,7 +155,7 @@ pub(crate) fn device(metadata: &Metadata) -> u64 {
     metadata.dev()
 }
 
-/// Drives have letters: a path that is there is on the drive it names.
+/// One number for all, as drives have letters here: a path that exists is on the drive that it names.
 #[cfg(not(unix))]
 pub(crate) fn device(_: &Metadata) -> u64 {
     0

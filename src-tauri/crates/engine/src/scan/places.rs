@@ -1,7 +1,7 @@
-//! Where the watched folders lie: which device each was on, and since when one is away.
+//! Where the watched folders lie: which device each was on, and since when it has been away.
 //!
-//! A drive that was pulled out leaves an empty folder at its mount point, or none. Its notes were not deleted: they are
-//! kept until it is back, or the user says that they are to be forgotten.
+//! A drive that was pulled out leaves an empty folder at its mount point, or none. Its notes were not deleted, so they
+//! are kept until the drive is back, or until the user has them forgotten.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -36,7 +36,7 @@ struct Place {
 }
 
 impl Places {
-    /// What cannot be read is as good as not there: it is noted anew at the next look.
+    /// A list that cannot be read counts as empty: the places are noted again at the next look.
     pub(crate) fn load(data_dir: &Path) -> Self {
         let path = file(data_dir);
         match fs::read_to_string(&path) {
@@ -57,7 +57,7 @@ impl Places {
         let path = file(data_dir);
         let text = toml::to_string_pretty(self)
             .map_err(|e| EngineError::Settings { path: path.clone(), message: e.to_string() })?;
-        crate::kept::write_atomically(&path, text.as_bytes())
+        crate::twin_file::write_atomically(&path, text.as_bytes())
     }
 
     pub(super) fn device(&self, path: &Path) -> Option<u64> {
@@ -78,8 +78,8 @@ impl Places {
         path.ancestors().any(|place| self.away_since(place).is_some())
     }
 
-    /// Notes what was seen: `devices` of what is there, `away` with the time it was first missed. Whether anything is
-    /// new.
+    /// Notes the `devices` of the places that are there, and when those that are `away` were first missed. Returns
+    /// whether anything changed.
     pub(crate) fn note(&mut self, devices: &BTreeMap<PathBuf, u64>, away: &[Away], now: u64) -> bool {
         let before = self.clone();
         for (path, device) in devices {
@@ -92,7 +92,7 @@ impl Places {
         *self != before
     }
 
-    /// Drops what is known of `folder` and below, and of places under no watched folder any more.
+    /// Drops the places at `folder` and below.
     pub(crate) fn forget(&mut self, folder: &Path) {
         self.place.retain(|path, _| !path.starts_with(folder));
     }

@@ -1,4 +1,4 @@
-//! What is read and what is left out, as the settings say.
+//! The rules, from the settings, for what is read and what is left out.
 
 use std::path::{Path, PathBuf};
 
@@ -39,19 +39,20 @@ impl Rules {
         holding.max_by_key(|root| root.components().count()).map(PathBuf::as_path)
     }
 
-    /// The watched folder that `root`, a link, is another name of, if its files are looked at there: they count once.
+    /// If `root` is a link to another watched folder, that folder. Its files are looked at there only, so that they
+    /// count once.
     pub(super) fn twin_of(&self, root: &Path) -> Option<&Path> {
         if !root.is_symlink() {
             return None;
         }
-        // Of several links to one place the first counts.
+        // If several watched folders are links to one place, the first counts.
         let goes_first = |other: &Path| other != root && !other.is_symlink();
         let before = self.roots.iter().take_while(|other| *other != root);
         let others = self.roots.iter().filter(|other| goes_first(other)).chain(before);
         others.map(PathBuf::as_path).find(|other| watched::is_same(other, root))
     }
 
-    /// Whether a real path lies in a watched folder, wherever that leads.
+    /// Whether a real path lies in a watched folder, even if that folder is a link.
     pub(super) fn is_watched(&self, path: &Path) -> bool {
         watched::spellings(path, &self.roots).iter().any(|path| self.root_of(path).is_some())
     }
@@ -61,7 +62,7 @@ impl Rules {
         self.roots.iter().filter(move |root| root.starts_with(folder) && root.as_path() != folder)
     }
 
-    /// A plain file by its name and size.
+    /// Decides about a plain file by its name and size.
     pub(crate) fn file(&self, path: &Path, stamp: &Stamp) -> Verdict {
         if path.to_str().is_none() {
             return Verdict::Skip("its name is not UTF-8: rename it".to_owned());

@@ -1,4 +1,4 @@
-//! From folders to entries.
+//! Walks through folders and makes an entry for everything that lies in them.
 
 use std::fs::{self, FileType, Metadata};
 use std::io::{Error, ErrorKind};
@@ -11,7 +11,7 @@ use crate::watched;
 
 struct Walk<'a> {
     rules: &'a Rules,
-    /// The watched folder it is part of, whose ignore files count.
+    /// The watched folder that the walk is in. Ignore files count from here down.
     root: &'a Path,
     look: &'a mut Look,
     entered: &'a mut dyn FnMut(&Path),
@@ -27,7 +27,7 @@ pub(super) fn root(
     entered: &mut dyn FnMut(&Path),
 ) {
     let away = |reason: String| Away { path: root.to_owned(), reason };
-    // A watched folder may be a link: somebody chose it, and no link below it is followed.
+    // A watched folder may be a link, because somebody chose it. Links below it are not followed.
     let metadata = match fs::metadata(root) {
         Ok(metadata) if metadata.is_dir() => metadata,
         Ok(_) => {
@@ -67,7 +67,7 @@ pub(super) fn root(
     drives(rules, places, known, root, look);
 }
 
-/// Looks at one path and returns what was looked at: the path, or what is above it and decides about it.
+/// Looks at one path, or at something above it that decides about it. Returns which of them was looked at.
 pub(super) fn one(
     rules: &Rules,
     places: &Places,
@@ -91,7 +91,7 @@ pub(super) fn one(
     Some(scope)
 }
 
-/// A look at a folder covers the watched folders inside it, which walks from above pass by.
+/// Looks at the watched folders inside `scope`, which a walk from above passes by.
 fn inner_roots(
     rules: &Rules,
     places: &Places,
@@ -105,7 +105,7 @@ fn inner_roots(
     }
 }
 
-/// A change to an ignore file is one to its folder.
+/// The path to look at when `path` changes: for an ignore file, the folder that it applies to.
 fn deciding(path: &Path) -> &Path {
     let is = |name: &str| path.file_name().is_some_and(|n| n == name);
     let above = |n: usize| path.ancestors().nth(n).unwrap_or(path);
@@ -118,7 +118,8 @@ fn deciding(path: &Path) -> &Path {
     }
 }
 
-/// Drives mounted inside `scope` when it was looked at before, and not there now: an empty mount point is no deletion.
+/// Notes drives that were mounted inside `scope` at an earlier look and are not there now. An empty mount point does
+/// not mean that the files were deleted.
 fn drives(rules: &Rules, places: &Places, known: &dyn Known, scope: &Path, look: &mut Look) {
     for place in places.inside(scope) {
         let is_entered = under(&look.entries, place).next().is_some();
@@ -134,7 +135,7 @@ fn drives(rules: &Rules, places: &Places, known: &dyn Known, scope: &Path, look:
 }
 
 impl Walk<'_> {
-    /// Goes down from the watched folder to `path`. Returns where it came to an end.
+    /// Goes down from the watched folder towards `path` and looks at the path where it stops, which it returns.
     fn towards(&mut self, path: &Path, top: &Metadata, places: &Places) -> PathBuf {
         let mut folder = self.root.to_owned();
         let mut on = device(top);
@@ -164,7 +165,7 @@ impl Walk<'_> {
         folder
     }
 
-    /// Everything in `folder`, which lies on device `on`.
+    /// Looks at everything in `folder`, which lies on device `on`.
     fn folder(&mut self, folder: &Path, on: u64, above: &Ignores) {
         (self.entered)(folder);
         let list = || -> Result<Vec<PathBuf>, Error> {
@@ -190,11 +191,11 @@ impl Walk<'_> {
         }
     }
 
-    /// One thing in a folder on device `on`.
+    /// Looks at one file, folder or link in a folder on device `on`.
     fn entry(&mut self, path: &Path, metadata: &Metadata, on: u64, ignores: &Ignores) {
         let stamp = Stamp::of(metadata);
         let is_folder = metadata.is_dir();
-        // Its own walk looks at it, by its own rules.
+        // A watched folder inside this one has a walk of its own.
         let may_be_root = (is_folder || metadata.is_symlink()) && path != self.root;
         if may_be_root && self.rules.roots.iter().any(|root| root == path) {
             return;
@@ -215,7 +216,7 @@ impl Walk<'_> {
         self.look.entries.insert(path.to_owned(), Seen { stamp, verdict });
     }
 
-    /// Why something is not looked at, whatever it is.
+    /// Why a path is left out, be it a file, a folder or a link; `None` if it is not left out.
     fn left_out(&self, path: &Path, is_folder: bool, ignores: &Ignores) -> Option<String> {
         if self.rules.data_dirs.iter().any(|data_dir| path == data_dir) {
             return Some("Nuthatch's own data".to_owned());
@@ -241,7 +242,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Why a link is not followed. What it leads to is not lost: under a watched folder it has its own entry.
+    /// Why a link is not followed. Its target is not lost: if it lies under a watched folder, it has its own entry.
     fn link(&self, path: &Path) -> String {
         match watched::real(path) {
             Ok(target) if self.rules.is_watched(&target) => {
@@ -263,12 +264,12 @@ fn unreadable(error: &Error) -> Seen {
     Seen { stamp: Stamp::default(), verdict }
 }
 
-/// A folder on the way that became a file is as good as none.
+/// Whether nothing is at the path any more. That includes a folder on the way that has become a file.
 fn is_gone(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
-/// What something is that is neither a file nor a folder nor a link.
+/// Names the kind of something that is neither a file nor a folder nor a link.
 #[cfg(unix)]
 pub(crate) fn special(kind: FileType) -> &'static str {
     use std::os::unix::fs::FileTypeExt;
@@ -285,14 +286,15 @@ pub(crate) fn special(_: FileType) -> &'static str {
     "no plain file"
 }
 
-/// Where `Note.md` and `note.md` are one file, a path that is there can still be the name it had before.
+/// Whether `Note.md` and `note.md` are the same file. A path can then exist although the file was renamed and is spelt
+/// otherwise now.
 const FOLDS_CASE: bool = cfg!(any(target_os = "macos", windows));
 
 fn is_spelled_so(path: &Path, metadata: &Metadata) -> bool {
     if !metadata.is_symlink() {
         return path.canonicalize().map_or(true, |real| real.file_name() == path.file_name());
     }
-    // The system tells the name of what a link leads to; the link's own stands in its folder.
+    // Resolving a link gives the name of its target, so the link's own name is looked up in its folder.
     let is_it = |entry: fs::DirEntry| Some(entry.file_name().as_os_str()) == path.file_name();
     let listed = path.parent().and_then(|folder| fs::read_dir(folder).ok());
     listed.is_none_or(|mut entries| entries.any(|entry| entry.is_ok_and(is_it)))

@@ -7,14 +7,14 @@ use crate::chunk::sentence::sentences;
 use crate::guard::caught;
 use crate::text::{QueryTerms, Typed, each_pair, each_word, query_terms};
 
-/// Words that a text does not hold and that each of its words is held against.
+/// At most this many of the question's words that a text lacks are compared with each word of the text.
 const MOST_MISSING: usize = 32;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snippet {
-    /// White space folded; `…` where the passage goes on.
+    /// White space is reduced to single spaces, and `…` shows where the passage goes on.
     pub text: String,
-    /// In Unicode code points of `text`, end exclusive, in order, apart.
+    /// The question's words in `text`: ranges of Unicode code points, end exclusive, in order, not touching.
     pub highlights: Vec<[usize; 2]>,
 }
 
@@ -23,8 +23,8 @@ pub fn snippet(text: &str, query: &str, max_chars: usize) -> Snippet {
     Finder::of(&query_terms(query)).snippet(text, max_chars)
 }
 
-/// Where the question's words stand in `text`: code points, end exclusive, in order, apart. Of a word that the text
-/// does not hold, what it may be the beginning or a slip of.
+/// The question's words in `text`: ranges as in [`Snippet::highlights`]. For a word that the text does not contain, the
+/// words that it may be the beginning or a misspelling of.
 pub(crate) fn highlights(text: &str, query: &str) -> Vec<[usize; 2]> {
     let terms = query_terms(query);
     let finder = Finder::of(&terms);
@@ -66,7 +66,7 @@ impl Finder {
     }
 
     /// At most `max_chars` code points of `text`, cut at sentences or words, with as many of the question's words as
-    /// possible. Never panics: where words cannot be found in a text, its beginning is shown.
+    /// possible. Never panics: if finding words in the text panics, the beginning of the text is shown.
     pub(crate) fn snippet(&self, text: &str, max_chars: usize) -> Snippet {
         caught(|| self.cut(text, max_chars)).unwrap_or_else(|_| Snippet {
             text: text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(max_chars).collect(),
@@ -94,7 +94,7 @@ impl Finder {
         Snippet { text: shown, highlights }
     }
 
-    /// Words as the index has them; where they leave Chinese characters of the question unmarked, pairs of those.
+    /// Finds the question's words, and its pairs of Chinese characters where no found word covers them.
     fn find(&self, text: &str) -> Vec<Found> {
         let mut found: Vec<Found> = Vec::new();
         each_word(text, |term| {
@@ -125,13 +125,13 @@ impl Finder {
     }
 }
 
-/// Longer words are rarer: a stand-in for their weight in the index, which is not at hand here.
+/// A term's weight by its length, because longer words are rarer. The weight in the index is not available here.
 fn weight(term: &str) -> f32 {
     let n_chars = term.chars().count() as f32;
     if term.is_ascii() { n_chars.min(12.0).sqrt() } else { (n_chars * 3.0).min(12.0).sqrt() }
 }
 
-/// The stretch of at most `max_chars` code points (two of them kept for `…`) that holds the most of the question.
+/// The range of at most `max_chars` code points (two of them reserved for `…`) that contains the most of the question.
 fn best_window(text: &str, found: &[Found], max_chars: usize) -> Range<usize> {
     let offsets: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
     let n_chars = offsets.len() - 1;
@@ -166,11 +166,12 @@ fn best_window(text: &str, found: &[Found], max_chars: usize) -> Range<usize> {
     let start = begin(text, &offsets, first, last, room);
     let end = (start + room).min(n_chars);
     let end = if end == n_chars { text.len() } else { cut_before(text, &offsets, end, last) };
-    // Room left over at the passage's end is given to what comes before.
+    // The window always reaches the end of the last word found.
     offsets[start]..end.max(offsets[last])
 }
 
-/// Where the window begins: with the sentence of the first word if that fits, else a few words before.
+/// The code point where the window begins: at a sentence before the first word found if one fits, else a few words
+/// before it. If the text ends before the window is full, the window begins earlier.
 fn begin(text: &str, offsets: &[usize], first: usize, last: usize, room: usize) -> usize {
     let n_chars = offsets.len() - 1;
     let earliest = last.saturating_sub(room).max(first.saturating_sub(room / 2));
@@ -180,7 +181,7 @@ fn begin(text: &str, offsets: &[usize], first: usize, last: usize, room: usize) 
     }
     let stretch = offsets[earliest]..offsets[first];
     let lead = &text[stretch.clone()];
-    // The first cut may be the middle of a sentence; those after it begin one.
+    // `lead` may begin inside a sentence. The next sentence begins where that one ends.
     let sentence = sentences(lead, false).into_iter().map(|range| range.end).find(|end| *end < lead.len());
     let whole = lead.len();
     let by_word = || lead.char_indices().find(|(_, c)| c.is_whitespace()).map(|(at, c)| at + c.len_utf8());
@@ -205,7 +206,7 @@ fn cut_before(text: &str, offsets: &[usize], end: usize, least: usize) -> usize 
     }
 }
 
-/// Ranges of bytes as ranges of code points, joined where they touch or overlap.
+/// Converts byte ranges to ranges of code points. Ranges that touch or overlap are joined.
 fn code_points(text: &str, mut ranges: Vec<Range<usize>>) -> Vec<[usize; 2]> {
     ranges.sort_by_key(|range| (range.start, range.end));
     let mut joined: Vec<Range<usize>> = Vec::new();

@@ -30,7 +30,7 @@ fn highlights() {
     check("", "x", "");
 }
 
-/// Without an index: of words that the text does not hold.
+/// Words that the text does not contain are guessed without an index.
 #[test]
 fn what_may_be_meant() {
     let check = |text: &str, query: &str, expected: &[&str]| {

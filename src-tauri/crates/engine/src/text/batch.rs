@@ -1,4 +1,4 @@
-//! Terms as they are found, a word or a run of characters at a time, and the Tantivy stream that hands them on.
+//! Index terms, found one word or run of characters at a time, and the Tantivy token stream that yields them.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -11,13 +11,13 @@ use super::clean::{Clean, Source, clean};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Term<'a> {
     pub(crate) text: &'a str,
-    /// Bytes of the text it was found in.
+    /// Where it begins and ends in the original text, in bytes.
     pub(crate) start: usize,
     pub(crate) end: usize,
-    /// Counts words, and each Chinese, Japanese or Korean character: two terms that touch in one text touch in every
-    /// other, however each was segmented.
+    /// Counts word parts and single Chinese characters; in [`super::CJK`], each Japanese and Korean character too. So
+    /// terms that touch have consecutive positions in every text, however it was segmented.
     pub(crate) position: usize,
-    /// How many positions it takes up.
+    /// How many positions it spans.
     pub(crate) length: usize,
 }
 
@@ -50,7 +50,7 @@ impl Batch {
         self.entries.push(Entry { text: start..self.buffer.len(), source, position, length });
     }
 
-    /// In order of position, the longest first.
+    /// Sorts by position; at the same position the longest term comes first.
     pub(super) fn sort(&mut self) {
         self.entries.sort_by_key(|entry| (entry.position, std::cmp::Reverse(entry.length)));
     }
@@ -64,9 +64,10 @@ impl Batch {
     }
 }
 
-/// A way of finding terms, one word or run after another.
+/// Finds the terms of a text, one word or run after another.
 pub trait Scan {
-    /// Fills the (empty) batch from the next word or run; `false` at the end of the text. The batch may stay empty.
+    /// Fills the (empty) batch with the terms of the next word or run, if it has any. Returns `false` at the end of the
+    /// text.
     fn scan(&mut self, batch: &mut Batch) -> bool;
 }
 
@@ -78,7 +79,7 @@ pub struct Terms<S> {
 }
 
 impl<S: Scan> Terms<S> {
-    /// The terms that `scan` finds in the clean text.
+    /// The terms that `scan` finds in `text` after cleaning.
     pub(super) fn of<'a>(text: &'a str, scan: impl FnOnce(Cow<'a, str>) -> S) -> Self {
         let Clean { text, source } = clean(text);
         Self { scan: scan(text), source, batch: Batch::default(), token: Token::default() }

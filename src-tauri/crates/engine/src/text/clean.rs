@@ -1,8 +1,10 @@
-//! Text without what cannot be seen in it: the first step of every reading, for words and for models alike.
+//! Removes invisible characters from a text and unifies variants of characters. Every text is cleaned before it is
+//! split into terms or given to a model.
 //!
-//! Soft hyphens, zero-width signs, marks of direction and variants of signs say where a line may break and how a sign is
-//! drawn; they are left out. Radicals become the characters they look like, wide letters and digits plain ones, hyphens
-//! that do not break a plain one, and letters set together of several signs (macOS writes file names so) one sign.
+//! Soft hyphens, zero-width characters, direction marks and variation selectors only say where a line may break and how
+//! a character is drawn, so they are left out. Radicals become the characters they look like, full-width letters and
+//! digits become ASCII, and Unicode hyphens become `-`. A letter with combining marks (macOS writes file names so)
+//! becomes one character.
 
 use std::borrow::Cow;
 
@@ -10,22 +12,23 @@ use unicode_normalization::char::{compose, decompose_compatible};
 
 use super::radicals;
 
-/// A text as it is read, and where each part of it came from.
+/// A cleaned text, and where each of its characters stands in the original.
 #[derive(Clone, Debug)]
 pub struct Clean<'a> {
     pub text: Cow<'a, str>,
     pub(super) source: Source,
 }
 
-/// From places in a clean text to those in the text it was made of.
+/// Maps byte offsets in a clean text to byte offsets in the original.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Source {
-    /// From a byte of the clean text on, how far behind the source is. In order; of equal ones the last counts.
+    /// (offset in the clean text, what to add to reach the original from there on), by ascending offset. Of equal
+    /// offsets the last counts.
     shifts: Vec<(usize, isize)>,
 }
 
 impl Source {
-    /// Where in the source the sign begins that begins at byte `at` of the clean text.
+    /// The offset in the original of the character at byte `at` of the clean text.
     pub(super) fn at(&self, at: usize) -> usize {
         match self.shifts.partition_point(|(from, _)| *from <= at).checked_sub(1) {
             Some(last) => at.saturating_add_signed(self.shifts[last].1),
@@ -34,7 +37,7 @@ impl Source {
     }
 }
 
-/// Reads a text; most are clean already and are lent as they are.
+/// Cleans a text. Most texts are clean already and are borrowed unchanged.
 pub fn clean(text: &str) -> Clean<'_> {
     let Some(first) = first_odd(text) else {
         return Clean { text: Cow::Borrowed(text), source: Source::default() };
@@ -51,7 +54,7 @@ pub fn clean(text: &str) -> Clean<'_> {
         let mut end = first + at + c.len_utf8();
         match c {
             '\u{AD}' => {
-                // At the end of a line the word goes on with the next.
+                // A soft hyphen at the end of a line: the word continues on the next line.
                 let skipped = blank_inside_word(&text[end..]);
                 while chars.next_if(|(at, _)| first + at < end + skipped).is_some() {}
                 end += skipped;
@@ -80,8 +83,8 @@ pub fn clean(text: &str) -> Clean<'_> {
     Clean { text: Cow::Owned(out), source: Source { shifts } }
 }
 
-/// The first sign that [`clean`] does anything about. By bytes, because every text is looked through and hardly any has
-/// one: only signs whose first byte is the first of an odd one's are looked at.
+/// The offset of the first character that [`clean`] may change. Every text is scanned and few contain such a character,
+/// so the scan compares bytes and decodes a character only where its first byte is in [`BEGINS_ODD`].
 fn first_odd(text: &str) -> Option<usize> {
     let mut at = 0;
     loop {
@@ -105,7 +108,7 @@ const BEGINS_ODD: [bool; 256] = {
     begins
 };
 
-/// What [`clean`] does anything about. [`BEGINS_ODD`] knows the first bytes of all of these.
+/// Whether [`clean`] may change or remove the character. [`BEGINS_ODD`] must list the first byte of each of these.
 pub(super) fn is_odd(c: char) -> bool {
     c >= '\u{AD}'
         && matches!(c,
@@ -116,7 +119,7 @@ pub(super) fn is_odd(c: char) -> bool {
             | '\u{FF9E}' | '\u{FF9F}' | '\u{1F3FB}'..='\u{1F3FF}' | '\u{E0000}'..='\u{E0FFF}')
 }
 
-/// One sign for a letter and the mark after it.
+/// The single character for a letter and the combining mark after it, if there is one.
 fn joined(letter: char, mark: char) -> Option<char> {
     let wide = |c: char| {
         let mut wide = c;
@@ -129,12 +132,13 @@ fn joined(letter: char, mark: char) -> Option<char> {
     }
 }
 
-/// Thai, Lao, Burmese and Khmer: their words are kept apart by zero-width spaces, if by anything.
+/// Whether the character is Thai, Lao, Burmese or Khmer. These scripts separate words by zero-width spaces, if at all.
 fn is_without_spaces(c: char) -> bool {
     matches!(c, '\u{E00}'..='\u{EFF}' | '\u{1000}'..='\u{109F}' | '\u{1780}'..='\u{17FF}')
 }
 
-/// How many bytes of white space, with one line break at most, `rest` begins with before a letter.
+/// The length in bytes of the white space at the start of `rest`; 0 unless a letter follows it and it has at most one
+/// line break.
 fn blank_inside_word(rest: &str) -> usize {
     let word = rest.trim_start();
     let blank = &rest[..rest.len() - word.len()];

@@ -1,4 +1,4 @@
-//! Chinese words, by jieba's dictionary.
+//! Segments Chinese text into words with jieba's dictionary.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -12,14 +12,15 @@ pub(super) fn warm_up() {
     LazyLock::force(&JIEBA);
 }
 
-/// The words of a run of simplified Chinese characters, end to end, and the words that longer ones are made of.
+/// Segments a run of simplified Chinese characters. Returns words that cover the run end to end, and for each also the
+/// shorter words it is made of.
 ///
-/// Without jieba's statistical model: it makes the same characters a word here and none there, and the pairs of the
-/// helper field find names anyway.
+/// jieba's statistical model is off, because it makes the same characters a word in one context and not in another. The
+/// names that only the model would find are found by the pairs of the helper field anyway.
 pub(super) fn cut(run: &str) -> Vec<Token<'_>> {
     let found = JIEBA.cut_for_search(run, false);
     let mut words = Vec::with_capacity(found.len());
-    // The parts of a word come before it, so it is the last one that begins there.
+    // jieba lists the parts of a word before the word itself. So from the end backwards, each word precedes its parts.
     let mut end = found.len();
     while let Some(whole) = end.checked_sub(1).map(|last| &found[last]) {
         let parts = found[..end - 1].iter().rposition(|word| word.end <= whole.start).map_or(0, |at| at + 1)..end - 1;
@@ -30,8 +31,9 @@ pub(super) fn cut(run: &str) -> Vec<Token<'_>> {
     words
 }
 
-/// The dictionary finds 索引 (index) inside 搜索引擎 (search engine), astride its two words. Leaves only what begins or
-/// ends the word, or is one of the words that make it up.
+/// Drops parts that straddle a boundary inside the word: the dictionary finds 索引 (index) inside 搜索引擎 (search
+/// engine), across its two words. Keeps parts that begin or end the word, or that are in a sequence of parts covering
+/// it end to end.
 fn proper_parts<'a>(parts: &[Token<'a>], whole: Range<usize>) -> Vec<Token<'a>> {
     let n_chars = whole.len();
     let mut from_start = vec![false; n_chars + 1];

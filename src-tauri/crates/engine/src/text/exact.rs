@@ -1,4 +1,4 @@
-//! What stands in "quotes", and how it is told that a text holds it as it stands.
+//! Quoted phrases in a question, and how to test whether a text contains one literally.
 
 use std::ops::Range;
 
@@ -8,25 +8,27 @@ use super::fold::fold_into;
 use super::query::pairs;
 use super::script::is_cjk;
 
-/// Quoted phrases that are looked up, and words of each.
+/// The most quoted phrases that are looked up, and the most words of each.
 pub(super) const MOST_PHRASES: usize = 16;
 pub(super) const MOST_PHRASE_WORDS: usize = 32;
 
-/// A longer quote that holds Chinese, Japanese or Korean is known by its beginning.
+/// A quote that contains Chinese, Japanese or Korean is cut to this length.
 const MOST_EXACT_CHARS: usize = 256;
 
-/// Something that stands in a text as it stands here.
+/// A word or phrase to be found literally in a text. If it contains no Chinese, Japanese or Korean, only `phrases` is
+/// filled in, otherwise only the other fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Exact {
-    /// Any of these phrases over [`super::WORDS`] fields: of the parts of joined words, and of the whole ones.
+    /// Phrases of (position, term) over [`super::WORDS`] fields: one of the parts of joined words, one of the whole
+    /// words. The text must contain either.
     pub phrases: Vec<Vec<(usize, String)>>,
-    /// Where there is Chinese, Japanese or Korean in it: all of these words and all of these pairs instead, because where
-    /// a word ends there depends on its neighbours; and the text is to hold [`Exact::plain`].
+    /// The text must contain all of these words and all of the pairs in `cjk`, and also [`Exact::plain`]. A phrase
+    /// would not do, because where a Chinese word ends depends on its neighbours.
     pub words: Vec<String>,
     pub cjk: Vec<String>,
-    /// Every term of it, for fields that are short.
+    /// Every term, to be looked up in short fields such as names.
     pub terms: Vec<String>,
-    /// As [`plain`] writes it.
+    /// The result of [`plain`].
     pub plain: String,
 }
 
@@ -36,18 +38,23 @@ impl Exact {
     }
 }
 
-/// What stands between quotes, as bytes of the question. One right after a letter or digit opens nothing: 27" is a size.
+/// The sign that closes a quote that `open` opens; `None` if it opens none.
+pub(super) fn closing(open: char) -> Option<char> {
+    match open {
+        '"' => Some('"'),
+        '“' => Some('”'),
+        '「' => Some('」'),
+        _ => None,
+    }
+}
+
+/// The byte ranges of the question between quotes. A quote right after a letter or digit opens nothing: 27" is a size.
 pub(super) fn quoted(query: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut at = 0;
-    while let Some(open) = query[at..].find(['"', '“', '「']).map(|open| at + open)
+    while let Some((open, sign, close)) = query[at..].char_indices().find_map(|(i, c)| Some((at + i, c, closing(c)?)))
         && found.len() < MOST_PHRASES
     {
-        let (sign, close) = match query[open..].chars().next() {
-            Some('“') => ('“', '”'),
-            Some('「') => ('「', '」'),
-            _ => ('"', '"'),
-        };
         let start = open + sign.len_utf8();
         at = start;
         if query[..open].ends_with(|c: char| c.is_ascii_alphanumeric()) {
@@ -60,14 +67,14 @@ pub(super) fn quoted(query: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// The letters and digits of a text, those that count as the same alike.
+/// The letters and digits of a text, folded. Everything else is left out.
 pub(crate) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     clean(text).text.chars().filter(|c| c.is_alphanumeric()).for_each(|c| fold_into(c, &mut plain));
     plain
 }
 
-/// Reads what stands between quotes, or after the sign that leaves it out.
+/// Reads the text of a quote, or of an excluded word or phrase.
 pub(super) fn exact(text: &str) -> Exact {
     if !text.contains(is_cjk) {
         let phrases = [phrase(text, true), phrase(text, false)].into_iter().filter(|phrase| !phrase.is_empty());
@@ -91,8 +98,9 @@ pub(super) fn exact(text: &str) -> Exact {
     Exact { phrases: Vec::new(), words, cjk: pairs(text), terms, plain: plain(text) }
 }
 
-/// The most terms that make up the text end to end, so far as [`MOST_PHRASE_WORDS`] go: the text searched may write "搜索
-/// 引擎" apart. Or the fewest, one after another, because it may write `wifi` in one.
+/// The terms that cover the text end to end, up to [`MOST_PHRASE_WORDS`] positions. With `by_parts`, as many terms as
+/// possible, because the searched text may write "搜索 引擎" as two words. Otherwise as few terms as possible, at
+/// consecutive positions, because it may write `wifi` as one word.
 pub(super) fn phrase(text: &str, by_parts: bool) -> Vec<(usize, String)> {
     let mut terms: Vec<(usize, usize, String)> = Vec::new();
     each_word(text, |term| {
@@ -101,7 +109,7 @@ pub(super) fn phrase(text: &str, by_parts: bool) -> Vec<(usize, String)> {
         }
     });
     let n_positions = terms.iter().map(|(at, length, _)| at + length).max().unwrap_or(0);
-    // For each position, how many terms make up the rest, and the first of them.
+    // For each position, how many terms cover the text from there on, and which is the first of them.
     let mut best: Vec<(usize, Option<usize>)> = vec![(0, None); n_positions + 1];
     for at in (0..n_positions).rev() {
         best[at] = (best[at + 1].0, None);

@@ -1,4 +1,5 @@
-//! What counts as the same letter: case, width, accents, and Traditional and Simplified Chinese.
+//! Folding: letters that differ only in case, width or accents become the same letter, and Traditional Chinese becomes
+//! Simplified.
 
 use std::sync::LazyLock;
 
@@ -12,7 +13,7 @@ const LAST_HAN: u32 = 0x9FFF;
 /// Simplified form of every character from [`FIRST_HAN`] to [`LAST_HAN`].
 static SIMPLIFIED: LazyLock<Vec<char>> = LazyLock::new(|| {
     let all = || (FIRST_HAN..=LAST_HAN).filter_map(char::from_u32);
-    // One a line, so that the converter sees no neighbours and keeps to single characters.
+    // One character per line, so that the converter sees no neighbours and converts each character on its own.
     let lines: String = all().flat_map(|c| [c, '\n']).collect();
     let simplified = hanconv::t2s(lines);
     let mut table: Vec<char> =
@@ -26,12 +27,12 @@ pub(super) fn warm_up() {
     LazyLock::force(&SIMPLIFIED);
 }
 
-/// Whether a character, an accent set after its letter, changes nothing.
+/// Whether the character is a combining accent, which folding leaves out.
 pub(crate) fn is_accent(c: char) -> bool {
     matches!(c, '\u{300}'..='\u{36F}')
 }
 
-/// Adds the folded form of `c`: no character or a few.
+/// Appends the folded form of `c`, which may be no character, one or a few.
 pub(crate) fn fold_into(c: char, out: &mut String) {
     match c {
         c if c.is_ascii() => out.push(c.to_ascii_lowercase()),
@@ -54,7 +55,7 @@ pub(crate) fn fold_into(c: char, out: &mut String) {
     }
 }
 
-/// One folded character for one: what a run of Chinese, Japanese or Korean needs to keep its places.
+/// Folds `c` to exactly one character, so that character offsets in a run of Chinese, Japanese or Korean stay valid.
 pub(crate) fn fold_cjk(c: char) -> char {
     if is_han(c) && c < '\u{F900}' {
         return simplified(c);

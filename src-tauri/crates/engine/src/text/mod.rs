@@ -1,4 +1,4 @@
-//! Words: how text and questions become index terms, the same way on both sides.
+//! Tokenization: how notes and questions become index terms, both in the same way.
 
 mod batch;
 mod clean;
@@ -36,7 +36,7 @@ pub(crate) use words::stem;
 pub const WORDS: &str = "nuthatch";
 
 /// Tokenizer of the helper field: every Chinese, Japanese and Korean character and every pair of neighbours, so that
-/// one- and two-character questions hit whatever the dictionary made of the text.
+/// one- and two-character questions match however the dictionary segmented the text.
 pub const CJK: &str = "nuthatch_cjk";
 
 /// The tokenizer behind [`WORDS`].
@@ -69,13 +69,14 @@ pub fn register(tokenizers: &TokenizerManager) {
     tokenizers.register(CJK, CjkTokenizer);
 }
 
-/// Loads the Chinese dictionary (tens of milliseconds), so that the first question need not.
+/// Loads the Chinese dictionary (tens of milliseconds), so that the first question does not have to wait for it.
 pub fn warm_up() {
     dictionary::warm_up();
     fold::warm_up();
 }
 
-/// Where the dictionary's word that reaches over character `at` of a run of Chinese ends, in characters; `at` if none does.
+/// In a run of Chinese, the end of the dictionary word that begins before `at` and ends after it; `at` if there is
+/// none. Both count characters.
 pub(crate) fn word_end(run: &str, at: usize) -> usize {
     let folded: String = run.chars().map(fold::fold_cjk).collect();
     let over = dictionary::cut(&folded).into_iter().filter(|word| word.start < at && at < word.end);

@@ -1,15 +1,15 @@
-//! What a file or a note is called, without regard to how that is spelt.
+//! Compares the names of files and notes, ignoring differences in spelling.
 
 use unicode_normalization::UnicodeNormalization;
 
 use super::fold::fold_into;
 
-/// Longer names differ before.
+/// Longer keys are cut: names differ before that.
 const MAX_CHARS: usize = 200;
 
-/// Two names are one if their keys are equal: case, accents, width, Traditional and Simplified, composed and decomposed
-/// letters (macOS writes names so), spaces and punctuation do not count, and a date is one however it is written. `C`,
-/// `C++` and `C#` are three. Empty only for a name of nothing but spaces.
+/// Two names count as the same if their keys are equal. The key ignores case, accents, width, Traditional or
+/// Simplified, composed or decomposed letters (macOS decomposes names), spaces, punctuation and the format of a date.
+/// `C`, `C++` and `C#` have different keys. The key is empty only for a name of nothing but spaces.
 pub(crate) fn name_key(name: &str) -> String {
     let mut folded = String::with_capacity(name.len());
     name.nfkc().for_each(|c| fold_into(c, &mut folded));
@@ -42,7 +42,7 @@ enum Piece<'a> {
     /// ASCII digits.
     Number(&'a str),
     Word(&'a str),
-    /// One or more signs and spaces.
+    /// Punctuation and spaces.
     Between,
 }
 
@@ -54,7 +54,7 @@ fn pieces(folded: &str) -> Vec<Piece<'_>> {
         let n = match first {
             c if is_digit(c) => run(rest, is_digit),
             c if is_of_word(c) => {
-                // `C++` and `C#` are names; `+` and `#` elsewhere are not.
+                // `+` and `#` belong to the word they follow (`C++`, `C#`); elsewhere they are punctuation.
                 let word = run(rest, |c| is_of_word(c) && !is_digit(c));
                 word + run(&rest[word..], |c| matches!(c, '+' | '#'))
             }
@@ -64,7 +64,7 @@ fn pieces(folded: &str) -> Vec<Piece<'_>> {
         match first {
             c if is_digit(c) => found.push(Piece::Number(text)),
             c if is_of_word(c) => found.push(Piece::Word(text)),
-            // An apostrophe joins what it stands between.
+            // An apostrophe separates nothing.
             _ if text.chars().all(is_apostrophe) => {}
             _ => found.push(Piece::Between),
         }
@@ -85,7 +85,7 @@ fn is_apostrophe(c: char) -> bool {
     matches!(c, '\'' | '’' | '‘' | 'ʼ' | '`' | '´')
 }
 
-/// A date that `pieces` begin with, year first, as `20240501` or `202405`, and how many pieces it takes up.
+/// The date at the beginning of `pieces`, year first, as `20240501` or `202405`, and how many pieces it consists of.
 fn date(pieces: &[Piece<'_>]) -> Option<(String, usize)> {
     let number = |at: usize| match pieces.get(at) {
         Some(Piece::Number(text)) => Some(*text),

@@ -4,19 +4,19 @@ use std::ops::Range;
 
 use super::signs::{is_apostrophe, is_hyphen, is_thin_space};
 
-/// Digits of a telephone number at least; fewer in a row are a table's columns.
+/// The fewest digits of a telephone number. Groups with fewer digits are columns of a table.
 const LEAST_DIGITS: usize = 7;
 
-/// A card has 16 to 19.
+/// The most digits of a telephone number or card number. A card has 16 to 19.
 const MOST_DIGITS: usize = 19;
 
 const MOST_GROUPS: usize = 6;
 
 /// A number in groups of digits.
 pub(super) struct Number {
-    /// The groups, from the first byte on.
+    /// The byte range of each group.
     pub(super) groups: Vec<Range<usize>>,
-    /// What is one number as well, as ranges of groups.
+    /// Ranges of groups that are also one number when written together.
     pub(super) wholes: Vec<Range<usize>>,
     /// Whether the last group is a fraction.
     pub(super) has_fraction: bool,
@@ -29,11 +29,11 @@ enum Between {
     Comma,
     Stop,
     Apostrophe,
-    /// `)` or `(`, with a blank or without.
+    /// `)` or `(`, with or without a blank or hyphen.
     Bracket,
 }
 
-/// The number in groups that begins at byte `at` of a text, where a digit stands.
+/// The number in groups that begins with the digit at byte `at` of a text, if there is one.
 pub(super) fn number(text: &str, at: usize) -> Option<Number> {
     let first = digits(text, at);
     let (kind, next) = between(&text[first.end..])?;
@@ -60,14 +60,14 @@ pub(super) fn number(text: &str, at: usize) -> Option<Number> {
         groups.push(group);
     }
     let end = groups.last()?.end;
-    // Longer rows are not numbers, and what goes on in letters is a name.
+    // More groups than that are not one number, and digits that letters follow belong to a name.
     if groups.len() < 2 || groups.len() > MOST_GROUPS || text[end..].starts_with(|c: char| c.is_ascii_alphanumeric()) {
         return None;
     }
     let n = groups.len();
     let whole = 0..n;
     if is_telephone && of_a_telephone(&groups) {
-        // With the country's number and without.
+        // With and without the country code.
         let wholes = if before == Some('+') && n > 2 { vec![whole, 1..n] } else { vec![whole] };
         return Some(Number { groups, wholes, has_fraction: false });
     }
@@ -81,7 +81,7 @@ pub(super) fn number(text: &str, at: usize) -> Option<Number> {
     }
     let is_sure = match kind {
         Between::Blank | Between::Hyphen => true,
-        // Versions and addresses have small numbers.
+        // Version numbers and IP addresses have shorter groups, or four of them.
         Between::Stop => n == 3 && groups.iter().all(|group| group.len() >= 3),
         _ => false,
     };
@@ -94,7 +94,7 @@ fn digits(text: &str, at: usize) -> Range<usize> {
     at..at + rest.iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
-/// What stands between two groups, and how many bytes it takes.
+/// The separator between two groups at the start of `rest`, and its length in bytes.
 fn between(rest: &str) -> Option<(Between, usize)> {
     let mut chars = rest.chars();
     let c = chars.next()?;
@@ -113,13 +113,13 @@ fn between(rest: &str) -> Option<(Between, usize)> {
     })
 }
 
-/// 1,249,500, and 12,49,500 as India writes it.
+/// Whether the groups separate thousands: 1,249,500, or 12,49,500 as it is written in India.
 fn of_thousands(groups: &[Range<usize>], between: Between) -> bool {
     let Some(([first, middle @ ..], last)) = groups.split_last().map(|(last, rest)| (rest, last)) else { return false };
     let is_indian = between == Between::Comma;
     let fits = match between {
         Between::Comma | Between::Blank | Between::Apostrophe => true,
-        // 3.125 is a fraction.
+        // With two groups, the second is a fraction: 3.125.
         Between::Stop => !middle.is_empty(),
         Between::Hyphen | Between::Bracket => false,
     };

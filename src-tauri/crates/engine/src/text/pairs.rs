@@ -1,4 +1,4 @@
-//! Every Chinese, Japanese and Korean character, and every two that touch.
+//! Finds every Chinese, Japanese and Korean character, and every pair of neighbouring ones.
 
 use std::borrow::Cow;
 
@@ -19,13 +19,13 @@ impl<'a> Pairs<'a> {
 }
 
 impl Scan for Pairs<'_> {
-    /// One character and the pair it begins.
+    /// Adds the next character and the pair that begins with it.
     fn scan(&mut self, batch: &mut Batch) -> bool {
         let rest = &self.text[self.at..];
         let Some(skipped) = rest.find(is_cjk) else { return false };
         let start = self.at + skipped;
         if skipped > 0 {
-            // Whatever lies between keeps phrases apart.
+            // Text in between takes up a position, so that no phrase matches across it.
             self.position += 1;
         }
         let mut chars = self.text[start..].chars();

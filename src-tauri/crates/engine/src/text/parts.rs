@@ -1,16 +1,17 @@
-//! The parts of a word that is written in one: `camelCase`, `iPhone15`, `ChatGPT`.
+//! The parts of a compound written without spaces: `camelCase`, `iPhone15`, `ChatGPT`.
 
 use std::ops::Range;
 
 use super::signs::is_raised_digit;
 
-/// A footnote's mark follows a word, `m²` and `km²` are units.
+/// After a word of at least this many letters, a raised digit is a footnote mark. `m²` and `km²` are units.
 const LEAST_LETTERS_OF_A_WORD: usize = 3;
 
-/// `win32api` and `mp3player` are names; with more changes between letters and digits it is a key.
+/// `win32api` and `mp3player` are names. A word with more changes between letters and digits is a key, and is not cut
+/// at its digits.
 const MOST_CHANGES: usize = 2;
 
-/// The parts of one word, in order, end to end but for the signs that join them.
+/// The parts of one word, in order. Together they cover the word, except for the signs that join them.
 #[derive(Default)]
 pub(super) struct Parts {
     pub(super) ranges: Vec<Range<usize>>,
@@ -22,7 +23,7 @@ impl Parts {
         self.ranges.clear();
     }
 
-    /// Adds the parts of a stretch of letters and digits of `text`.
+    /// Adds the parts of `segment`, a run of letters and digits in `text`.
     pub(super) fn add(&mut self, text: &str, segment: Range<usize>) {
         let word = &text[segment.clone()];
         if word.as_bytes().get(1..).is_some_and(|rest| rest.iter().all(u8::is_ascii_lowercase))
@@ -43,8 +44,8 @@ impl Parts {
         }
     }
 
-    /// `camelCase` has parts, and so have `XMLHttpRequest` and `ChatGPT`; `JavaScript` is a name and not about Java, and
-    /// `iPhone` is no phone.
+    /// Cuts `camelCase`, `XMLHttpRequest` and `ChatGPT`. Names such as `JavaScript` and `iPhone` stay whole: they are
+    /// not about Java or phones in general.
     fn cut_at_capitals(&mut self, word: &[u8]) {
         for at in 1..word.len() {
             let after_small = word[at - 1].is_ascii_lowercase();
@@ -66,7 +67,7 @@ impl Parts {
         }
     }
 
-    /// Where two letters or more meet a digit: `iPhone15` and `5km`, but not `x86`, `1st` or `H2O`.
+    /// Cuts where two or more letters meet a digit: `iPhone15` and `5km`, but not `x86`, `1st` or `H2O`.
     fn cut_at_digits(&mut self, word: &[u8]) {
         let n_others = self.cuts.len();
         let mut n_changes = 0;

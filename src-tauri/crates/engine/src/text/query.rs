@@ -1,4 +1,4 @@
-//! What to look up for a question.
+//! Reads a question into the terms to look up.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -15,42 +15,43 @@ use super::{each_pair, each_word, is_stop_word};
 /// The distinct index terms of a question, in its order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct QueryTerms {
-    /// The question as models read it: clean, and without what it leaves out.
+    /// The question as models read it: cleaned, and without its exclusions.
     pub asked: String,
-    /// For fields read by [`super::WORDS`]. Without stop words, unless there is nothing else.
+    /// Terms for [`super::WORDS`] fields. Without stop words, unless there are no other words.
     pub words: Vec<String>,
-    /// How often the question says each of `words`: what it comes back to matters more to it.
+    /// How often each of `words` occurs in the question. A repeated word weighs more.
     pub counts: Vec<usize>,
-    /// Of each of `words` that is only said as a part of others, one of those (`wifi` of `wi`) and how many parts it has.
+    /// For each of `words` that occurs only as a part of longer words (`wi`): the index of one such word (`wifi`) and
+    /// the number of its parts.
     pub part_of: Vec<Option<(usize, usize)>>,
-    /// For the field read by [`super::CJK`]: pairs of characters, and single ones that stand alone. Without those that
-    /// only stop words have, unless there is nothing else.
+    /// Terms for the [`super::CJK`] field: pairs of characters, and single characters without neighbours. Without those
+    /// that occur only in stop words, unless there are no others.
     pub cjk: Vec<String>,
-    /// What stands in "quotes", word by word, as (position, term) for a phrase query over [`super::WORDS`] fields.
+    /// Quoted phrases as (position, term), for phrase queries over [`super::WORDS`] fields.
     pub phrases: Vec<Vec<(usize, String)>>,
-    /// What stands in "quotes": a note has each of these.
+    /// Quoted phrases. A note must contain all of them.
     pub required: Vec<Exact>,
-    /// A note that has one of these is left out.
+    /// A note must contain none of these.
     pub excluded: Vec<Exact>,
-    /// Words in letters as they were typed, for what may be meant by them.
+    /// Words of letters and digits as typed, from which to guess what was meant.
     pub typed: Vec<Typed>,
-    /// Neighbours written together: `openai` for "open ai".
+    /// Neighbouring words written together: `openai` for "open ai".
     pub joined: Vec<String>,
 }
 
-/// Stop words that verbs make nouns with: "set up", "log in".
+/// Stop words that form nouns with verbs: "set up", "log in".
 const PARTICLES: [&str; 8] = ["down", "in", "off", "on", "out", "over", "through", "up"];
 
-/// Of a question so many bytes are read: some five thousand English words, or ten thousand Chinese characters. A text that
-/// was pasted whole says what it is about long before.
+/// How many bytes of a question are read: some five thousand English words, or ten thousand Chinese characters. A text
+/// that was pasted whole makes its topic clear long before that.
 const MOST_BYTES: usize = 32 << 10;
 
-/// Distinct words that are looked up, and as many pairs of characters; of more, those that the question says most often, of
-/// equals the first. A list is gone through for each, and questions of this length still take milliseconds over a million
-/// passages.
+/// How many distinct words are looked up, and how many pairs of characters. If there are more, the most frequent in the
+/// question are kept, and among equally frequent ones the first. Each costs a pass over its posting list; questions of
+/// this length still take milliseconds over a million passages.
 const MOST_TERMS: usize = 256;
 
-/// Words that are left out, and neighbours that are looked up as one word: the first ones.
+/// The most exclusions, and the most neighbours that are looked up as one word. The first ones are kept.
 const MOST_EXCLUDED: usize = 32;
 const MOST_JOINED: usize = 32;
 
@@ -60,13 +61,14 @@ struct Said {
     source: Range<usize>,
     position: usize,
     length: usize,
-    /// Whether no other stands around it, and the first longer one that does, unless that is Chinese.
+    /// Whether no other term contains it.
     is_whole: bool,
+    /// The first term that it is a part of, not counting Chinese, Japanese and Korean ones.
     part_of: Option<usize>,
 }
 
-/// Reads a question as the index reads text, or the beginning of one that is longer than anybody types. A text that was
-/// pasted leaves nothing out and asks for no quote of it.
+/// Reads a question in the way the index reads text; of a question longer than anybody types, only the beginning. In a
+/// pasted text, signs exclude nothing and quotes require nothing.
 pub fn query_terms(query: &str) -> QueryTerms {
     let query = clean(&query[..query.floor_char_boundary(MOST_BYTES)]).text;
     let left_out = excluded(&query);
@@ -86,7 +88,7 @@ pub fn query_terms(query: &str) -> QueryTerms {
     QueryTerms { excluded: excluded.take(MOST_EXCLUDED).collect(), ..terms(asked.trim()) }
 }
 
-/// Nobody types more words.
+/// Whether the question was pasted: nobody types more than [`MOST_TERMS`] words.
 fn is_pasted(query: &str) -> bool {
     query.split_whitespace().nth(MOST_TERMS).is_some()
 }
@@ -139,7 +141,7 @@ impl Said {
         self.source.start <= inner.source.start && inner.source.end <= self.source.end
     }
 
-    /// Whether the words of `inner` are some of its own.
+    /// Whether `inner` covers some, but not all, of the positions of `self`.
     fn is_made_of(&self, inner: &Said) -> bool {
         self.position <= inner.position
             && inner.position + inner.length <= self.position + self.length
@@ -152,13 +154,13 @@ impl Said {
 }
 
 impl QueryTerms {
-    /// Whether some notes are no answers, whatever else they say.
+    /// Whether the question rules out notes, by requiring or excluding words.
     pub fn narrows(&self) -> bool {
         !self.required.is_empty() || !self.excluded.is_empty()
     }
 }
 
-/// Finds which terms stand inside of others. Only those that touch are held against each other.
+/// Finds the terms that stand inside others. To save time, only terms whose ranges overlap are compared.
 fn mark_parts(said: &mut [Said], query: &str) {
     let mut start = 0;
     while start < said.len() {
@@ -178,7 +180,7 @@ fn mark_parts(said: &mut [Said], query: &str) {
     }
 }
 
-/// Words in letters: the whole of each, not its parts.
+/// The words of letters and digits among `free`, without their parts.
 fn typed(query: &str, free: &[&Said], places: &HashMap<&str, usize>) -> Vec<Typed> {
     let mut typed: Vec<Typed> = Vec::new();
     let end = query.trim_end_matches(|c: char| c != ' ' && c.is_ascii_punctuation()).len();
@@ -206,7 +208,7 @@ fn is_number(said: &Said) -> bool {
     said.text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Of every two neighbours the word that they make together.
+/// For every two neighbouring words, the word that they form together.
 fn joined(query: &str, free: &[&Said], places: &HashMap<&str, usize>) -> Vec<String> {
     let mut joined: Vec<String> = Vec::new();
     let wholes: Vec<&&Said> = free.iter().filter(|said| said.part_of.is_none()).collect();
@@ -242,7 +244,7 @@ fn joined(query: &str, free: &[&Said], places: &HashMap<&str, usize>) -> Vec<Str
     joined
 }
 
-/// See [`QueryTerms::part_of`]. What Chinese words are made of counts as they do.
+/// See [`QueryTerms::part_of`]. The parts of Chinese words count as words themselves.
 fn part_of(said: &[Said], places: &HashMap<&str, usize>) -> Vec<Option<(usize, usize)>> {
     let (mut whole_of, mut stands_alone) = (vec![None; places.len()], vec![false; places.len()]);
     for inner in said {
@@ -256,14 +258,14 @@ fn part_of(said: &[Said], places: &HashMap<&str, usize>) -> Vec<Option<(usize, u
     whole_of.into_iter().zip(stands_alone).map(|(whole, is_alone)| whole.filter(|_| !is_alone)).collect()
 }
 
-/// The question with its stop words blotted out, so that pairs do not reach into them. A stop word inside a longer word is
-/// part of it.
+/// The question with its stop words blanked, so that no pair of characters includes a part of one. A stop word inside a
+/// longer word stays.
 fn without_stop_words(query: &str, said: &[Said]) -> String {
     let mut ordered: Vec<(bool, &Range<usize>)> =
         said.iter().map(|said| (is_stop_word(&said.text), &said.source)).collect();
     ordered.sort_by_key(|(_, range)| (range.start, std::cmp::Reverse(range.end)));
     let mut topic = query.as_bytes().to_vec();
-    // How far words reach that begin before, and those that begin here and are longer.
+    // The furthest end of the non-stop words that begin earlier (`reach`) and of those that begin here (`longer`).
     let mut reach = 0;
     for here in ordered.chunk_by(|(_, a), (_, b)| a.start == b.start) {
         let mut longer = 0;
@@ -276,11 +278,11 @@ fn without_stop_words(query: &str, said: &[Said]) -> String {
         }
         reach = reach.max(longer);
     }
-    // Whole characters became spaces.
+    // Still valid UTF-8: only whole characters were replaced.
     String::from_utf8_lossy(&topic).into_owned()
 }
 
-/// Distinct terms in the order in which they come, each with how often; no more than [`MOST_TERMS`].
+/// The distinct terms in order of first occurrence, each with its count: the [`MOST_TERMS`] most frequent.
 fn most_said(terms: impl Iterator<Item = String>) -> Vec<(String, usize)> {
     let mut places: HashMap<String, usize> = HashMap::new();
     let mut said: Vec<(String, usize)> = Vec::new();
@@ -303,7 +305,7 @@ fn most_said(terms: impl Iterator<Item = String>) -> Vec<(String, usize)> {
     said
 }
 
-/// Pairs, and the characters that belong to none.
+/// The pairs of characters in `text`, and the characters that belong to no pair.
 pub(super) fn pairs(text: &str) -> Vec<String> {
     let mut terms: Vec<(String, usize, usize)> = Vec::new();
     each_pair(text, |term| terms.push((term.text.to_owned(), term.position, term.length)));
@@ -320,13 +322,13 @@ mod tests {
     use super::super::exact::{MOST_PHRASE_WORDS, MOST_PHRASES};
     use super::*;
 
-    /// A word of letters, another for each number, which is its own stem.
+    /// A word of letters that is its own stem, a different one for each `i`.
     fn word(i: usize) -> String {
         let digits = i.to_string();
         digits.bytes().map(|digit| char::from(b"bcdfghjklm"[usize::from(digit - b'0')])).chain(['x']).collect()
     }
 
-    /// A text that somebody pasted: `n` words, of which none is said twice, and every tenth is about herons.
+    /// A text of `n` words, as somebody may paste it. Every tenth word is "heron", all others are different.
     fn pasted(n: usize) -> String {
         let said = |i: usize| if i % 10 == 3 { "heron".to_owned() } else { word(i) };
         (0..n).map(said).collect::<Vec<_>>().join(" ")
@@ -346,7 +348,7 @@ mod tests {
         assert!(!quoted.is_empty());
     }
 
-    /// Nothing that is made of the words of a question is more than they are.
+    /// No list that is derived from the words of a question is longer than the list of words.
     #[test]
     fn of_a_long_text_little_is_looked_into() {
         let left_out = query_terms(&format!("heron {}", "-egret -\"blue ibis\" ".repeat(40)));
@@ -358,7 +360,7 @@ mod tests {
         assert!(terms.typed.len() <= MOST_TERMS && terms.typed.iter().all(|typed| typed.word < MOST_TERMS));
     }
 
-    /// What anybody types is read to the last word.
+    /// A question no longer than people type is read to the last word.
     #[test]
     fn an_ordinary_question_is_read_whole() {
         let n = MOST_TERMS - 1;
@@ -370,7 +372,7 @@ mod tests {
     }
 
     proptest! {
-        /// Against every word held against every other.
+        /// The result is that of comparing every word with every other.
         #[test]
         fn stop_words_inside_of_others_stay(
             words in prop::collection::vec(prop::sample::select(vec![

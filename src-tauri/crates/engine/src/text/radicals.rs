@@ -1,12 +1,13 @@
-//! Radicals, which stand for characters in text copied out of PDF files and printed pages.
+//! Maps radicals to the characters they stand for. Text copied out of PDF files and printed pages contains radicals in
+//! place of characters.
 //!
-//! Of the Kangxi radicals (U+2F00 to U+2FD5) Unicode's compatibility decomposition knows the character, of the CJK Radicals
-//! Supplement only of two. The others are in `EquivalentUnifiedIdeograph.txt` of the Unicode Character Database (14.0.0,
+//! Unicode's compatibility decomposition maps the Kangxi radicals (U+2F00 to U+2FD5), but only two of the CJK Radicals
+//! Supplement. The others are in `EquivalentUnifiedIdeograph.txt` of the Unicode Character Database (14.0.0,
 //! <https://www.unicode.org/Public/14.0.0/ucd/EquivalentUnifiedIdeograph.txt>).
 
 use unicode_normalization::char::decompose_compatible;
 
-/// The characters of U+2E80 to U+2EF3, in this order; a radical that is no character stands for itself.
+/// The characters for U+2E80 to U+2EF3, in this order. A radical without a character stands for itself.
 const SUPPLEMENT: &str = "\
     ⺀厂乛乚乙亻冂𠘨刀刂卜㔾小小兀尣尢𡯂巳幺彑彐忄心扌攵⺚旡日\
     月歺母民氵氺灬爫爫丬牛犭王𤴔目示礻𥫗糹纟罓罒㓁冗𦉫羊𦍌𦍋耂\

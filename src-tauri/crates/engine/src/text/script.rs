@@ -1,4 +1,4 @@
-//! Which characters are written without spaces between words.
+//! Which characters are Chinese, Japanese or Korean, and which are written without spaces between words.
 
 /// Chinese characters, radicals and iteration marks.
 pub(crate) fn is_han(c: char) -> bool {
@@ -21,8 +21,8 @@ pub(crate) fn is_cjk(c: char) -> bool {
     c >= '\u{1100}' && (is_han(c) || is_kana(c) || is_hangul(c))
 }
 
-/// Whether a line break beside this character on both sides stands for nothing rather than a space. Korean puts
-/// spaces between words.
+/// Whether a line break between two such characters stands for nothing rather than for a space. Not for Korean, which
+/// puts spaces between words.
 pub(crate) fn joins_without_space(c: char) -> bool {
     c >= '\u{2E80}' && (is_han(c) || is_kana(c) || matches!(c, '\u{3000}'..='\u{303F}' | '\u{FF01}'..='\u{FF65}'))
 }

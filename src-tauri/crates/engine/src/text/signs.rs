@@ -1,12 +1,12 @@
-//! Signs inside words: which of them join, which say nothing, and which are words themselves.
+//! Signs in and between words: which join parts, which are ignored, and which are words themselves.
 
-/// What stands for an apostrophe between two letters, the ʻokina and the marks of transliterated Arabic and Hebrew
-/// among it.
+/// Characters used as an apostrophe between two letters, including the ʻokina and the marks of transliterated Arabic
+/// and Hebrew.
 pub(super) fn is_apostrophe(c: char) -> bool {
     matches!(c, '\'' | '’' | '‘' | '‛' | '`' | '´' | '′' | '＇' | '\u{2B9}'..='\u{2C0}' | '\u{2C8}' | '\u{A78C}')
 }
 
-/// What joins the parts of one word or identifier: hyphens, what looks like one, `_` and `.`.
+/// Signs that join the parts of a word or identifier: hyphens, characters that look like one, `_` and `.`.
 pub(super) fn is_joint(c: char) -> bool {
     matches!(c, '_' | '.') || is_hyphen(c)
 }
@@ -15,7 +15,7 @@ pub(super) fn is_hyphen(c: char) -> bool {
     matches!(c, '-' | '\u{2010}'..='\u{2013}' | '\u{2D7}' | '\u{2043}' | '\u{2212}' | '\u{FE63}' | '\u{FF0D}')
 }
 
-/// Pictures: emoji, and each half of a flag. Without skin tones, which change nothing.
+/// Emoji, and each half of a flag. Without skin tones, which do not change the meaning.
 pub(super) fn is_emoji(c: char) -> bool {
     matches!(c,
         '\u{1F000}'..='\u{1F3FA}' | '\u{1F400}'..='\u{1FAFF}' | '\u{2600}'..='\u{27BF}'
@@ -23,17 +23,17 @@ pub(super) fn is_emoji(c: char) -> bool {
         | '\u{2B1B}' | '\u{2B1C}' | '\u{2B50}' | '\u{2B55}')
 }
 
-/// A letter of a flag.
+/// Regional indicators: two of them are a flag.
 pub(super) fn is_flag(c: char) -> bool {
     matches!(c, '\u{1F1E6}'..='\u{1F1FF}')
 }
 
-/// Raised digits: marks of footnotes, where they follow a word.
+/// Raised digits, which are footnote marks after a word.
 pub(super) fn is_raised_digit(c: char) -> bool {
     matches!(c, '¹' | '²' | '³' | '⁰' | '⁴'..='⁹')
 }
 
-/// White space inside a number.
+/// Spaces that separate the groups of a number.
 pub(super) fn is_thin_space(c: char) -> bool {
     matches!(c, ' ' | '\u{A0}' | '\u{202F}' | '\u{2007}'..='\u{2009}')
 }

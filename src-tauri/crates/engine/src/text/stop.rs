@@ -22,8 +22,8 @@ static STOP_WORDS: LazyLock<HashSet<String>> = LazyLock::new(|| {
     english.chain(CHINESE.split_whitespace().map(str::to_owned)).collect()
 });
 
-/// Whether a term (as the index holds it) says nothing about a topic, in English or Chinese. Asked of questions only:
-/// the index keeps every word, so that phrases are found.
+/// Whether an English or Chinese term (as the index holds it) says nothing about a topic. Only questions leave out stop
+/// words. The index keeps every word, so that phrases are found.
 pub fn is_stop_word(term: &str) -> bool {
     STOP_WORDS.contains(term)
 }

@@ -125,6 +125,10 @@ fn what_is_left_out_or_stands_so() {
     check("python -snake", "python", 0, 1);
     check("-snake python", "python", 0, 1);
     check("python NOT snake -\"a b\" now", "python   now", 0, 2);
+    // A sign of inches opens no quote; other languages' quotes are quotes.
+    check("27\" screens -lcd", "27\" screens", 0, 1);
+    check("“foo -bar” baz", "“foo -bar” baz", 1, 0);
+    check("雷达 -“天气 预报” NOT「台 风」", "雷达", 0, 2);
     check("\"a python\" now", "\"a python\" now", 1, 0);
     check("well-known - things -5 -m --x", "well-known - things -5 -m --x", 0, 0);
     check("DO NOT PANIC", "DO NOT PANIC", 0, 0);
@@ -145,7 +149,7 @@ fn clean_text() {
         let Clean { text: clean, source } = clean(text);
         assert_eq!(clean, expected);
         assert_eq!(source.at(clean.len()), text.len());
-        // Each sign of the clean text comes from where the source has it or what it was made of.
+        // Each character of the clean text maps to a character of the original that is not left out.
         for (at, c) in clean.char_indices() {
             let from = source.at(at);
             assert!(text.is_char_boundary(from), "{text:?} {c}");
@@ -154,7 +158,7 @@ fn clean_text() {
     }
 }
 
-/// Whatever is done anything about is found among other text.
+/// Every character that cleaning may change is found in the middle of other text.
 #[test]
 fn no_odd_sign_is_passed_over() {
     for c in ('\u{80}'..=char::MAX).filter(|c| clean::is_odd(*c)) {
@@ -256,7 +260,7 @@ fn phrases_hit_whatever_the_spaces() {
 }
 
 proptest! {
-    /// Positions never go back, so that the index can store them, and questions are read without fail.
+    /// Positions never decrease, because the index could not store that, and reading a question never panics.
     #[test]
     fn any_text(text in "(\\PC|[a-z_.'’A-Z茶水的]){0,60}") {
         let mut last = 0;

@@ -1,4 +1,4 @@
-//! Words as they were typed, which may be less or other than was meant.
+//! Words as they were typed. A typed word may be incomplete or misspelt.
 
 use std::ops::RangeInclusive;
 
@@ -7,23 +7,23 @@ use super::words::fold_word;
 /// A word of letters and digits, outside quotes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Typed {
-    /// Which of [`super::QueryTerms::words`] it is.
+    /// Its index in [`super::QueryTerms::words`].
     pub word: usize,
     /// Folded, not stemmed.
     pub text: String,
-    /// It ends the question: there may be more of it to come.
+    /// Whether it ends the question, so that it may still be incomplete.
     pub is_last: bool,
 }
 
 impl Typed {
-    /// Shorter beginnings are those of too many words.
+    /// The fewest letters of a beginning: too many words begin with fewer.
     pub(crate) const LEAST_OF_BEGINNING: usize = 3;
 
-    /// Letters of a word that may hold a slip: one of fewer letters is one letter away from many others.
+    /// How many letters a word must have to be checked for a slip. A shorter word is one letter away from many others.
     pub(crate) const SLIP_LETTERS: RangeInclusive<usize> = 5..=24;
 
-    /// Whether it may be the beginning of a word of a text, or that word with one letter more, less, other, or two that
-    /// changed places.
+    /// Whether the typed word may be the beginning of `word`, or differs from it by one slip: a letter added, missing
+    /// or wrong, or two neighbouring letters swapped.
     pub(crate) fn may_mean(&self, word: &str) -> bool {
         let mut folded = String::new();
         fold_word(word, &mut folded);

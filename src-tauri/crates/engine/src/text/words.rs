@@ -17,10 +17,10 @@ use super::signs::{is_apostrophe, is_emoji, is_flag, is_joint};
 /// Longer "words" are keys, hashes and encoded pictures.
 const MAX_TERM_BYTES: usize = 64;
 
-/// More parts than an identifier has.
+/// A "word" with more parts is no identifier, and only its parts become terms.
 const MAX_PARTS: usize = 8;
 
-/// Characters of Chinese given to the dictionary at once; only text without any punctuation has longer runs.
+/// The most Chinese characters given to the dictionary at once. Only text without any punctuation has longer runs.
 const MAX_RUN_CHARS: usize = 2000;
 
 thread_local! {
@@ -50,7 +50,7 @@ impl<'a> Words<'a> {
         Self { text, at: 0, position: 0, parts: Parts::default(), folded: String::new(), whole: String::new() }
     }
 
-    /// The run of `what` from `self.at` on, which it moves past.
+    /// Moves `self.at` past the characters for which `what` is true, and returns their range.
     fn run(&mut self, what: impl Fn(char) -> bool) -> Range<usize> {
         let start = self.at;
         let rest = &self.text[start..];
@@ -76,7 +76,7 @@ impl<'a> Words<'a> {
         self.position += offsets.len() - 1;
     }
 
-    /// Kana and Hangul: whatever stands together.
+    /// A run of kana and Hangul, which becomes one term.
     fn syllables(&mut self, batch: &mut Batch) {
         let range = self.run(|c| is_cjk(c) && !is_han(c));
         let folded: String = self.text[range.clone()].chars().map(fold_cjk).collect();
@@ -86,7 +86,7 @@ impl<'a> Words<'a> {
         self.position += 1;
     }
 
-    /// One picture, or the two letters of a flag.
+    /// One emoji, or the two halves of a flag.
     fn emoji(&mut self, batch: &mut Batch) {
         let rest = &self.text[self.at..];
         let n = if rest.starts_with(is_flag) { 2 } else { 1 };
@@ -97,7 +97,7 @@ impl<'a> Words<'a> {
         self.position += 1;
     }
 
-    /// A number in groups: each, and all together.
+    /// A number in groups of digits: each group, and the groups together. `false` if there is none here.
     fn number(&mut self, batch: &mut Batch) -> bool {
         let Some(number) = number(&self.text, self.at) else { return false };
         for (at, group) in number.groups.iter().enumerate().filter(|(_, group)| group.len() <= MAX_TERM_BYTES) {
@@ -120,7 +120,7 @@ impl<'a> Words<'a> {
         true
     }
 
-    /// A word or an identifier: parts joined by single `_`, `-` or `.`, by a capital, or of letters and digits.
+    /// A word or an identifier. Its parts are joined by single `_`, `-` or `.`, or meet at a capital or a digit.
     fn word(&mut self, batch: &mut Batch) {
         let start = self.at;
         self.parts.clear();

@@ -1,4 +1,4 @@
-//! The thread of a watch: hears hints, looks at what they name, and works in between.
+//! The thread of a watch: receives hints, looks at the paths that they name, and indexes in between.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -15,19 +15,20 @@ use crate::index::guarded;
 use crate::indexer::{Session, Step};
 use crate::{Cancel, Engine, EngineError, IndexProgress, ModelError, Settings, watched};
 
-/// How often folders are looked through that send no events, at least: a longer walk takes at most a tenth of the time.
+/// The pause between two looks through folders that send no events. It is ten times as long as a look if that is
+/// longer, so that polling takes at most a tenth of the time.
 const POLL_EVERY: Duration = Duration::from_secs(5);
 
-/// How often it is seen whether a drive is back: that costs one question to the system.
+/// How often to check whether a drive is back. A check is one question to the system.
 const AWAY_POLL: Duration = Duration::from_secs(2);
 
-/// How often it is seen whether the power is back.
+/// How often to check whether the power is back.
 const POWER_POLL: Duration = Duration::from_secs(10);
 
 /// How long to wait after the index could not be written, on a full disk or while another process holds it.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 
-/// After so long without a change the writer is closed; opening it again takes some 10 ms.
+/// The writer is closed after this long without a change. Opening it again takes some 10 ms.
 const QUIET: Duration = Duration::from_secs(5);
 
 pub(super) struct Follower {
@@ -37,7 +38,7 @@ pub(super) struct Follower {
     progress: Box<dyn FnMut(&IndexProgress) + Send>,
     hints: Hints,
     notifier: Option<Notifier>,
-    /// The settings that `notifier` was made for.
+    /// The watched folders that `notifier` was made for, and whether the settings have all of them polled.
     roots: Vec<PathBuf>,
     polls_all: bool,
     /// Watched folders that are looked through every few seconds.
@@ -84,7 +85,7 @@ impl Follower {
     }
 
     pub(super) fn run(&mut self, woken: &Receiver<Wake>) {
-        crate::neighbour::background();
+        crate::throttle::background();
         self.engine.wait_for_embedder(&self.cancel);
         let mut session = self.engine.session();
         session.is_polite = true;
@@ -116,7 +117,7 @@ impl Follower {
         }
     }
 
-    /// Waits for something to happen or to be due. Where nothing does for a while, the writer is closed meanwhile.
+    /// Waits for a wake-up, or until something is due. If that takes longer than [`QUIET`], the writer is closed.
     fn wait(&mut self, woken: &Receiver<Wake>, session: &mut Session) -> Result<Wake, RecvTimeoutError> {
         let rest = self.rest(session);
         let short = rest.min(QUIET);
@@ -127,12 +128,12 @@ impl Follower {
         if let Err(error) = session.rest() {
             self.fail(&error, session);
         }
-        self.engine.neighbour().threads.end();
+        self.engine.throttle().threads.end();
         crate::index::give_back();
         woken.recv_timeout(rest - short)
     }
 
-    /// `false`: the end.
+    /// Notes what a wake-up asks for. Returns `false` if the watch has to end.
     fn hear(&mut self, why: Wake, session: &mut Session) -> bool {
         let now = Instant::now();
         match why {
@@ -147,7 +148,7 @@ impl Follower {
                 roots.into_iter().for_each(|root| self.trouble(root, trouble.clone()));
                 self.hints.add_everything();
             }
-            // The next step looks.
+            // The next step reads the limits from the settings.
             Wake::Limits => {}
             Wake::Setup => {
                 session.skips_vectors = false;
@@ -158,7 +159,7 @@ impl Follower {
         true
     }
 
-    /// Does the next thing that is due. `false` where there is nothing to do now.
+    /// Does the next thing that is due. Returns `false` if there is nothing to do now.
     fn round(&mut self, session: &mut Session) -> Result<bool, EngineError> {
         let now = Instant::now();
         if self.stalled_until.is_some_and(|until| now < until) {
@@ -180,7 +181,7 @@ impl Follower {
             let start = Instant::now();
             let before = (session.ledger().away.clone(), session.report().files_removed);
             self.look(session, &Scope::Paths(&quietly))?;
-            // Looking in vain is no news.
+            // A look that found nothing new is not reported.
             self.is_told &= before == (session.ledger().away.clone(), session.report().files_removed);
             self.next_poll = Instant::now() + POLL_EVERY.max(10 * start.elapsed());
             return Ok(true);
@@ -198,7 +199,7 @@ impl Follower {
         }
         if !self.is_told {
             self.is_told = true;
-            // Before the news that it is done: whoever hears it may ask.
+            // Published before the report that all is done, because whoever gets the report may ask for the status.
             self.published.tell(self.status());
             let n = session.ledger().entries.len();
             (self.progress)(&IndexProgress { phase: Phase::Done, done: n, total: n, current: None });
@@ -211,7 +212,7 @@ impl Follower {
         (self.progress)(&IndexProgress { phase: Phase::Scanning, done: 0, total: 0, current: None });
         self.hints.set_settle(Duration::from_millis(settings.settle_ms));
         session.skips_vectors = false;
-        // First the notifier, then the look: a change in between is a hint for the next round, never lost.
+        // First the notifier, then the look, so that a change in between becomes a hint and is not lost.
         self.follow(&settings);
         self.look(session, &Scope::Everything)?;
         self.problems.remove(self.engine.data_dir());
@@ -222,7 +223,7 @@ impl Follower {
         Ok(())
     }
 
-    /// Folders that nobody hinted at: those without events, and those that were away and may be back.
+    /// Folders to look at without a hint: those without events, and those that were away and may be back.
     fn unasked(&mut self, session: &Session, now: Instant) -> Vec<PathBuf> {
         let mut paths = Vec::new();
         if now >= self.next_poll {
@@ -248,7 +249,7 @@ impl Follower {
             if troubles.contains_key(&root) || polled.contains(&root) {
                 return;
             }
-            // A watched folder that is back is not the one that was followed.
+            // To the system, a watched folder that is back is another one than before, so it has to be followed again.
             let is_back = away.remove(folder) && *folder == *root;
             let followed = if is_back { notifier.follow(folder) } else { Ok(()) };
             if let Err(trouble) = followed.and_then(|()| notifier.entered(folder)) {
@@ -263,7 +264,7 @@ impl Follower {
     /// Brings the notifier in line with the settings.
     fn follow(&mut self, settings: &Settings) {
         if self.roots != settings.folders || self.polls_all != settings.poll || !self.polled.is_empty() {
-            // Begun anew, so that folders no longer watched are not followed, and a limit that was raised is noticed.
+            // A new notifier does not follow folders that are no longer watched, and notices a limit that was raised.
             self.notifier = None;
             self.problems.clear();
             self.polled.clear();
@@ -292,7 +293,7 @@ impl Follower {
         }
     }
 
-    /// From now on `root` is looked through every few seconds.
+    /// Notes a problem with `root`, which is looked through every few seconds from now on.
     fn trouble(&mut self, root: PathBuf, trouble: Trouble) {
         let message = format!("{}; this folder is looked through every few seconds instead", trouble.message);
         tracing::warn!(folder = %root.display(), "{message}: {}", trouble.advice);
@@ -301,12 +302,12 @@ impl Follower {
         self.polled.insert(root);
     }
 
-    /// Nothing is lost: everything is looked at again.
+    /// Notes a failure and what to do about it. Nothing is lost: what failed is tried again.
     fn fail(&mut self, error: &EngineError, session: &mut Session) {
         tracing::warn!(%error, "indexing stopped; it is tried again");
         let advice = match error {
             EngineError::Model(_) => {
-                // Words go on without; vectors are tried again when everything is next looked at.
+                // Text is still indexed. Vectors are tried again at the next look at everything.
                 session.skips_vectors = true;
                 "notes are found by their words; vectors are tried again at the next look at everything".to_owned()
             }
@@ -315,7 +316,7 @@ impl Follower {
                 self.engine.show_live(None);
                 self.hints.add_everything();
                 if self.engine.is_damage(error) {
-                    // Known now: the next look makes a new index beside this one.
+                    // The damage is known now, so the next look builds a new index beside this one.
                     return;
                 }
                 self.stalled_until = Some(Instant::now() + RETRY_AFTER);
@@ -336,7 +337,7 @@ impl Follower {
         }
     }
 
-    /// How long there is nothing to do, unless something happens.
+    /// How long there is nothing to do, unless a wake-up comes.
     fn rest(&self, session: &Session) -> Duration {
         let now = Instant::now();
         if let Some(until) = self.stalled_until.filter(|until| now < *until) {

@@ -1,13 +1,13 @@
-//! Paths that may have changed, held until they are at rest: editors save in steps, and one look serves them all.
+//! Paths that may have changed, held until they are at rest: editors save in steps, and one look is enough for all.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// A file that is written to without end is looked at after so long all the same.
+/// The longest time that a path is held: even a file that is written to without end is looked at after it.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// More paths than this are looked at by one walk over everything, which is cheaper then.
+/// With more paths than this, everything is looked at in one walk, which is cheaper.
 const MANY: usize = 20_000;
 
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl Hints {
         self.paths.clear();
     }
 
-    /// Whether everything is to be looked at; asking answers it.
+    /// Whether everything is to be looked at. Asking clears the request.
     pub(super) fn take_everything(&mut self) -> bool {
         if self.everything {
             self.paths.clear();
@@ -47,7 +47,7 @@ impl Hints {
         std::mem::take(&mut self.everything)
     }
 
-    /// Takes the paths that are at rest, or have not been for too long.
+    /// Takes the paths that are at rest, and those that have been held for [`PATIENCE`].
     pub(super) fn take_due(&mut self, now: Instant) -> Vec<PathBuf> {
         let settle = self.settle;
         let due = |first: Instant, last: Instant| now >= due_at(first, last, settle);

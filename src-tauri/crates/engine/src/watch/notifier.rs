@@ -1,5 +1,5 @@
-//! The system's own word that something changed. Whatever goes wrong with it, the folders concerned are looked through
-//! every few seconds instead.
+//! Receives the events with which the system reports changes. If that goes wrong in any way, the folders concerned are
+//! looked through every few seconds instead.
 
 use std::io::ErrorKind::PermissionDenied;
 use std::path::{Path, PathBuf};
@@ -10,8 +10,8 @@ use notify::{Error, ErrorKind, RecommendedWatcher, RecursiveMode, Watcher};
 
 use crate::engine::Wake;
 
-/// inotify watches single folders: so only those that are looked into take one of a limited number. The other systems
-/// watch whole trees.
+/// inotify watches single folders, and the number of its watches is limited, so only folders that are looked into get
+/// one. The other systems watch whole trees.
 const PER_FOLDER: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
 pub(super) struct Notifier {
@@ -27,7 +27,7 @@ pub(crate) struct Trouble {
 }
 
 impl Notifier {
-    /// What happens outside `data_dirs` is sent to `wake`.
+    /// Sends every change outside `data_dirs` to `wake`.
     pub(super) fn new(wake: Sender<Wake>, data_dirs: Vec<PathBuf>) -> Result<Self, Trouble> {
         let on_event = move |event: notify::Result<notify::Event>| {
             // The receiver is gone when the watch ends: then nobody needs to know.
@@ -52,14 +52,14 @@ impl Notifier {
         Ok(Self { watcher, per_folder: PER_FOLDER })
     }
 
-    /// Follows a watched folder with all below it, where the system can; elsewhere [`Notifier::entered`] does. Called
-    /// again, it follows what is there now: another folder of that name, or the drive that is back.
+    /// Follows a watched folder and everything below it, if the system can watch trees; otherwise [`Notifier::entered`]
+    /// follows each folder. A second call follows what is at the path by then: a new folder, or a drive that is back.
     pub(super) fn follow(&mut self, root: &Path) -> Result<(), Trouble> {
         if self.per_folder {
             return Ok(());
         }
-        // Systems that watch trees keep the first watch beside the second, and tell of everything twice. It fails where
-        // there is none.
+        // Systems that watch trees would keep the first watch beside the second, and report everything twice. This
+        // fails if there is no watch yet.
         let _ = self.watcher.unwatch(root);
         self.add(root, RecursiveMode::Recursive)
     }
@@ -72,9 +72,9 @@ impl Notifier {
     fn add(&mut self, folder: &Path, mode: RecursiveMode) -> Result<(), Trouble> {
         match self.watcher.watch(folder, mode) {
             Ok(()) => Ok(()),
-            // It went away meanwhile, which the look that follows sees. Windows has no error of its own for that.
+            // The folder went away meanwhile, which the next look notices. Windows has no special error for this.
             Err(error) if matches!(error.kind, ErrorKind::PathNotFound) || !folder.is_dir() => Ok(()),
-            // It cannot be listed either, and has a row that says so; the folder above tells when that changes.
+            // Such a folder cannot be listed either, and its row says so. The folder above reports when that changes.
             Err(Error { kind: ErrorKind::Io(io), .. }) if io.kind() == PermissionDenied => Ok(()),
             Err(error) => Err(Trouble::of(&error)),
         }
@@ -83,7 +83,7 @@ impl Notifier {
 
 impl Trouble {
     fn of(error: &notify::Error) -> Self {
-        // Too many open files is what the limit on the number of instances looks like.
+        // At the limit on the number of instances, inotify fails with "too many open files" (24).
         let is_limit = match &error.kind {
             ErrorKind::MaxFilesWatch => Some("fs.inotify.max_user_watches"),
             ErrorKind::Io(io) if PER_FOLDER && io.raw_os_error() == Some(24) => Some("fs.inotify.max_user_instances"),

@@ -1,13 +1,14 @@
-//! What a watch tells of itself to other processes: `watch.toml` in the data folder, true as long as `watch.lock` is
-//! held.
+//! The state that a watch publishes for other processes: `watch.toml` in the data folder, valid as long as `watch.lock`
+//! is held.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use crate::catalog::WatchStatus;
-use crate::kept::write_atomically;
+use crate::twin_file::write_atomically;
 
-/// Held while a watch runs; the system lets go of it when the process ends, however it ends.
+/// Publishes the state of a watch. Its lock is held while the watch runs; the system releases it when the process ends,
+/// however it ends.
 pub(super) struct Published {
     data_dir: PathBuf,
     last: Option<WatchStatus>,
@@ -19,7 +20,7 @@ impl Published {
         Self { data_dir: data_dir.to_owned(), last: None, lock: None }
     }
 
-    /// Publishes `status` if it is news. What cannot be published is only not shown elsewhere.
+    /// Publishes `status` if it has changed. If that fails, only other processes do not see it.
     pub(super) fn tell(&mut self, status: WatchStatus) {
         if self.last.as_ref() == Some(&status) && self.lock.is_some() {
             return;
@@ -44,11 +45,11 @@ impl Drop for Published {
     }
 }
 
-/// The watch that runs on this data folder, in whichever process.
+/// The state of the watch that runs on this data folder, in any process.
 pub(crate) fn status(data_dir: &Path) -> Option<WatchStatus> {
     let text = fs::read_to_string(file(data_dir)).ok()?;
     let lock = File::open(lock_file(data_dir)).ok()?;
-    // Whoever could have it to himself is alone: the watch that wrote the file has ended.
+    // If the lock is free, the watch that wrote the file has ended.
     if lock.try_lock_shared().is_ok() { None } else { toml::from_str(&text).ok() }
 }
 

@@ -1,4 +1,4 @@
-//! Follows one file. Every number comes from the functions a search goes through.
+//! Follows one file through the pipeline. Every number comes from the functions that a search calls.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -7,28 +7,29 @@ use tantivy::DocAddress;
 
 use super::words::words;
 use super::{WhyOutcome, WhyPassage, WhyReport};
-use crate::bm25::Words;
+use crate::bm25::LexicalQuery;
 use crate::catalog::{self, Disk, FileRow, FileState};
-use crate::engine::Asked;
-use crate::hits::{Standing, Wall, hits};
+use crate::engine::SearchContext;
+use crate::hits::hits;
 use crate::index::Row;
 use crate::pipeline::{self, Answer, Question};
 use crate::recall::{self, Candidate};
 use crate::rerank;
 use crate::scan::{self, Places, Rules};
 use crate::search::Stage;
+use crate::visibility::{Standing, Visibility};
 use crate::{Cancel, EngineError, Hit, ModelError, SearchRequest, model};
 
-/// How deep a rank is looked up. Deeper ones say nothing but "far away".
+/// The highest rank that is looked up. A higher one says nothing but "far away".
 const RANKS: usize = 10_000;
 
-/// The numbers of candidates that are tried to find one that would do.
+/// The numbers of candidates that are tried to find one that would include the file.
 const DEPTHS: [usize; 6] = [20, 50, 100, 200, 500, 1000];
 
 /// How much of a passage is quoted.
 const QUOTE_CHARS: usize = 80;
 
-/// What is known without an index.
+/// The file, and what is known about it without an index.
 pub(crate) struct Place<'a> {
     pub rules: &'a Rules,
     pub places: &'a Places,
@@ -36,7 +37,7 @@ pub(crate) struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// The file's row in the catalog, from a look at its path alone; for a file in a folder that is left out, the
+    /// The file's row in the catalog, from a scan of its path alone. For a file in a folder that is left out, the
     /// folder's row.
     fn catalog_row(&self, row: Option<Row>, has_vectors: bool) -> Option<FileRow> {
         let rows: BTreeMap<PathBuf, Row> = row.into_iter().map(|row| (row.path.clone(), row)).collect();
@@ -48,12 +49,13 @@ impl Place<'_> {
     }
 }
 
-/// `asked`: the index and the models; `None` where nothing is indexed yet.
+/// Explains what becomes of the file in a search. `asked` holds the index and the models; `None` if nothing is indexed
+/// yet.
 pub(crate) fn follow(
     place: &Place<'_>,
-    asked: Option<&Asked>,
+    asked: Option<&SearchContext>,
     request: &SearchRequest,
-    wall: &Wall<'_>,
+    visibility: &Visibility<'_>,
     cancel: &Cancel,
 ) -> Result<WhyReport, EngineError> {
     let mut roots: Vec<PathBuf> =
@@ -91,7 +93,7 @@ pub(crate) fn follow(
         report.file = place.catalog_row(row, asked.is_some_and(|asked| asked.has_vectors));
         report.outcome = match (&report.file, asked) {
             (Some(file), _) if file.state == FileState::Skipped => WhyOutcome::Skipped,
-            (_, Some(asked)) if is_indexed => Following { asked, request, wall, cancel }.through(&mut report)?,
+            (_, Some(asked)) if is_indexed => Following { asked, request, visibility, cancel }.through(&mut report)?,
             (None, _) => WhyOutcome::NotThere,
             (Some(file), _) => match file.state {
                 FileState::Failed => WhyOutcome::Failed,
@@ -105,14 +107,14 @@ pub(crate) fn follow(
 }
 
 struct Following<'a> {
-    asked: &'a Asked,
+    asked: &'a SearchContext,
     request: &'a SearchRequest,
-    wall: &'a Wall<'a>,
+    visibility: &'a Visibility<'a>,
     cancel: &'a Cancel,
 }
 
 impl Following<'_> {
-    /// Through recall, fusion, reranking and what comes after.
+    /// Follows the file through recall, fusion, reranking and the choice of hits.
     fn through(&self, report: &mut WhyReport) -> Result<WhyOutcome, EngineError> {
         let snapshot = &self.asked.snapshot;
         let failed = |e| snapshot.failed(e);
@@ -120,16 +122,16 @@ impl Following<'_> {
         let addresses = snapshot.passages_of(&path).map_err(failed)?;
         report.n_passages = addresses.len();
         report.n_vectors = addresses.iter().filter(|a| snapshot.vectors().payload(**a).is_some()).count();
-        let question = Words::of(&self.request.query, snapshot).map_err(failed)?;
+        let question = LexicalQuery::of(&self.request.query, snapshot).map_err(failed)?;
         report.words = words(&question, &path, snapshot).map_err(failed)?;
 
         let answer = self.run(self.request.candidates, self.request.stage)?;
-        // A small collection has fewer than were asked for.
+        // A small collection yields fewer candidates than requested.
         report.candidates = answer.counts.recalled;
         report.read_in_time = self.read_in_time(&answer);
         report.degraded = self.asked.without(self.request.stage, &answer, &[])?;
         report.passages = self.passages(&question, &addresses, &answer, report)?;
-        // Passages that say the same as one of its own stand for it among the candidates.
+        // Of several passages that say the same, only one is a candidate, and it may be in another file.
         let mut mine: HashSet<DocAddress> = addresses.iter().copied().collect();
         let twins: HashSet<u64> = match question.terms().narrows() {
             true => HashSet::new(),
@@ -142,16 +144,16 @@ impl Following<'_> {
             report.candidates_needed = self.candidates_needed(&mine)?;
             return Ok(WhyOutcome::NotRecalled);
         };
-        let standing = self.wall.standing(&path, snapshot)?;
+        let standing = self.visibility.standing(&path, snapshot)?;
         if standing == Standing::Gone {
             return Ok(WhyOutcome::Gone);
         }
-        // All files found, in order, the threshold aside.
+        // All files found, in order, without a threshold.
         let all = SearchRequest { top: usize::MAX, threshold: None, ..self.request.clone() };
-        let found = hits(&answer, snapshot, &all, self.wall)?.hits;
+        let found = hits(&answer, snapshot, &all, self.visibility)?.hits;
         let is_it = |hit: &Hit| hit.path == path || hit.copies.contains(&path);
         report.rank = found.iter().position(is_it).map(|at| at + 1);
-        let shown = hits(&answer, snapshot, self.request, self.wall)?.hits;
+        let shown = hits(&answer, snapshot, self.request, self.visibility)?.hits;
         report.last_shown = shown.last().and_then(|hit| hit.score);
         report.copy_of = found.into_iter().find(is_it).map(|hit| hit.path).filter(|shown| *shown != path);
         Ok(if shown.iter().any(is_it) {
@@ -178,7 +180,7 @@ impl Following<'_> {
     /// Every passage of the file with its ranks, best first.
     fn passages(
         &self,
-        question: &Words,
+        question: &LexicalQuery,
         addresses: &[DocAddress],
         answer: &Answer,
         report: &mut WhyReport,
@@ -192,7 +194,7 @@ impl Following<'_> {
             Some(embedder) if report.n_vectors > 0 => {
                 match model::embed_query(embedder.as_ref(), &question.terms().asked) {
                     Err(ModelError::Cancelled) => return Err(ModelError::Cancelled.into()),
-                    // The report says so.
+                    // Any other failure is in `WhyReport::degraded`, from the search itself.
                     vector => vector.ok(),
                 }
             }
@@ -202,7 +204,7 @@ impl Following<'_> {
             Some(vector) => by_address(recall::vector(snapshot, vector, report.looked_at).map_err(failed)?.candidates),
             None => HashMap::new(),
         };
-        // By what they say: one passage stands for all that say the same.
+        // Keyed by twin hash, because one candidate stands for all passages that say the same.
         let candidates: Vec<DocAddress> = answer.scored.iter().map(|scored| scored.candidate.address).collect();
         let of_candidates = snapshot.twins(&candidates).map_err(failed)?;
         let scored: HashMap<u64, &pipeline::Scored> = of_candidates.into_iter().zip(&answer.scored).collect();
@@ -234,7 +236,7 @@ impl Following<'_> {
         Ok(passages)
     }
 
-    /// The first of [`DEPTHS`] with which the first stage hands one of these passages on.
+    /// The first of [`DEPTHS`] with which one of these passages would be a candidate.
     fn candidates_needed(&self, mine: &HashSet<DocAddress>) -> Result<Option<usize>, EngineError> {
         let stage = self.request.stage.min(Stage::Hybrid);
         for depth in DEPTHS.into_iter().filter(|depth| *depth > self.request.candidates) {

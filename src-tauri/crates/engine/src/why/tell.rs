@@ -1,12 +1,12 @@
-//! A report in plain words.
+//! Puts a report into plain words.
 
 use super::{WhyOutcome, WhyReport};
 use crate::Degraded;
 use crate::catalog::FileState;
-use crate::engine::Asked;
+use crate::engine::SearchContext;
 
 /// Fills in `steps` and `advice`.
-pub(super) fn tell(report: &mut WhyReport, asked: Option<&Asked>) {
+pub(super) fn tell(report: &mut WhyReport, asked: Option<&SearchContext>) {
     let mut told = Told { report, steps: Vec::new(), advice: Vec::new() };
     told.catalog();
     if told.report.n_passages > 0 {
@@ -33,7 +33,7 @@ impl Told<'_> {
         self.advice.push(text.into());
     }
 
-    /// Watched? Left out? Read?
+    /// Tells whether the file is watched, left out, and read.
     fn catalog(&mut self) {
         let report = self.report;
         let Some(root) = report.roots.first() else {
@@ -85,8 +85,8 @@ impl Told<'_> {
         }
     }
 
-    /// Words, vectors, candidates.
-    fn recall(&mut self, asked: Option<&Asked>) {
+    /// Tells the file's ranks by words, by vectors and among the candidates.
+    fn recall(&mut self, asked: Option<&SearchContext>) {
         let report = self.report;
         let absent: Vec<&str> =
             report.words.iter().filter(|word| word.n_in_file == 0).map(|word| word.word.as_str()).collect();
@@ -133,7 +133,7 @@ impl Told<'_> {
         }
     }
 
-    /// Cross-encoder, threshold, better passages and better files.
+    /// Tells what the cross-encoder and the threshold decided, and which passages and files are better.
     fn score(&mut self) {
         let report = self.report;
         let Some((best, score)) = report.passages.first().and_then(|passage| Some((passage, passage.score?))) else {
@@ -196,7 +196,7 @@ impl Told<'_> {
     }
 }
 
-/// What undoes a rule, told from the reason the rule gave.
+/// How to undo the rule that gave this reason for leaving a file out.
 fn advice_for(reason: &str) -> String {
     if reason.starts_with("left out by") {
         return "Take that pattern out of the file, or add `!NAME` to a .nuthatchignore beside it.".to_owned();

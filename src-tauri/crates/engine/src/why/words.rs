@@ -1,4 +1,4 @@
-//! Which of a question's words stand in one file.
+//! Which of a question's words one file contains.
 
 use std::path::Path;
 
@@ -8,10 +8,10 @@ use tantivy::query::{BooleanQuery, Query, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption};
 
 use super::WhyWord;
-use crate::bm25::Words;
+use crate::bm25::LexicalQuery;
 use crate::index::Snapshot;
 
-pub(super) fn words(question: &Words, path: &Path, snapshot: &Snapshot) -> tantivy::Result<Vec<WhyWord>> {
+pub(super) fn words(question: &LexicalQuery, path: &Path, snapshot: &Snapshot) -> tantivy::Result<Vec<WhyWord>> {
     let (terms, fields) = (question.terms(), snapshot.fields());
     let of_file = Term::from_field_text(fields.path, &path.to_string_lossy());
     let words = terms.words.iter().map(|word| (vec![fields.text, fields.unseen], word));

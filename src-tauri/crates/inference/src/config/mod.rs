@@ -15,16 +15,16 @@ use crate::files;
 
 pub const FILE: &str = "config.json";
 
-/// The families. The first two are alike but for how positions are counted and token types used.
+/// The supported families. BERT and XLM-RoBERTa differ only in how they count positions and use token types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
     Bert,
-    /// Positions start behind the padding id; there is one token type.
+    /// Positions start after the padding id; there is one token type.
     XlmRoberta,
     ModernBert,
 }
 
-/// What is read of `config.json`. Sizes are counts, not bytes.
+/// The settings read from `config.json`. Sizes are counts, not bytes.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Config {
     #[serde(default)]
@@ -38,20 +38,20 @@ pub struct Config {
     pub max_position_embeddings: usize,
     #[serde(default = "two")]
     type_vocab_size: usize,
-    /// The BERTs' name for it.
+    /// The epsilon of layer norms, under the name that BERT and XLM-RoBERTa use.
     layer_norm_eps: Option<f64>,
-    /// ModernBERT's. Its published files have both, so one is no alias of the other.
+    /// The same under ModernBERT's name. Its published files hold both names, so a serde alias would not do.
     norm_eps: Option<f64>,
     #[serde(default = "gelu")]
     hidden_act: String,
     #[serde(default = "absolute")]
     position_embedding_type: String,
     pad_token_id: Option<usize>,
-    /// What a classifier's outputs mean.
+    /// The labels of a classifier's outputs.
     id2label: Option<BTreeMap<String, Value>>,
     #[serde(default)]
     sentence_transformers: SentenceTransformers,
-    /// The same before sentence-transformers 4.
+    /// The activation function as it was written before sentence-transformers 4.
     sbert_ce_default_activation_function: Option<String>,
     #[serde(flatten)]
     modern: Modern,
@@ -62,7 +62,7 @@ struct SentenceTransformers {
     activation_fn: Option<String>,
 }
 
-/// As `transformers` has it for the BERTs where the file is silent.
+/// The default number of token types in `transformers`, for files that leave it out.
 fn two() -> usize {
     2
 }
@@ -146,7 +146,7 @@ impl Config {
         }
     }
 
-    /// The family; [`Config::read`] has refused all others.
+    /// The model's family; [`Config::read`] has refused models of any other.
     pub fn family(&self) -> Family {
         match self.model_type.as_str() {
             "bert" => Family::Bert,
@@ -155,7 +155,7 @@ impl Config {
         }
     }
 
-    /// What is said of a ModernBERT; of another, what it would be by default.
+    /// The settings that only ModernBERT has; for other families, their defaults.
     pub fn modern(&self) -> &Modern {
         &self.modern
     }
@@ -165,8 +165,8 @@ impl Config {
         self.architectures.first().is_some_and(|name| name.ends_with("ForSequenceClassification"))
     }
 
-    /// The class that sentence-transformers sends a cross-encoder's logit through, e.g.
-    /// `torch.nn.modules.linear.Identity`; without a word, its sigmoid.
+    /// The PyTorch class that sentence-transformers applies to a cross-encoder's logit, e.g.
+    /// `torch.nn.modules.linear.Identity`. `None` means its default, the sigmoid.
     pub fn output_activation(&self) -> Option<&str> {
         let newer = self.sentence_transformers.activation_fn.as_deref();
         newer.or(self.sbert_ce_default_activation_function.as_deref())
@@ -179,7 +179,7 @@ impl Config {
         }
     }
 
-    /// Kinds of token that the embeddings tell apart.
+    /// Number of token types that have an embedding.
     pub fn token_types(&self) -> usize {
         self.type_vocab_size
     }
@@ -189,7 +189,7 @@ impl Config {
         self.architectures.first().unwrap_or(&self.model_type)
     }
 
-    /// Position of a text's first token: XLM-RoBERTa keeps those up to the padding id for padding.
+    /// Position of a text's first token: XLM-RoBERTa reserves the positions up to the padding id.
     pub fn first_position(&self) -> usize {
         match self.family() {
             Family::Bert | Family::ModernBert => 0,
@@ -197,7 +197,7 @@ impl Config {
         }
     }
 
-    /// Tokens that fit, special ones included.
+    /// Number of tokens that the model can read at once, special ones included.
     pub fn window(&self) -> usize {
         self.max_position_embeddings.saturating_sub(self.first_position())
     }

@@ -1,25 +1,25 @@
-//! What `config.json` says of a ModernBERT beyond what every encoder has.
+//! The settings in `config.json` that only ModernBERT has.
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::Pooling;
 
-/// Which values `transformers` takes where the file is silent is written beside each.
+/// Settings that the file leaves out get the default of `transformers`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Modern {
-    /// Until transformers 4: every n-th layer, from the first on, attends to all.
+    /// Up to transformers 4: every n-th layer, starting with the first, attends to all tokens.
     #[serde(default = "three")]
     global_attn_every_n_layers: usize,
-    /// Since transformers 5: `full_attention` or `sliding_attention`, a layer.
+    /// Since transformers 5: `full_attention` or `sliding_attention` for each layer.
     layer_types: Option<Vec<String>>,
-    /// Until transformers 4, as `local_rope_theta`.
+    /// Up to transformers 4, like `local_rope_theta`.
     global_rope_theta: Option<f64>,
     local_rope_theta: Option<f64>,
-    /// Since transformers 5.
+    /// Since transformers 5: replaces the two settings above.
     rope_parameters: Option<RopeParameters>,
     rope_scaling: Option<Value>,
-    /// Tokens that a token of a local layer sees, both sides together.
+    /// Number of tokens, on both sides together, that a token of a local layer attends to.
     #[serde(default = "window")]
     local_attention: usize,
     #[serde(default)]
@@ -70,11 +70,11 @@ fn gelu() -> String {
     "gelu".to_owned()
 }
 
-/// A setting, its value, and what can be run instead.
+/// A setting, its unsupported value, and what is supported instead.
 pub type Refusal = (&'static str, String, &'static str);
 
 impl Modern {
-    /// What of it cannot be run, for a model of so many layers and so many numbers a head.
+    /// The first unsupported setting, for a model of `layers` layers and heads of `head_dim` numbers.
     pub fn refusal(&self, layers: usize, head_dim: usize) -> Option<Refusal> {
         let gelus =
             [("hidden_activation", &self.hidden_activation), ("classifier_activation", &self.classifier_activation)];
@@ -115,7 +115,7 @@ impl Modern {
         }
     }
 
-    /// Places to either side that a token of this layer sees; `None` sees all.
+    /// How many tokens to either side a token of this layer attends to; `None` means all.
     pub fn reach(&self, layer: usize) -> Option<usize> {
         (!self.is_global(layer)).then_some(self.local_attention / 2)
     }
@@ -132,7 +132,7 @@ impl Modern {
         }
     }
 
-    /// What `ModernBertForSequenceClassification` reads.
+    /// The pooling that `ModernBertForSequenceClassification` applies before its head.
     pub fn classifier_pooling(&self) -> Pooling {
         if self.classifier_pooling == "mean" { Pooling::Mean } else { Pooling::First }
     }

@@ -1,4 +1,4 @@
-//! BERT, and XLM-RoBERTa with it.
+//! BERT and XLM-RoBERTa.
 
 use rayon::prelude::*;
 use rten_gemm::GemmError;
@@ -10,13 +10,13 @@ use crate::kernels::{Activation, Heads, Linear, Projected, Rows, Scratch};
 use crate::weights::{Table, Weights};
 use crate::{LoadError, Pooling, Precision};
 
-/// Rows that kernels take together: fewer are not shared out among threads.
+/// Rows that kernels process together. A text of no more rows than this is not split among threads.
 const PART_ROWS: usize = 8;
 
 /// Embeddings and layers; BERT and XLM-RoBERTa differ only in where positions start.
 pub struct Bert {
     words: Table,
-    /// One row a position that a text can take, the row of its token type 0 not yet added.
+    /// One row for each position.
     positions: Table,
     types: Table,
     first_position: usize,
@@ -38,7 +38,8 @@ struct Layer {
 enum Projection {
     /// Queries, keys and values of every token, side by side.
     All(Linear),
-    /// The last layer, where only the first token of each text is read: queries for it, keys and values for all.
+    /// For a last layer of which only each text's first token is used: queries for the first tokens, keys and values
+    /// for all.
     First { queries: Linear, keys_values: Linear },
 }
 
@@ -89,7 +90,7 @@ impl Bert {
                 let token = rows.first + offset;
                 let sum = &mut hidden[token * width..(token + 1) * width];
                 self.words.copy_row(batch.ids[token] as usize, sum);
-                // A tokenizer may tell a pair apart for a model that does not.
+                // The tokenizer may give the second text of a pair a type that the model has no row for.
                 let kind = (batch.types[token] as usize).min(self.types.rows() - 1);
                 for (table, id) in [(&self.positions, self.first_position + offset), (&self.types, kind)] {
                     table.copy_row(id, &mut row);
@@ -111,7 +112,7 @@ impl Layer {
     ) -> Result<Self, LoadError> {
         let (hidden, wide) = (config.hidden_size, config.intermediate_size);
         let at = |name: &str| format!("encoder.layer.{index}.{name}");
-        // Several layers that read the same input make one matrix.
+        // Joins several layers that read the same input into one matrix.
         let followed = |names: &[&str], outputs: usize, inputs: usize, by: Activation| -> Result<Linear, LoadError> {
             let (mut matrix, mut bias) = (Vec::new(), Vec::new());
             for name in names {
@@ -138,7 +139,7 @@ impl Layer {
         })
     }
 
-    /// `room.hidden` from one layer to the next; the last layer may leave one row a text.
+    /// Applies the layer to `room.hidden`. The last layer may leave only one row per text.
     fn forward(&self, heads: Heads, texts: &[Rows], room: &mut Workspace) -> Result<(), GemmError> {
         let Workspace { hidden, projected, queries, attended, wide, update, scratch, attention, .. } = room;
         let width = heads.width();
@@ -178,7 +179,7 @@ impl Layer {
         self.widen(hidden, wide, update, scratch)
     }
 
-    /// What comes after attention and its norm.
+    /// The feed-forward step and its norm.
     fn widen(
         &self,
         hidden: &mut [f32],
@@ -195,9 +196,9 @@ impl Layer {
         Ok(())
     }
 
-    /// One text whose tokens are shared out among threads: of the others each needs only keys and values, so that threads
-    /// meet twice. Gives the same numbers as [`forward`](Self::forward), in which they would meet at each linear layer, and
-    /// all but those layers would be one thread's.
+    /// Applies the layer to one text whose tokens are split among threads. A thread needs only the keys and values of
+    /// the other threads' tokens, so threads wait for each other only twice. [`forward`](Self::forward) gives the same
+    /// numbers, but there threads would wait at each linear layer and one thread would do everything else.
     fn forward_shared(
         &self,
         projection: &Linear,
@@ -227,7 +228,7 @@ impl Layer {
     }
 }
 
-/// Texts in groups of at most so many tokens, or one longer text.
+/// Splits texts into groups of at most `tokens` tokens; a longer text is a group of its own.
 fn groups(texts: &[Rows], tokens: usize) -> impl Iterator<Item = &[Rows]> {
     let mut first = texts.first().map_or(0, |text| text.first);
     texts.chunk_by(move |_, next| {
@@ -239,7 +240,7 @@ fn groups(texts: &[Rows], tokens: usize) -> impl Iterator<Item = &[Rows]> {
     })
 }
 
-/// From the first token of some texts to beyond the last.
+/// The range of tokens of neighbouring texts: the first, and the one after the last.
 fn bounds(texts: &[Rows]) -> (usize, usize) {
     let (first, last) = (texts.first().copied(), texts.last().copied());
     (first.map_or(0, |text| text.first), last.map_or(0, |text| text.first + text.count))

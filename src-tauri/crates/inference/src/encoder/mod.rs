@@ -14,13 +14,13 @@ use crate::kernels::{Attention, Rows, Scratch};
 use crate::weights::Weights;
 use crate::{LoadError, Pooling, Precision};
 
-/// One of the two lines of descent.
+/// An encoder of any supported family. `Bert` also covers XLM-RoBERTa.
 pub enum Encoder {
     Bert(bert::Bert),
     ModernBert(modern::ModernBert),
 }
 
-/// Room for one batch at a time, reused.
+/// Buffers for one batch at a time, reused from batch to batch.
 pub struct Workspace {
     hidden: Vec<f32>,
     normed: Vec<f32>,
@@ -33,7 +33,7 @@ pub struct Workspace {
     scratch: Scratch,
     attention: Attention,
     precision: Precision,
-    /// For each of the threads that one text's tokens are shared out among.
+    /// One workspace for each part of a text whose tokens are split among threads.
     parts: Vec<Workspace>,
 }
 
@@ -56,12 +56,13 @@ impl Workspace {
         }
     }
 
-    /// Lets the layers share their work among threads of the current pool, where batches alone would leave some idle.
+    /// Lets layers split their work among `threads` threads of the current pool, for when there are fewer batches than
+    /// threads.
     pub fn share_among(&mut self, threads: usize) {
         self.scratch.threads = threads;
     }
 
-    /// Makes room for so many parts of a text.
+    /// Makes sure that there are workspaces for `count` parts of a text.
     fn part(&mut self, count: usize) {
         let precision = self.precision;
         self.parts.resize_with(count.max(self.parts.len()), || Self::new(precision));
@@ -69,7 +70,7 @@ impl Workspace {
 }
 
 impl Encoder {
-    /// For texts of up to `window` tokens.
+    /// Loads an encoder for texts of up to `window` tokens.
     pub fn load(
         weights: &Weights<'_>,
         config: &Config,
@@ -94,8 +95,8 @@ impl Encoder {
     }
 }
 
-/// Leaves one row a text: its first token's, or the mean of its tokens'. For the former, the last layer has left no
-/// other.
+/// One row per text: its first token's, or the mean over its tokens. With [`Pooling::First`] the last layer has left
+/// only the first tokens' rows.
 fn pool(pooling: Pooling, hidden: &[f32], texts: &[Rows], width: usize) -> Vec<f32> {
     match pooling {
         Pooling::First => hidden.to_vec(),

@@ -1,5 +1,6 @@
-//! ModernBERT (Warner et al. 2024, arXiv:2412.13663): normalised before each step rather than after it, positions
-//! turned into the queries and keys, most layers attending to a window only, a gate in the feed-forward step.
+//! ModernBERT (Warner et al. 2024, arXiv:2412.13663). Unlike BERT it normalises before each step rather than after it,
+//! puts positions into queries and keys by rotation, lets most layers attend to a window only, and has a gate in the
+//! feed-forward step.
 
 use rten_gemm::GemmError;
 
@@ -24,11 +25,11 @@ struct Layer {
     attention_norm: Option<Norm>,
     projection: Projection,
     rotation: Rotation,
-    /// Places to either side that a token sees; `None` sees all.
+    /// How many tokens to either side a token attends to; `None` means all.
     reach: Option<usize>,
     output: Linear,
     norm: Norm,
-    /// What goes through GELU, and beside it the gate.
+    /// The first half of its outputs goes through GELU; the second half is the gate.
     up: Linear,
     down: Linear,
 }
@@ -36,7 +37,8 @@ struct Layer {
 enum Projection {
     /// Queries, keys and values of every token, side by side.
     All(Linear),
-    /// The last layer, where only the first token of each text is read: queries for it, keys and values for all.
+    /// For a last layer of which only each text's first token is used: queries for the first tokens, keys and values
+    /// for all.
     First { queries: Linear, keys_values: Linear },
 }
 
@@ -81,7 +83,7 @@ impl ModernBert {
     }
 }
 
-/// One layer on its way in.
+/// Everything needed to load one layer.
 struct LayerOf<'a> {
     weights: &'a Weights<'a>,
     config: &'a Config,
@@ -138,7 +140,7 @@ impl LayerOf<'_> {
 }
 
 impl Layer {
-    /// `room.hidden` from one layer to the next; the last layer may leave one row a text.
+    /// Applies the layer to `room.hidden`. The last layer may leave only one row per text.
     fn forward(&self, heads: Heads, texts: &[Rows], room: &mut Workspace) -> Result<(), GemmError> {
         self.attend(heads, texts, room)?;
         let Workspace { hidden, normed, wide, gated, update, scratch, .. } = room;
@@ -179,7 +181,7 @@ impl Layer {
                 self.rotation.turn(projected, 2 * width, 0..width, texts);
                 keep_first_tokens(hidden, texts, width);
                 keep_first_tokens(normed, texts, width);
-                // At the first place there is nothing to turn.
+                // The rotation leaves the first position as it is, so these queries need none.
                 linear.apply(normed, queries, scratch)?;
                 attended.resize(hidden.len(), 0.0);
                 let asking = Projected { rows: queries, stride: width, first: 0 };

@@ -11,7 +11,7 @@ pub struct Norm {
 }
 
 impl Norm {
-    /// The tensors `{name}.weight` and, unless the model does without, `{name}.bias` of the encoder.
+    /// Loads the encoder's tensors `{name}.weight` and, if the model has biases, `{name}.bias`.
     pub fn load(
         weights: &Weights<'_>,
         name: &str,

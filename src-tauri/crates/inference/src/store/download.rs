@@ -1,4 +1,4 @@
-//! One file over HTTP, from where it broke off.
+//! Downloads one file over HTTP and resumes where an earlier attempt broke off.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -12,17 +12,17 @@ use ureq::{Agent, Body};
 use super::fetch::FetchOptions;
 use super::hops::{Linked, follow};
 
-/// Read at once; also how often a raised flag is looked at.
+/// Bytes read at once. The cancel flag is checked before each block.
 const BLOCK_BYTES: usize = 1 << 16;
 
 #[derive(Debug, thiserror::Error)]
 pub enum DownloadError {
     #[error("cancelled")]
     Cancelled,
-    /// A refusal that asking again does not change.
+    /// The server refused; asking again would not help.
     #[error("{url} answered {status}{}", hint(*status))]
     Refused { url: String, status: u16 },
-    /// Overload, or a server in trouble.
+    /// The server is overloaded or has failed.
     #[error("{url} answered {status}, again and again")]
     Unwell { url: String, status: u16 },
     #[error("{url} leads to {to}: {reason}")]
@@ -48,22 +48,22 @@ fn hint(status: u16) -> &'static str {
     }
 }
 
-/// A file on its way to `part`, which may hold its beginning.
+/// A download into the file `part`, which may already hold the beginning.
 pub struct Download<'a> {
     pub url: &'a str,
     pub part: &'a Path,
-    /// As the manifest says.
+    /// The size that the manifest states.
     pub size_bytes: Option<u64>,
     pub options: &'a FetchOptions,
 }
 
 impl Download<'_> {
-    /// Returns when `part` is as long as the server says, with what the publisher says of the file. `report` gets
-    /// bytes there are and bytes there will be.
+    /// Downloads until `part` is complete and returns what the publisher says of the file. `report` gets the number of
+    /// bytes received and the total, if that is known.
     pub fn run(&self, cancel: &Cancel, report: &mut dyn FnMut(u64, Option<u64>)) -> Result<Linked, DownloadError> {
         let agent: Agent = Agent::config_builder()
             .http_status_as_error(false)
-            // Followed by ourselves, for the token's sake and for the headers on the way.
+            // `follow` does it: it must keep the token from other hosts and read the headers on the way.
             .max_redirects(0)
             .timeout_connect(Some(self.options.silence))
             .timeout_recv_response(Some(self.options.silence))
@@ -112,7 +112,7 @@ impl Download<'_> {
         match response.status() {
             StatusCode::OK => have = restart(file)?,
             StatusCode::PARTIAL_CONTENT if begins_at(&response, have) => {}
-            // The server does not go on where we stopped: from the start, at the next try.
+            // The server cannot continue where we stopped, so the next attempt starts over.
             StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {
                 restart(file)?;
                 return Err(DownloadError::CutOff { got: have, wanted: size_bytes.unwrap_or(have) });
@@ -137,7 +137,7 @@ impl Download<'_> {
             have = file.stream_position()?;
             report(have, wanted);
         }
-        // The publisher knows better than the host that happens to serve it.
+        // The size from the manifest or the publisher counts for more than the length that the serving host announces.
         match size_bytes.or(wanted) {
             Some(wanted) if have != wanted => Err(DownloadError::CutOff { got: have, wanted }),
             _ => Ok(linked),
@@ -150,7 +150,7 @@ fn restart(file: &mut File) -> io::Result<u64> {
     file.seek(SeekFrom::Start(0))
 }
 
-/// Sleeps in slices, so that a raised flag is seen.
+/// Sleeps in slices, so that cancelling takes effect soon.
 fn rest(wait: Duration, cancel: &Cancel) -> Result<(), DownloadError> {
     let slice = Duration::from_millis(100);
     let mut left = wait;

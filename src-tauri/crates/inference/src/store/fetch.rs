@@ -1,4 +1,5 @@
-//! Downloads, as Hugging Face's own tools do them: pinned, resumed, checked, and in place all at once.
+//! Downloads models as Hugging Face's own tools do: at a pinned revision, resumed after interruptions, checked against
+//! sums, and put in place in one step.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -17,7 +18,7 @@ use crate::{LoadError, files};
 
 const PUBLISHER: &str = "https://huggingface.co";
 
-/// Fetched where the manifest pins no revision.
+/// The branch that is fetched if the manifest pins no revision.
 const BRANCH: &str = "main";
 
 /// Where to ask and how patiently.
@@ -25,26 +26,26 @@ const BRANCH: &str = "main";
 pub struct FetchOptions {
     /// Asked in order, e.g. `https://huggingface.co` or a mirror that serves the same paths.
     pub endpoints: Vec<String>,
-    /// Shown to the endpoints, to none that they lead to.
+    /// Sent to the endpoints, but not to hosts that they redirect to.
     pub token: Option<Token>,
     /// Take only what the local cache has.
     pub offline: bool,
-    /// Hugging Face's cache, `…/hub`: what another program has fetched already is copied.
+    /// Hugging Face's cache, `…/hub`: files that another program has put there are copied instead of downloaded.
     pub cache: Option<PathBuf>,
     /// How long a server may be silent.
     pub silence: Duration,
-    /// Tries an endpoint gets for each file; a try that brought something does not count.
+    /// Attempts per endpoint and file. An attempt that brings new bytes starts the count again.
     pub attempts: u32,
-    /// Wait before the second try, doubled before each further one.
+    /// Wait before the second attempt, doubled before each further one.
     pub first_wait: Duration,
 }
 
-/// A user's access token for Hugging Face. It is not shown when debugging.
+/// A user's access token for Hugging Face. Its `Debug` output does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(String);
 
 impl Token {
-    /// `None` where there is nothing but white space, or what no header may hold.
+    /// `None` if the text is blank or has characters that an HTTP header may not hold.
     pub fn new(text: &str) -> Option<Self> {
         let text = text.trim();
         (!text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic())).then(|| Self(text.to_owned()))
@@ -62,9 +63,9 @@ impl fmt::Debug for Token {
 }
 
 impl FetchOptions {
-    /// By the variables that Hugging Face's tools read: `HF_ENDPOINT`, `HF_TOKEN` (or the file at `HF_TOKEN_PATH`,
-    /// else `token` in `HF_HOME`), `HF_HUB_OFFLINE`, `HF_HUB_CACHE`, `HF_HOME`. (`HTTPS_PROXY`, `ALL_PROXY` and
-    /// `NO_PROXY` are read by the HTTP client.)
+    /// Options from the environment variables that Hugging Face's tools read: `HF_ENDPOINT`, `HF_TOKEN` (or the file at
+    /// `HF_TOKEN_PATH`, else `token` in `HF_HOME`), `HF_HUB_OFFLINE`, `HF_HUB_CACHE`, `HF_HOME`. (The HTTP client reads
+    /// `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`.)
     pub fn from_env() -> Self {
         Self::from_variables(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
     }
@@ -94,7 +95,7 @@ impl FetchOptions {
 pub struct FetchProgress {
     pub file: String,
     pub done_bytes: u64,
-    /// `None` until the server has said.
+    /// `None` until the server has announced it.
     pub total_bytes: Option<u64>,
 }
 
@@ -134,8 +135,8 @@ impl From<ImportError> for FetchError {
 }
 
 impl ModelStore {
-    /// Downloads a known model into the data folder and returns that folder. What has come already is kept across
-    /// tries, cancellation and crashes; the model appears only when all of it is there and loads.
+    /// Downloads a known model into the data folder and returns the model's folder. Bytes already received are kept
+    /// across attempts, cancellation and crashes. The model appears only once it is complete and has been loaded.
     pub fn fetch(
         &self,
         name: &str,
@@ -155,7 +156,7 @@ impl ModelStore {
         if held.try_lock().is_err() {
             return Err(FetchError::Busy { name: name.to_owned() });
         }
-        // Of one revision: what has come of another must not be gone on with.
+        // One folder per revision: a download must not continue with files of another revision.
         let revision = entry.revision.as_deref().unwrap_or(BRANCH);
         let incoming = self.models_dir.join(format!(".fetching-{folder_name}@{revision}"));
         fs::create_dir_all(&incoming).map_err(io_error("create", &incoming))?;
@@ -173,17 +174,17 @@ impl ModelStore {
         try_out(&incoming, &whole)?;
         promote(&incoming, &target, &whole)?;
         self.sweep(&folder_name);
-        // An empty file; the next fetch would make it again.
+        // If this fails, an empty file is left, which does no harm.
         let _ = fs::remove_file(lock);
         Ok(target)
     }
 
-    /// Removes what is left of broken-off fetches of other revisions. Nobody else is at it: the lock is held.
+    /// Removes what interrupted fetches of other revisions have left. No other process uses it, since we hold the lock.
     fn sweep(&self, folder_name: &str) {
         let prefix = format!(".fetching-{folder_name}@");
         for left in fs::read_dir(&self.models_dir).into_iter().flatten().flatten() {
             if left.file_name().to_string_lossy().starts_with(&prefix) {
-                // In nobody's way, should it stay.
+                // If this fails, the leftover folder does no harm.
                 let _ = fs::remove_dir_all(left.path());
             }
         }
@@ -198,7 +199,7 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// Brings one file into the incoming folder and returns it with the sum seen.
+    /// Gets one file into the incoming folder and returns it with the sum computed from its bytes.
     fn bring(
         &self,
         file: &ModelFile,
@@ -208,7 +209,7 @@ impl Source<'_> {
         let name = self.entry.name.clone();
         let path = self.incoming.join(&file.name);
         if path.is_file() {
-            // From an earlier, broken-off fetch.
+            // An earlier, interrupted fetch has left it.
             if let Ok(seen) = self.check(file, &path, None) {
                 return Ok(seen);
             }
@@ -250,8 +251,8 @@ impl Source<'_> {
         Err(failure.unwrap_or(FetchError::NoSource { name }))
     }
 
-    /// Computes the sum of a file; one with another sum than asked for is removed. Where the manifest asks for none,
-    /// the one that the publisher `announced` counts.
+    /// Computes the sum of a file, and removes the file if it is not the expected sum: the manifest's or, if it has
+    /// none, the one that the publisher `announced`.
     fn check(&self, file: &ModelFile, path: &Path, announced: Option<String>) -> Result<ModelFile, FetchError> {
         let (found, size_bytes) = files::sha256_of(path).map_err(io_error("read", path))?;
         if let Some(expected) = file.sha256.clone().or(announced).filter(|expected| *expected != found) {
@@ -262,8 +263,8 @@ impl Source<'_> {
         Ok(ModelFile { name: file.name.clone(), sha256: Some(found), size_bytes: Some(size_bytes) })
     }
 
-    /// The file in Hugging Face's cache, of the very revision, under any name of the model. Without a pinned revision,
-    /// of the one that the cache has as its branch.
+    /// The path of a file in Hugging Face's cache, under any of the model's names and at the pinned revision. If no
+    /// revision is pinned, the one that the cache has for the branch is used.
     fn cached(&self, file: &str) -> Option<PathBuf> {
         let cache = self.options.cache.as_ref()?;
         let in_repo = |repo: &str| {

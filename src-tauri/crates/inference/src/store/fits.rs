@@ -1,4 +1,4 @@
-//! `fits.toml`: what was fitted on this machine for pairs of models. It goes before what the manifest says of them.
+//! `fits.toml`: calibrations of pairs of models, fitted on this machine. They take precedence over the manifest's.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -11,10 +11,10 @@ use super::ModelStore;
 use super::manifest::{self, Entry, Pair};
 use crate::LoadError;
 
-/// In the folder of fetched and imported models.
+/// Lies in the folder of fetched and imported models.
 pub const FITS: &str = "fits.toml";
 
-/// How the scores of a bi-encoder and a cross-encoder become chances.
+/// How the scores of a bi-encoder and a cross-encoder become probabilities.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fit {
@@ -32,7 +32,7 @@ struct Fits {
     fit: Vec<Fit>,
 }
 
-/// A fit that cannot be kept.
+/// The fits could not be written.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write {}: {source}", file.display())]
 pub struct KeepError {
@@ -41,9 +41,9 @@ pub struct KeepError {
 }
 
 impl ModelStore {
-    /// Keeps a fit, in place of an earlier one of the same pair; models loaded from now on go by it.
+    /// Saves a fit, in place of an earlier one of the same pair. Models loaded from now on use it.
     pub fn keep_fit(&mut self, fit: Fit) -> Result<(), KeepError> {
-        // What cannot be read any more is of no use to anybody.
+        // A file that cannot be read is of no use and is overwritten.
         let mut fits = read(&self.models_dir).unwrap_or_default();
         fits.retain(|other| (&other.embedder, &other.reranker) != (&fit.embedder, &fit.reranker));
         fits.push(fit);
@@ -54,8 +54,8 @@ impl ModelStore {
         Ok(())
     }
 
-    /// Forgets the fit of a pair, if there is one: the manifest's word counts again once the store is opened anew.
-    /// Returns whether there was one.
+    /// Deletes the fit of a pair and returns whether there was one. The manifest's values apply again once the store is
+    /// reopened.
     pub fn forget_fit(&mut self, embedder: &str, reranker: &str) -> Result<bool, KeepError> {
         let fits = read(&self.models_dir).unwrap_or_default();
         let (gone, kept): (Vec<Fit>, Vec<Fit>) =
@@ -68,7 +68,7 @@ impl ModelStore {
     }
 }
 
-/// Takes the fits in `models_dir` over into the entries. A file that cannot be read is left out with a warning.
+/// Applies the fits in `models_dir` to the entries. A file that cannot be read is ignored with a warning.
 pub(super) fn take_over(models_dir: &Path, known: &mut [Entry]) {
     match read(models_dir) {
         Ok(fits) => apply(&fits, known),
@@ -76,7 +76,7 @@ pub(super) fn take_over(models_dir: &Path, known: &mut [Entry]) {
     }
 }
 
-/// The last fit of a bi-encoder says what its cosines mean.
+/// Applies the fits in order: a bi-encoder that has several gets its first stage from the last.
 fn apply(fits: &[Fit], known: &mut [Entry]) {
     for fit in fits {
         for entry in known.iter_mut() {
@@ -108,7 +108,7 @@ fn write(models_dir: &Path, file: &Path, fits: &Fits) -> io::Result<()> {
         out.sync_all()
     });
     written.and_then(|()| fs::rename(&passing, file)).inspect_err(|_| {
-        // What is left is in nobody's way.
+        // If this fails, the leftover file does no harm.
         let _ = fs::remove_file(&passing);
     })
 }

@@ -1,7 +1,7 @@
-//! One request through however many redirections, and what the publisher says of the file on the way.
+//! Follows a request through its redirections and reads what the publisher says of the file on the way.
 //!
-//! Hugging Face answers for a large file with a redirection to another host, and names that file's SHA-256 and size
-//! in headers of its own: `X-Linked-ETag`, `X-Linked-Size`.
+//! Hugging Face answers a request for a large file with a redirection to another host. Headers of that answer name the
+//! file's SHA-256 and size: `X-Linked-ETag`, `X-Linked-Size`.
 
 use ureq::http::{HeaderMap, Response, Uri, header};
 use ureq::{Agent, Body};
@@ -9,10 +9,10 @@ use ureq::{Agent, Body};
 use super::download::DownloadError;
 use super::fetch::Token;
 
-/// Hugging Face needs two.
+/// Most requests made for one file, redirections included. Hugging Face needs two.
 const MOST_HOPS: usize = 8;
 
-/// What the publisher says of a file that it keeps elsewhere.
+/// What the publisher says of a file that another host serves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Linked {
     /// Lower-case hexadecimal.
@@ -20,8 +20,8 @@ pub struct Linked {
     pub size_bytes: Option<u64>,
 }
 
-/// Asks for `url` from byte `from` on. The token goes to the host of `url` and to no other, whatever that host says;
-/// what is asked for over TLS is not brought without it.
+/// Requests `url` from byte `from` on and follows redirections. The token is sent to the host of `url` only. A
+/// redirection from HTTPS to HTTP is refused.
 pub fn follow(
     agent: &Agent,
     url: &str,
@@ -57,7 +57,8 @@ pub fn follow(
     Err(astray(&at.to_string(), "there is no end to it"))
 }
 
-/// Only a SHA-256 is one of 64 digits; small files have a Git sum there.
+/// Reads the publisher's headers. For small files the first holds a Git hash, which is shorter than the 64 digits of a
+/// SHA-256 and is ignored.
 fn told(headers: &HeaderMap) -> Linked {
     let text = |name: &str| headers.get(name)?.to_str().ok();
     let sum = text("x-linked-etag").map(|tag| tag.trim_start_matches("W/").trim_matches('"').to_ascii_lowercase());
@@ -73,7 +74,7 @@ fn is_same_host(a: &Uri, b: &Uri) -> bool {
     a.scheme_str() == b.scheme_str() && host(a) == host(b) && port(a) == port(b)
 }
 
-/// `location` as seen from `at`: an address, or a path on the same host.
+/// Resolves `location`, an address or a path on the same host, against `at`.
 fn join(at: &Uri, location: &str) -> Option<Uri> {
     let (scheme, authority) = (at.scheme_str()?, at.authority()?);
     let absolute = match location {

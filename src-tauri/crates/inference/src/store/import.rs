@@ -1,4 +1,4 @@
-//! A folder of the user's becomes a model of the store: tried out first, then copied whole or not at all.
+//! Imports a folder of the user's into the store: the model is loaded once as a test, then copied whole or not at all.
 
 use std::fs::{self, File};
 use std::io;
@@ -34,8 +34,8 @@ pub enum ImportError {
 
 impl ModelStore {
     /// Copies the model in `folder` into the data folder and returns the name it has there. A published model that
-    /// the manifest knows keeps its published name, and with it what the manifest says of it. Any other gets the
-    /// folder's name; what sentence-transformers wrote beside it (window, pooling, prompts) goes into `model.toml`,
+    /// the manifest knows keeps its published name and its entry in the manifest. Any other model gets the folder's
+    /// name; the settings that sentence-transformers wrote beside it (window, pooling, prompts) go into `model.toml`,
     /// for the user to edit.
     pub fn import(&mut self, folder: &Path) -> Result<String, ImportError> {
         if !folder.is_dir() {
@@ -63,7 +63,7 @@ impl ModelStore {
         fs::create_dir_all(&incoming).map_err(io_error("create", &incoming))?;
         let copied = copy(folder, &incoming, &mut entry).and_then(|()| promote(&incoming, &target, &entry));
         if copied.is_err() {
-            // What is left is in nobody's way: a leading dot keeps it out of the list.
+            // If this fails, the leftover folder does no harm: its leading dot keeps it out of the list.
             let _ = fs::remove_dir_all(&incoming);
         }
         copied?;
@@ -93,7 +93,7 @@ pub fn make_parent(file: &Path) -> Result<(), ImportError> {
     }
 }
 
-/// Loads a model and lets it go again: what passes here will load tomorrow.
+/// Loads a model and drops it, so that only models that can be loaded enter the store.
 pub fn try_out(folder: &Path, entry: &Entry) -> Result<(), LoadError> {
     let options = LoadOptions { device: DeviceChoice::Cpu, precision: Some(Precision::Int8), threads: Some(1) };
     match entry.kind {
@@ -102,7 +102,7 @@ pub fn try_out(folder: &Path, entry: &Entry) -> Result<(), LoadError> {
     }
 }
 
-/// Writes `model.toml`, makes sure that all is on disk, and gives the folder its name: the last step is one rename.
+/// Writes `model.toml`, flushes all files to disk, and gives the folder its final name with one rename.
 pub fn promote(incoming: &Path, target: &Path, entry: &Entry) -> Result<(), ImportError> {
     let file = incoming.join(ENTRY);
     let text = toml::to_string(entry).map_err(|e| ImportError::Io {
@@ -113,11 +113,12 @@ pub fn promote(incoming: &Path, target: &Path, entry: &Entry) -> Result<(), Impo
     fs::write(&file, text).map_err(io_error("write", &file))?;
     for name in entry.file_names().iter().chain(&[ENTRY]) {
         let file = incoming.join(name);
-        // Windows flushes only what is open for writing.
+        // Windows flushes only files that are open for writing.
         let opened = File::options().read(true).write(cfg!(windows)).open(&file);
         opened.and_then(|f| f.sync_all()).map_err(io_error("write", &file))?;
     }
-    // What is in the way has lost files, or it would have been used; it stays until the whole one is ready.
+    // An existing folder has lost files, or it would have been used. It is moved aside, and removed once the complete
+    // one is in its place.
     let broken = incoming.with_extension("replaced");
     let in_the_way = target.exists();
     if in_the_way {
@@ -135,7 +136,7 @@ pub fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> 
     move |source| ImportError::Io { action, path, source }
 }
 
-/// Reads a file that sentence-transformers writes beside a model; one that is missing or odd says nothing.
+/// Reads a file that sentence-transformers writes beside a model. A missing or malformed file gives the defaults.
 fn beside<T: for<'de> Deserialize<'de> + Default>(folder: &Path, name: &str) -> T {
     let text = fs::read_to_string(folder.join(name)).unwrap_or_default();
     serde_json::from_str(&text).unwrap_or_default()
@@ -166,7 +167,7 @@ struct Prompts {
     passage: String,
 }
 
-/// What the folder says of itself.
+/// An entry made from the folder's own files.
 fn describe(folder: &Path, name: String) -> Result<Entry, LoadError> {
     let (config, modules) = (Config::read(folder)?, Modules::read(folder)?);
     let kind = kind_of(&config, &modules);

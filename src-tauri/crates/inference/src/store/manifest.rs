@@ -8,20 +8,20 @@ use serde::{Deserialize, Serialize};
 use super::FILES;
 use crate::{Kind, LoadError, Pooling, files, weights};
 
-/// Beside `builtin/`; lists the known models.
+/// Lists the known models; lies beside `builtin/`.
 pub const MANIFEST: &str = "manifest.toml";
 
-/// In the folder of a fetched or imported model; the same keys as an entry of the manifest.
+/// Lies in the folder of a fetched or imported model; has the same keys as an entry of the manifest.
 pub const ENTRY: &str = "model.toml";
 
-/// What the score of a cross-encoder still lacks to be a probability.
+/// How the score of a cross-encoder becomes a probability.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Activation {
-    /// It is a logit, to go through the sigmoid.
+    /// The score is a logit; its sigmoid is the probability.
     #[default]
     Sigmoid,
-    /// Nothing.
+    /// The score is a probability already.
     Identity,
 }
 
@@ -29,20 +29,20 @@ pub enum Activation {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelFile {
     pub name: String,
-    /// Lower-case hexadecimal. Absent where nobody could compute it yet: a download then records what it saw.
+    /// Lower-case hexadecimal. Absent if nobody could compute it yet; a download then records the sum it computed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size_bytes: Option<u64>,
 }
 
-/// Sizes that `config.json` repeats.
+/// Sizes that must agree with `config.json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shape {
     pub layers: usize,
-    /// Numbers a token.
+    /// Length of a token's vector.
     pub width: usize,
-    /// Rows of the word table.
+    /// Rows of the word embeddings.
     pub words: usize,
 }
 
@@ -80,20 +80,20 @@ pub struct Entry {
     /// The commit that is fetched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
-    /// Beside the manifest, where the model ships with Nuthatch.
+    /// Folder of a model that ships with Nuthatch, relative to the manifest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folder: Option<String>,
     pub licence: String,
-    /// What tells a published model from others of its architecture.
+    /// Distinguishes a published model from others of its architecture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shape: Option<Shape>,
     /// Length of a bi-encoder's vectors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dimensions: Option<usize>,
-    /// Tokens, special ones included.
+    /// Number of tokens that the model reads at once, special ones included.
     pub window: usize,
-    /// Tokens of a question that are read at most, where it was trained on shorter ones than its window allows or longer
-    /// ones are not worth the wait.
+    /// Most tokens of a question that are read. Set if the model was trained on questions shorter than its window, or
+    /// if longer ones are not worth the wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question_window: Option<usize>,
     #[serde(default)]
@@ -107,18 +107,18 @@ pub struct Entry {
     /// Taken when no model of its kind is named.
     #[serde(default)]
     pub default: bool,
-    /// Capitals are read in small letters (`capitals.rs`), as they were in training and in every measurement.
+    /// Whether text in capitals is read in small letters (`capitals.rs`), as in training and in every measurement.
     #[serde(default)]
     pub lowers_capitals: bool,
     #[serde(default)]
     pub calibration: Calibration,
-    /// Of a bi-encoder: what its cosines say before anything is read.
+    /// For a bi-encoder: how cosines become probabilities before the cross-encoder has read anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_stage: Option<FirstStage>,
-    /// Of a bi-encoder: another one that reads Chinese passages in its place.
+    /// For a bi-encoder: another one that reads Chinese passages in its place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chinese: Option<Chinese>,
-    /// Of a cross-encoder: how its scores are joined with the cosines of bi-encoders.
+    /// For a cross-encoder: how its scores are combined with the cosines of bi-encoders.
     #[serde(default, rename = "pair", skip_serializing_if = "Vec::is_empty")]
     pub pairs: Vec<Pair>,
     #[serde(default, rename = "file")]
@@ -126,8 +126,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Names of the files that make the model, relative to its folder: those listed, and those that no model does
-    /// without.
+    /// Names of the model's files, relative to its folder: those listed, and those that every model needs.
     pub fn file_names(&self) -> Vec<&str> {
         let mut names: Vec<&str> = self.files.iter().map(|f| f.name.as_str()).collect();
         let in_shards = names.contains(&weights::INDEX);
@@ -137,12 +136,12 @@ impl Entry {
         names
     }
 
-    /// Whether it goes by that name.
+    /// Whether `name` is one of the model's names.
     pub fn is_called(&self, name: &str) -> bool {
         self.name == name || self.repo.as_deref() == Some(name) || self.aliases.iter().any(|alias| alias == name)
     }
 
-    /// Every name that Hugging Face may keep it under.
+    /// Every name that the model may have on Hugging Face.
     pub fn repos(&self) -> impl Iterator<Item = &str> {
         self.repo.iter().chain(&self.aliases).map(String::as_str)
     }

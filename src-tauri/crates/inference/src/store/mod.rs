@@ -26,14 +26,14 @@ use crate::{Kind, LoadError, config, files, tokenize, weights};
 /// A model is these three files, unless its weights are in shards or its head is in folders of its own.
 pub const FILES: [&str; 3] = [config::FILE, tokenize::FILE, weights::FILE];
 
-/// Beside the manifest: test collections, a folder each.
+/// Folder beside the manifest that holds test collections, each in a folder of its own.
 const CALIBRATION: &str = "calibration";
 
 #[derive(Clone, Debug)]
 pub struct StoreOptions {
-    /// Holds `manifest.toml` and the models that ship; see [`ModelStore::shipped_dir`].
+    /// Folder of `manifest.toml` and the shipped models; see [`ModelStore::shipped_dir`].
     pub shipped: Option<PathBuf>,
-    /// Fetched and imported models go to `models` inside.
+    /// Fetched and imported models go into its subfolder `models`.
     pub data_dir: PathBuf,
 }
 
@@ -49,7 +49,7 @@ pub struct ModelStore {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Place {
-    /// In the tree or the package.
+    /// In the source tree or the installed package.
     Shipped {
         folder: PathBuf,
     },
@@ -69,17 +69,17 @@ pub struct ModelInfo {
     pub default: bool,
     pub licence: String,
     pub place: Place,
-    /// Of the files there are; of an absent model, what the manifest says it will be.
+    /// Size of the model's files; for an absent model, the size that the manifest states.
     pub size_bytes: u64,
 }
 
-/// One file against what the manifest says of it.
+/// A file's sum, beside the sum that the manifest expects.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FileCheck {
     pub file: PathBuf,
     pub sha256: String,
     pub size_bytes: u64,
-    /// What the manifest asks for; `None` where it does not say.
+    /// The sum in the manifest; `None` if it has none.
     pub expected: Option<String>,
 }
 
@@ -102,7 +102,7 @@ impl ModelStore {
             let entry = match manifest::read_entry(&folder) {
                 Ok(entry) => entry,
                 Err(error) => {
-                    // One spoilt import must not take the built-in models along.
+                    // One damaged import must not make the other models unusable.
                     tracing::warn!(%error, "model left out");
                     continue;
                 }
@@ -112,7 +112,7 @@ impl ModelStore {
                 continue;
             }
             match known.iter_mut().find(|known| known.name == entry.name) {
-                // The manifest's word stands, but for sums that only the download has seen.
+                // The manifest's entry stays, except for the files: only the download may know their sums.
                 Some(known) => known.files = entry.files,
                 None => known.push(entry),
             }
@@ -138,7 +138,7 @@ impl ModelStore {
             .map(|folder| real(&folder).unwrap_or(folder))
     }
 
-    /// Folders of test collections that ship, for fitting what scores mean; none where nothing ships.
+    /// Folders of the shipped test collections, on which scores are calibrated; empty if there are none.
     pub fn calibration_sets(&self) -> Vec<PathBuf> {
         let folder = self.shipped.as_deref().map(|shipped| shipped.join(CALIBRATION));
         let entries = folder.and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten().flatten();
@@ -196,7 +196,7 @@ impl ModelStore {
         Ok((folder, entry.clone()))
     }
 
-    /// The sums of a model's files beside those that the manifest asks for.
+    /// Computes the sums of a model's files, beside those that the manifest expects.
     pub fn verify(&self, name: &str) -> Result<Vec<FileCheck>, LoadError> {
         let entry = self.entry(name)?;
         let folder = self.folder_of(entry)?;
@@ -225,14 +225,14 @@ impl ModelStore {
         self.known.iter().find(|e| e.is_called(name)).ok_or_else(|| LoadError::UnknownModel { name: name.to_owned() })
     }
 
-    /// Names of published models hold a slash; folders do not.
+    /// The folder of a fetched or imported model. The slash in a published model's name becomes `--`.
     fn local_folder(&self, name: &str) -> PathBuf {
         self.models_dir.join(name.replace('/', "--"))
     }
 }
 
-/// Names, sums and sizes of a model's files, as the manifest wants them. Whatever else lies in the folder (a README,
-/// an `onnx/`, weights of other libraries) is none of them.
+/// Names, sums and sizes of a model's files, as the manifest lists them. Other files in the folder (a README, an
+/// `onnx/`, weights of other libraries) are left out.
 pub fn hash_folder(folder: &Path) -> Result<Vec<ModelFile>, LoadError> {
     hash_files(folder, &model_files(folder)?)
 }
@@ -271,7 +271,8 @@ fn missing_in(folder: &Path, entry: &Entry) -> Result<PathBuf, LoadError> {
     missing.map_or_else(|| Ok(folder.to_owned()), |file| Err(LoadError::NoFile { file }))
 }
 
-/// Folders in the models folder that hold a model, in order of name, those being filled left out.
+/// Folders in the models folder that hold a model, sorted by name. Folders that a fetch or an import is still filling
+/// are left out: their names begin with a dot.
 fn subfolders(models_dir: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(models_dir).into_iter().flatten().flatten();
     let whole = entries.map(|e| e.path()).filter(|folder| folder.join(manifest::ENTRY).is_file());

@@ -7,10 +7,10 @@ use super::{ImportError, weights};
 use crate::config::Config;
 use crate::{LoadError, files};
 
-/// The place in `known` of the model that `folder` holds as published; `whole_path` is where the folder really is.
+/// Index in `known` of the published model that `folder` holds; `whole_path` is the canonical path of `folder`.
 ///
-/// The sum of the weights decides where the manifest has one. Where it has none, the folder must have the published
-/// name, as `git clone` or Hugging Face's tools give it, and the published architecture and shape.
+/// If the manifest has a sum of the weights, that sum decides. Otherwise the folder must have the published name, as
+/// `git clone` or Hugging Face's tools give it, and the published architecture and shape.
 pub fn recognise(known: &[Entry], whole_path: &Path, folder: &Path) -> Result<Option<usize>, ImportError> {
     let config = Config::read(folder)?;
     let shape = Shape { layers: config.num_hidden_layers, width: config.hidden_size, words: config.vocab_size };
@@ -45,7 +45,7 @@ fn sum_of(file: &Path) -> Result<String, LoadError> {
     Ok(sum.0)
 }
 
-/// `…/name`, `…/owner--name`, or `…/models--owner--name/snapshots/REVISION`.
+/// Whether the folder is called `…/name`, `…/owner--name`, or `…/models--owner--name/snapshots/REVISION`.
 fn is_named(folder: &Path, repo: &str) -> bool {
     let name = |folder: &Path| folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let in_cache = folder.parent().filter(|p| name(p) == "snapshots").and_then(Path::parent).map(name);

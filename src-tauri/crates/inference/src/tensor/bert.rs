@@ -1,4 +1,4 @@
-//! BERT, and XLM-RoBERTa with it.
+//! BERT and XLM-RoBERTa.
 
 use candle_core::{DType, Device, Result, Tensor};
 

@@ -1,4 +1,4 @@
-//! The same encoders in Candle's operations, for GPUs: texts of like length padded to the longest.
+//! The encoders in Candle's operations, for GPUs. The texts of a batch are padded to the longest of them.
 
 mod bert;
 mod modern;
@@ -70,8 +70,8 @@ mod tests {
     use crate::weights::WeightFiles;
     use crate::{Precision, batch};
 
-    /// The two encoders share nothing but the weights' names: where they agree on texts of unlike length, in one
-    /// batch, both are right. `tests/` holds one of them to stored numbers.
+    /// The two implementations share only the names of the weights, so if they agree on a batch of texts of different
+    /// lengths, both should be right. The tests in `tests/` compare one of them with stored numbers.
     #[test]
     fn candle_and_our_kernels_agree() {
         for (model, pooling) in [

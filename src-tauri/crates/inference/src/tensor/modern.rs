@@ -1,4 +1,4 @@
-//! ModernBERT; see [`crate::encoder`] for what makes it one.
+//! ModernBERT; `encoder/modern.rs` says how it differs from BERT.
 
 use candle_core::{D, DType, Device, Result, Tensor};
 use candle_nn::rotary_emb::rope;
@@ -22,7 +22,7 @@ pub struct ModernBert {
 struct Layer {
     attention_norm: Option<Norm>,
     projection: Linear,
-    /// `window x dim / 2` each.
+    /// Cosines and sines of the rotary positions, `window x dim / 2` each.
     cosines: Tensor,
     sines: Tensor,
     reach: Option<usize>,
@@ -54,7 +54,7 @@ impl ModernBert {
         let padded = Padded::new(batch, &self.device);
         let mut hidden = self.norm.apply(&padded.embed(&self.words, &batch.ids)?)?;
         let all = padded.mask(self.dtype)?;
-        // All local layers of a published model reach equally far.
+        // All local layers of a model reach equally far, so one mask serves them all.
         let reach = self.layers.iter().find_map(|layer| layer.reach);
         let near = match reach {
             Some(reach) if padded.longest > reach + 1 => padded.mask_near(reach, self.dtype)?,

@@ -1,4 +1,4 @@
-//! What the encoders are made of: layers as tensors, and batches as padded ones.
+//! The parts of the GPU encoders: layers and padded batches, as tensors.
 
 use candle_core::{D, DType, Device, Result, Tensor};
 use candle_nn::ops::{layer_norm, softmax_last_dim};
@@ -11,7 +11,7 @@ use crate::weights::Weights;
 
 type Loaded<T> = std::result::Result<T, TensorLoadError>;
 
-/// Puts tensors of one model on one device in one type.
+/// Loads the tensors of a model onto a device, in one number type.
 pub struct Loader<'a> {
     pub weights: &'a Weights<'a>,
     pub config: &'a Config,
@@ -25,7 +25,7 @@ pub struct Norm {
     epsilon: f32,
 }
 
-/// `weight` lies transposed, `inputs x outputs`, contiguous.
+/// `weight` is stored transposed (`inputs x outputs`) and contiguous.
 pub struct Linear {
     weight: Tensor,
     bias: Option<Tensor>,
@@ -51,7 +51,7 @@ impl Loader<'_> {
         })
     }
 
-    /// Several layers over the same input, side by side.
+    /// Joins several layers that read the same input into one.
     pub fn linear(&self, names: &[String], [outputs, inputs]: [usize; 2], has_bias: bool) -> Loaded<Linear> {
         let (mut matrix, mut bias) = (Vec::new(), Vec::new());
         for name in names {
@@ -75,7 +75,7 @@ impl Norm {
 }
 
 impl Linear {
-    /// `x` is `texts x tokens x inputs`: one product over all rows.
+    /// `x` is `texts x tokens x inputs`. All rows go into one product.
     pub fn apply(&self, x: &Tensor) -> Result<Tensor> {
         let (texts, tokens, inputs) = x.dims3()?;
         let rows = x.reshape((texts * tokens, inputs))?.matmul(&self.weight)?;
@@ -87,7 +87,7 @@ impl Linear {
     }
 }
 
-/// A batch on its way through an encoder: every text as long as the longest.
+/// A batch whose texts are padded to the longest.
 pub struct Padded<'a> {
     batch: &'a Batch,
     device: &'a Device,
@@ -99,7 +99,7 @@ impl<'a> Padded<'a> {
         Self { batch, device, longest: batch.longest() }
     }
 
-    /// One row of `table` for each of a token's `values`: `texts x longest x width`.
+    /// The row of `table` for each token, whose index is in `values`: `texts x longest x width`.
     pub fn embed(&self, table: &Tensor, values: &[u32]) -> Result<Tensor> {
         let (texts, longest) = (self.batch.rows.len(), self.longest);
         let mut ids = vec![0; texts * longest];
@@ -124,7 +124,7 @@ impl<'a> Padded<'a> {
         self.present(0.0, f32::NEG_INFINITY)?.to_dtype(dtype)?.reshape((texts, 1, 1, longest))
     }
 
-    /// The same where tokens see no farther than `reach`: `texts x 1 x longest x longest`.
+    /// The same for tokens that attend no farther than `reach`: `texts x 1 x longest x longest`.
     pub fn mask_near(&self, reach: usize, dtype: DType) -> Result<Tensor> {
         let (texts, longest) = (self.batch.rows.len(), self.longest);
         let mut mask = vec![f32::NEG_INFINITY; texts * longest * longest];
@@ -133,7 +133,7 @@ impl<'a> Padded<'a> {
                 let to = (place + reach + 1).min(rows.count);
                 let from = place.saturating_sub(reach).min(to);
                 row[from..to].fill(0.0);
-                // Padding sees itself: a row of nothing but minus infinity would make NaN, which spreads.
+                // Padding attends to itself: a row of only minus infinity would give NaN, which spreads.
                 row[place] = 0.0;
             }
         }
@@ -162,10 +162,10 @@ pub fn heads(projected: &Tensor, i: usize, width: usize, n_heads: usize) -> Resu
     heads.transpose(1, 2)?.contiguous()
 }
 
-/// Softmax attention; back to `texts x tokens x width`.
+/// Softmax attention; the result is `texts x tokens x width`.
 pub fn attend(queries: &Tensor, keys: &Tensor, values: &Tensor, mask: &Tensor) -> Result<Tensor> {
     let (texts, n_heads, tokens, dim) = queries.dims4()?;
-    // Scaled before the product, which keeps it within f16.
+    // Scaled before the product, so that the product stays within the range of f16.
     let queries = (queries * (1.0 / (dim as f64).sqrt()))?;
     let scores = queries.matmul(&keys.t()?)?.broadcast_add(mask)?;
     let attended = softmax_last_dim(&scores)?.matmul(values)?;

@@ -22,7 +22,7 @@ fn check_bi_encoder(folder: &str, precision: Precision, tolerance: Tolerance) {
     }
 }
 
-/// `said` is what the folder has sentence-transformers make of a logit.
+/// `said` is the function that sentence-transformers applies to a logit of this folder's model.
 fn check_cross_encoder(folder: &str, precision: Precision, tolerance: Tolerance, said: fn(f32) -> f32) {
     let folder = models().join(folder);
     let reference = Reference::read(&folder);
@@ -77,8 +77,8 @@ fn tiny_modernbert_with_the_head_of_sentence_transformers() {
     check_cross_encoder("tiny/ettin-cross", Precision::F32, F32, as_it_is);
 }
 
-/// Random weights of width 32 are the worst case for 8 bits, so the mean counts; a step left out or taken twice would
-/// put all logits off.
+/// Random weights of width 32 are the worst case for 8 bits, so only the mean error is checked. It would show a step
+/// that is left out or done twice, because that changes all logits.
 #[test]
 fn tiny_modernberts_in_int8() {
     for model in ["modernbert-cross", "ettin-cross"] {
@@ -110,7 +110,7 @@ fn built_in_cross_encoder() {
     check_cross_encoder("builtin/cross-encoder", Precision::F32, Tolerance { cosine: 1.0, absolute: 2e-3 }, sigmoid);
 }
 
-/// By how much probabilities are off on average.
+/// Mean error of the probabilities.
 fn mean_off(model: &CrossEncoder, cases: &[Case]) -> f32 {
     let off = |case: &Case| {
         let score = model.score(&case.query, &[&case.passage], &Cancel::new()).expect("scores")[0];
@@ -119,7 +119,7 @@ fn mean_off(model: &CrossEncoder, cases: &[Case]) -> f32 {
     cases.iter().map(off).sum::<f32>() / cases.len() as f32
 }
 
-/// What int8 must keep for being the default: probabilities within 0.01 on average, and the order of clear cases.
+/// Since int8 is the default, its probabilities must be within 0.01 of the reference on average.
 #[test]
 fn built_in_cross_encoder_in_int8() {
     let folder = models().join("builtin/cross-encoder");
@@ -130,7 +130,7 @@ fn built_in_cross_encoder_in_int8() {
     assert!(mean <= 0.01, "probabilities are off by {mean} on average");
 }
 
-/// Where the processor has it; elsewhere it is refused.
+/// Agrees on processors with bf16; on others loading must be refused.
 #[test]
 fn built_in_cross_encoder_in_bf16() {
     let folder = models().join("builtin/cross-encoder");

@@ -160,7 +160,7 @@ fn weights_that_are_not_numbers() {
     assert!(message.contains(TENSOR), "{message}");
 }
 
-/// Weights that are numbers, and compute none: no arithmetic makes a vector or a score of them.
+/// Weights that are finite but overflow in computation: in every precision that is an error and never a vector.
 #[test]
 fn weights_that_overflow_are_an_error_in_every_arithmetic() {
     let huge = |bytes: &mut Vec<u8>| {

@@ -1,4 +1,4 @@
-//! What shares a batch, and in which order, changes nothing.
+//! Results do not depend on which texts share a batch, in which order they come, or which threads compute them.
 
 use nuthatch_engine::{Cancel, Embedder, ModelError, Reranker};
 use nuthatch_inference::store::Entry;
@@ -62,7 +62,7 @@ fn a_query_vector_is_its_passage_vector_and_has_length_one() {
     assert_eq!(query.len(), model.dimensions());
 }
 
-/// Of a question only as much is read as the entry says, its prefix with it; of a passage all that fits.
+/// A question is cut to the entry's `question_window`, a passage only to the window.
 #[test]
 fn a_long_question_is_cut_where_the_entry_says() {
     let folder = models().join("tiny/xlmr-bi");
@@ -75,7 +75,7 @@ fn a_long_question_is_cut_where_the_entry_says() {
     assert!(cosine(&passages[0], &passages[1]) < 0.999);
 }
 
-/// Capitals alone say nothing, and the pieces that they fall into mean nothing.
+/// Text all in capitals gets the vectors and tokens of the same text in small letters; abbreviations stay.
 #[test]
 fn text_in_capitals_is_read_in_small_letters() {
     let (shouted, said) = ("HOW TO UNDO A COMMIT", "how to undo a commit");
@@ -92,7 +92,7 @@ fn text_in_capitals_is_read_in_small_letters() {
     assert_ne!(tokens("NASA", "HTTP API"), tokens("nasa", "http api"), "abbreviations stay");
 }
 
-/// A question's tokens are shared out among threads, which changes nothing: not for lengths that fill no part either.
+/// A question's tokens are split among threads. That must not change its vector, even for lengths that fill no part.
 #[test]
 fn a_question_is_the_same_on_any_number_of_threads() {
     let folder = models().join("tiny/xlmr-bi");
@@ -112,7 +112,7 @@ fn a_question_is_the_same_on_any_number_of_threads() {
     }
 }
 
-/// The threads that indexing brings, here one, and the model's own.
+/// Passages are embedded on the caller's thread pool if it has one, as indexing does, or else on the model's own.
 #[test]
 fn vectors_do_not_depend_on_whose_threads_make_them() {
     let folder = models().join("tiny/xlmr-bi");

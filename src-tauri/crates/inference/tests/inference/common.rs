@@ -31,7 +31,7 @@ pub struct Case {
     pub embedding: Vec<f32>,
     #[serde(default)]
     pub logit: f32,
-    /// What sentence-transformers' `CrossEncoder.predict` answers.
+    /// The result of sentence-transformers' `CrossEncoder.predict`.
     pub score: Option<f32>,
 }
 
@@ -60,7 +60,7 @@ pub fn cosine(a: &[f32], b: &[f32]) -> f32 {
     dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
 }
 
-/// An entry that leaves texts as they are.
+/// An entry without prefixes, which lowers text in capitals.
 pub fn entry(kind: Kind, window: usize) -> Entry {
     Entry {
         name: "under-test".to_owned(),

@@ -21,11 +21,11 @@ const FILES: [&str; 3] = ["config.json", "tokenizer.json", "model.safetensors"];
 #[derive(Clone, Copy, Debug)]
 enum Mood {
     Well,
-    /// Closes the connection after so many bytes of what it announced.
+    /// Closes the connection after this many bytes.
     CutOff(usize),
-    /// Sends so many bytes and then nothing more, the connection open.
+    /// Sends this many bytes, then nothing more, and keeps the connection open.
     Stall(usize),
-    /// Announces so many bytes more than there are, or fewer.
+    /// Announces a length that is this much too large, or too small if negative.
     Misstate(isize),
     Status(u16),
     /// Other bytes of the right length.
@@ -100,7 +100,7 @@ fn answer(mut stream: TcpStream, moods: &mut Vec<Mood>, log: &Mutex<Vec<String>>
     matches!(mood, Mood::Stall(_)).then_some(stream)
 }
 
-/// A store whose manifest knows one model, `tiny`, published at the server; `with_sums` as if they were known.
+/// A store whose manifest knows one model, `owner/tiny`; `with_sums` says whether the manifest has its files' sums.
 fn store(data: &TempDir, with_sums: bool) -> ModelStore {
     let shipped = data.path().join("shipped");
     fs::create_dir_all(&shipped).expect("creates");

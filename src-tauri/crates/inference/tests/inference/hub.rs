@@ -1,4 +1,4 @@
-//! The ways of Hugging Face: files in folders, redirections, tokens, sums in headers, its cache.
+//! What is particular to Hugging Face: files in folders, redirections, tokens, sums in headers, its cache.
 
 use std::collections::HashMap;
 use std::fs;
@@ -59,7 +59,7 @@ impl Host {
             for stream in listener.incoming().flatten() {
                 let Some(request) = read(&stream) else { continue };
                 log.lock().expect("no panic").push((request.file.clone(), request.authorization.clone()));
-                // A client that has gone away is its own affair.
+                // Fails if the client has gone away, which does not matter here.
                 let _ = write(stream, &answer(&request));
             }
         });

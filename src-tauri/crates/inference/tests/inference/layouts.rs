@@ -30,7 +30,7 @@ fn change(file: &Path, change: impl FnOnce(&mut Value)) {
     fs::write(file, value.to_string()).expect("writes");
 }
 
-/// A store that knows two published models alike but for their depth, with a calibration for the one.
+/// A store that knows two published models, with a calibration for each, that differ only in depth.
 fn store(data: &TempDir) -> ModelStore {
     let shipped = data.path().join("shipped");
     fs::create_dir_all(&shipped).expect("creates");

@@ -1,4 +1,4 @@
-//! The crate's public face against stored numbers, spoilt files and an unreliable server.
+//! Tests of the crate's public interface: against stored numbers, with damaged files and with an unreliable server.
 
 mod agreement;
 mod bad_input;

@@ -1,10 +1,10 @@
-//! Collections on the disk: made once for each size, kept for the next time.
+//! Collections on the disk: built once for each size and kept for the next time.
 
 use std::path::{Path, PathBuf};
 
 use nuthatch_engine::Embedder;
 use nuthatch_engine::index::{Generation, Generations, Row};
-use nuthatch_engine::neighbour::Limits;
+use nuthatch_engine::throttle::Limits;
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -17,17 +17,17 @@ use crate::session::Session;
 /// Notes made at once, on all cores.
 const AT_ONCE: u64 = 512;
 
-/// Passages between two commits: as the indexer has in the ten seconds between two of its own.
+/// Passages between two commits: about as many as the indexer writes in the ten seconds between its commits.
 const COMMITTED: usize = 20_000;
 
 /// An index of made notes.
 pub(crate) struct Stock {
     pub(crate) dir: PathBuf,
     pub(crate) generation: Generation,
-    /// The first number that no note has.
+    /// The lowest number that no note of the index has.
     pub(crate) next: u64,
     pub(crate) n_passages: usize,
-    /// `None` where it was there already.
+    /// `None` if the index existed already.
     pub(crate) built: Option<Built>,
 }
 
@@ -46,7 +46,7 @@ pub(crate) fn stock(
     embedder: &dyn Embedder,
     session: &Session<'_, '_>,
 ) -> Result<Stock, Failure> {
-    // Counted rather than written down: what a note is made of follows from its number.
+    // `next` and `n_passages` are counted again rather than stored, because a note follows from its number alone.
     let generations = Generations::new(dir);
     let generation = generations.open_or_create(Some((embedder.id(), embedder.dimensions())))?;
     let snapshot = generation.snapshot()?;
@@ -116,7 +116,7 @@ pub(crate) fn row(path: &str, n_passages: usize) -> Row {
     Row::indexed(path.into(), n_passages)
 }
 
-/// The folder that a search over a collection is told it is in.
+/// The watched folder for searches over a collection: the one that made notes claim to lie in.
 pub(crate) fn folder() -> PathBuf {
     PathBuf::from(FOLDER)
 }

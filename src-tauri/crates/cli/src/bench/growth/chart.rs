@@ -24,7 +24,8 @@ const SERIES: [Series; 6] = [
     ("opening", |m| m.open, GREY, "6 4"),
 ];
 
-/// Milliseconds (95th percentile; opening, once) by passages, both growing by factors along their axes.
+/// Draws milliseconds (95th percentile; for opening, a single time) against the number of passages. Both axes are
+/// logarithmic.
 pub(crate) fn chart(rows: &[Measured], subtitle: &str) -> String {
     let mut svg = Svg::new(WIDTH, HEIGHT, "Growth");
     svg.text([LEFT, 32.0], Anchor::Start, 18.0, INK, "What ten times as many passages cost");
@@ -59,7 +60,7 @@ pub(crate) fn chart(rows: &[Measured], subtitle: &str) -> String {
         }
         names.extend(rows.last().map(|row| (place(row)[1], name, colour)));
     }
-    // Names stand at the lines' ends, a line of text apart.
+    // Names stand at the lines' ends, at least a line of text apart.
     names.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut free = TOP;
     for (at, name, colour) in names {
@@ -70,7 +71,7 @@ pub(crate) fn chart(rows: &[Measured], subtitle: &str) -> String {
     svg.finish()
 }
 
-/// A column a collection, in Markdown.
+/// Writes a Markdown table with one column per collection.
 pub(crate) fn table(out: &mut dyn Write, rows: &[Measured], real_recall: Option<f64>) -> std::io::Result<()> {
     let mut line = |name: &str, cell: &dyn Fn(&Measured) -> String| -> std::io::Result<()> {
         let cells: Vec<String> = rows.iter().map(cell).collect();
@@ -106,7 +107,7 @@ fn pair(median: f64, p95: f64) -> String {
     format!("{} / {}", number(median), number(p95))
 }
 
-/// Three digits at most, and no more than two after the point.
+/// Rounded to a whole number, or to three digits with at most two after the point.
 fn number(value: f64) -> String {
     let text = if value >= 99.5 {
         return format!("{value:.0}");

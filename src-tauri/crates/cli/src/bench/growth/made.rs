@@ -1,13 +1,13 @@
-//! Notes made from real ones: as many as wanted, none like another, with words and vectors spread as in real notes.
+//! Makes any number of different notes from real ones, with words and vectors spread as in real notes.
 //!
 //! A made passage begins as a real one. Some of its sentences are replaced by sentences of other passages in the same
-//! language, and some of its English words by words of like frequency, so that a word's share of all passages stays
-//! what it was. Rare words are the exception: the number of distinct words of a real collection grows with it, so in
-//! place of a rare word there comes, now and then, a new one put together from halves of two. Chinese, which has no
-//! such tail of words, is recombined by clauses.
+//! language, and some of its English words by words of similar frequency, so that each word keeps its share of all
+//! passages. Rare words are the exception. A real collection has more distinct words the larger it is, so a rare word
+//! is sometimes replaced by a new one, put together from halves of two others. Chinese has no such tail of rare words;
+//! it is recombined by clauses.
 //!
-//! A made vector is the real passage's, moved along differences of other real vectors: it stays in the narrow cone and
-//! in the directions in which real vectors differ.
+//! A made vector is the real passage's vector, moved along differences of other real vectors. So it stays in the narrow
+//! cone of real vectors and in the directions in which they differ.
 
 use std::collections::HashMap;
 
@@ -17,17 +17,18 @@ use nuthatch_engine::index::vectors::Quantized;
 
 use crate::bench::growth::source::Source;
 
-/// The folder that made notes say they are in. It does not exist: they are shown as those of a drive that is away.
+/// The folder that made notes claim to lie in. It does not exist, so they are shown like notes on a drive that is not
+/// connected.
 pub(crate) const FOLDER: &str = "/nuthatch-bench";
 
-/// Shares of sentences (of Chinese: clauses) and of words that are replaced.
+/// Shares of sentences (in Chinese, of clauses) and of words that are replaced.
 const OTHER_SENTENCES: f64 = 0.4;
 const OTHER_WORDS: f64 = 0.25;
 
-/// A word seen at most so often is of the tail.
+/// A word that occurs at most this often is rare.
 const RARE: u32 = 2;
 
-/// How many passages a note has at most, each number from 1 equally often: 5 on average.
+/// Most passages in a note. Every number from 1 on is equally likely, so the average is 5.
 const MAX_PASSAGES: usize = 9;
 
 /// How far a vector is moved along each of two differences.
@@ -64,9 +65,9 @@ impl<'a> Maker<'a> {
         Self { source, english, chinese, vocabulary }
     }
 
-    /// The made note of that number: always the same.
+    /// The made note with this number. It is the same every time.
     pub(crate) fn note(&self, number: u64) -> Note {
-        // An odd factor keeps neighbouring numbers' streams apart.
+        // The multiplication gives neighbouring numbers unrelated streams of random numbers.
         let mut random = fastrand::Rng::with_seed(number.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let embedded = &self.source.embedded;
         let first = random.usize(..embedded.len());
@@ -132,7 +133,7 @@ impl<'a> Maker<'a> {
     }
 }
 
-/// English words by how often they are said, most first.
+/// English words, the most frequent first.
 struct Vocabulary {
     ranks: HashMap<String, usize>,
     words: Vec<(String, u32)>,
@@ -155,7 +156,7 @@ impl Vocabulary {
         Self { ranks, words, rare_from }
     }
 
-    /// A word said about as often as `word`; for half of the rare ones, one never said before.
+    /// Appends a word about as frequent as `word`. For a rare word, half of the time it is a newly made one.
     fn append_like(&self, word: &str, random: &mut fastrand::Rng, made: &mut String) {
         let Some(&rank) = self.ranks.get(&word.to_ascii_lowercase()) else { return made.push_str(word) };
         let rare = &self.words[self.rare_from..];
@@ -172,7 +173,7 @@ impl Vocabulary {
     }
 }
 
-/// ASCII words of two letters and more, and what stands between.
+/// Splits a text into ASCII words of two letters or more and the parts between them.
 fn words(text: &str) -> impl Iterator<Item = (bool, &str)> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -185,7 +186,7 @@ fn words(text: &str) -> impl Iterator<Item = (bool, &str)> {
     })
 }
 
-/// Sentences, or clauses of Chinese, each with the sign and the white space that end it.
+/// Splits a text into sentences, or Chinese into clauses, each up to and including the character that ends it.
 fn pieces(text: &str, dense: bool) -> Vec<&str> {
     let ends = |c: char| match c {
         '\n' | '。' | '！' | '？' => true,
@@ -196,7 +197,7 @@ fn pieces(text: &str, dense: bool) -> Vec<&str> {
     text.split_inclusive(ends).filter(|piece| !piece.is_empty()).collect()
 }
 
-/// Whether a text is in Chinese rather than English: a tenth of its characters is.
+/// Whether a text is in Chinese rather than English: at least a tenth of its characters are Chinese.
 pub(crate) fn is_dense(text: &str) -> bool {
     let n_dense = text.chars().filter(|c| ('\u{3400}'..='\u{9FFF}').contains(c)).count();
     n_dense * 10 >= text.chars().count().max(1)

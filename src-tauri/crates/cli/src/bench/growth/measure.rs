@@ -1,4 +1,4 @@
-//! What one collection measures.
+//! Measures one collection.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use nuthatch_engine::index::{Generation, Generations, Writer};
-use nuthatch_engine::neighbour::Limits;
+use nuthatch_engine::throttle::Limits;
 use nuthatch_engine::{Cancel, Embedder, Engine, EngineError, EngineOptions, SearchRequest, Stage};
 use serde::Serialize;
 
@@ -24,7 +24,7 @@ const ADDED: u64 = 20;
 /// Notes that are written again and again while questions are asked.
 const REWRITTEN: u64 = 2000;
 
-/// How deep the vectors are looked through for a hybrid search, so also here.
+/// Nearest vectors asked for in the scan: as many as a hybrid search asks for.
 const NEAREST: usize = 200;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -49,27 +49,28 @@ pub(crate) struct Measured {
     pub(crate) bytes_per_passage: f64,
     pub(crate) n_segments: usize,
     pub(crate) lexical: Times,
-    /// With the question's embedding, which takes the same time at every size ...
+    /// Including the question's embedding, which takes the same time at every size.
     pub(crate) vector: Times,
-    /// ... and without: the scan alone.
+    /// The scan of the vectors alone, without the question's embedding.
     pub(crate) vector_scan: Times,
     pub(crate) hybrid: Times,
-    /// Hybrid, while notes are added and segments merged without a pause.
+    /// Hybrid searches while notes are added and segments merged without a pause.
     pub(crate) hybrid_while_writing: Times,
     /// How many notes were added meanwhile.
     pub(crate) written_meanwhile: usize,
     pub(crate) open: f64,
-    /// The catalog's rows of all files, which an indexing run begins with.
+    /// Reading the catalog's rows of all files, with which an indexing run begins.
     pub(crate) rows: f64,
-    /// From a changed note to its being found: written, committed, reloaded, searched.
+    /// Until an added note is found: written, committed, reloaded, searched.
     pub(crate) add_note: Times,
-    /// Of the nearest hundred passages, by exact cosines in f32; `None` where it was not asked for.
+    /// Share of the nearest hundred passages, by exact cosines in f32, that the vector column finds; `None` if it was
+    /// not asked for.
     pub(crate) recall_100: Option<f64>,
     pub(crate) lexical_by_kind: BTreeMap<&'static str, Times>,
     pub(crate) hybrid_by_kind: BTreeMap<&'static str, Times>,
 }
 
-/// Asks, adds, opens. `vectors` are those of `questions`.
+/// Times opening the index, searching it and adding notes. `vectors` are those of `questions`.
 pub(crate) fn measure(
     stock: Stock,
     maker: &Maker<'_>,
@@ -104,7 +105,7 @@ pub(crate) fn measure(
     let ask = |stage: Stage| -> Result<Vec<f64>, Failure> {
         questions.iter().map(|question| search_ms(&engine, &question.text, stage)).collect()
     };
-    // Once before it counts, so that what is read is in memory.
+    // A first round that does not count brings the index into memory.
     for stage in [Stage::Lexical, Stage::Hybrid] {
         ask(stage)?;
     }
@@ -126,7 +127,8 @@ pub(crate) fn measure(
         let start = Instant::now();
         let path = add(&mut writer, maker, number)?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        // Made notes share their titles, and a hundred of a Chinese one may score alike: all of them are looked at.
+        // Made notes share titles, and a hundred notes of a Chinese title may score alike, so the first hundred hits
+        // are searched for the new note.
         let request = SearchRequest { stage: Stage::Lexical, top: 100, ..SearchRequest::new(name.clone()) };
         let found = engine.search(&request, &Cancel::new(), &mut |_, _| {})?;
         added.push(ms(start));
@@ -155,14 +157,15 @@ pub(crate) fn measure(
         }
     })?;
     let written_meanwhile = written.into_inner();
-    // A collection that is kept is the next time what it was made as, without what its readers still hold.
+    // The added notes are removed, so that a kept collection is the same the next time. Readers are dropped first, so
+    // that the files they hold can be deleted.
     drop((engine, snapshot));
     for number in next..next + ADDED + REWRITTEN.min(written_meanwhile as u64) {
         writer.remove(Path::new(&maker.note(number).passages[0].path));
     }
     writer.commit()?;
     writer.close()?;
-    // Files of segments that were merged go once nobody reads them and the next writer opens.
+    // Files of merged segments are deleted when the next writer opens, if nobody reads them any more.
     drop(generation.snapshot()?);
     generation.writer(&Limits::default())?.close()?;
 

@@ -1,7 +1,7 @@
-//! How search and indexing grow with the number of passages: `nuthatch bench growth`.
+//! How the times of search and indexing grow with the number of passages: `nuthatch bench growth`.
 //!
 //! Collections of ten thousand to a million passages are made from real notes ([`made`]), so that words, lengths and
-//! vectors are spread as in real ones, indexed by the engine as any note is, and asked several hundred questions.
+//! vectors are spread as in real notes. The engine indexes them like any notes and is asked several hundred questions.
 
 mod build;
 pub(crate) mod chart;

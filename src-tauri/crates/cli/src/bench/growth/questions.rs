@@ -9,10 +9,10 @@ use crate::bench::growth::source::Source;
 use crate::eval::beir::read_questions;
 use crate::failure::Failure;
 
-/// Questions of each kind.
+/// Number of questions of each kind, and from each file.
 const EACH: usize = 60;
 
-/// Said so often that the lists of passages that hold them are the longest there are.
+/// Questions of very frequent words, whose lists of passages are the longest of all.
 const FREQUENT: [&str; 12] = [
     "to be or not to be",
     "what is this and how do I use it",
@@ -34,8 +34,8 @@ pub(crate) struct Question {
     pub(crate) text: String,
 }
 
-/// Questions of `files` (as `queries.jsonl`), headings of the notes, stretches of 1 to 20 words of them, and one and two
-/// characters of Chinese; the same every time.
+/// Questions from `files` (in the format of `queries.jsonl`), and questions made from the notes: headings, stretches of
+/// 1 to 20 words, quoted phrases of two words, and one, two, and 4 to 30 Chinese characters. The same every time.
 pub(crate) fn questions(files: &[PathBuf], source: &Source) -> Result<Vec<Question>, Failure> {
     let mut random = fastrand::Rng::with_seed(1);
     let mut questions = Vec::new();
@@ -45,7 +45,7 @@ pub(crate) fn questions(files: &[PathBuf], source: &Source) -> Result<Vec<Questi
         questions.extend(read.into_iter().take(EACH).map(|question| ("asked", question.text)));
     }
     let mut pick = |kind: &'static str, of: &mut dyn FnMut(&mut fastrand::Rng) -> Option<String>| {
-        // A kind the notes have nothing of (no Chinese, say) is left out.
+        // Attempts are limited, so that a kind that the notes have nothing of (Chinese, say) is left out.
         let found = (0..EACH * 20).filter_map(|_| of(&mut random)).take(EACH);
         questions.extend(found.map(|text| (kind, text)));
     };

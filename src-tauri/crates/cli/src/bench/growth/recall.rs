@@ -7,17 +7,17 @@ use nuthatch_engine::Embedder;
 use nuthatch_engine::chunk::Chunk;
 use nuthatch_engine::index::vectors::Quantized;
 use nuthatch_engine::index::{Generations, Passage, Snapshot};
-use nuthatch_engine::neighbour::Limits;
+use nuthatch_engine::throttle::Limits;
 
 use crate::bench::growth::build::{Stock, row};
 use crate::bench::growth::made::Maker;
 use crate::bench::growth::source::Source;
 use crate::failure::Failure;
 
-/// What is looked for: the nearest hundred.
+/// Number of nearest passages that are looked for.
 const NEAREST: usize = 100;
 
-/// The passages nearest to one question by exact cosines in f32, kept while all are offered.
+/// The passages nearest to one question by exact cosines in f32, collected as passage after passage is offered.
 pub(crate) struct Nearest {
     question: Vec<f32>,
     best: Vec<(f32, u64, usize)>,
@@ -28,7 +28,7 @@ impl Nearest {
         Self { question: question.to_vec(), best: Vec::new() }
     }
 
-    /// The vector, of any length, of a passage of a note.
+    /// Offers the vector of a note's passage. It need not be of unit length.
     pub(crate) fn offer(&mut self, note: u64, ordinal: usize, vector: &[f32]) {
         let cosine = dot(&self.question, vector) / dot(vector, vector).sqrt().max(f32::MIN_POSITIVE);
         self.best.push((cosine, note, ordinal));
@@ -44,7 +44,7 @@ impl Nearest {
         }
     }
 
-    /// The share of them that `snapshot` finds.
+    /// The share of these passages that `snapshot` finds.
     fn found_in(&mut self, snapshot: &Snapshot) -> Result<f64, Failure> {
         self.cut();
         let mut found = HashSet::new();
@@ -59,7 +59,7 @@ impl Nearest {
     }
 }
 
-/// Recall of the nearest hundred among the real passages as they are, over `questions` (unit vectors).
+/// Recall of the nearest hundred among the real passages, unchanged, over `questions` (unit vectors).
 pub(crate) fn of_real(
     source: &Source,
     dir: &Path,
@@ -102,7 +102,7 @@ fn mean(nearest: &mut [Nearest], snapshot: &Snapshot) -> Result<f64, Failure> {
     Ok(shares.iter().sum::<f64>() / shares.len().max(1) as f64)
 }
 
-/// In 16 running sums, so that the compiler may use vector registers.
+/// Dot product in 16 running sums, so that the compiler can use vector registers.
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0.0_f32; 16];
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<16>(), b.as_chunks::<16>());

@@ -11,23 +11,23 @@ use crate::failure::Failure;
 use crate::progress::{self, IndexBar};
 use crate::session::Session;
 
-/// Passages whose vectors are made: more would not change how vectors are spread, and each takes 20 to 50 ms.
+/// Most passages that are embedded: more would not change how vectors are spread, and each takes 20 to 50 ms.
 const EMBEDDED: usize = 4000;
 
 /// Passages handed to the embedder between two looks at the cancel flag.
 const AT_ONCE: usize = 128;
 
 pub(crate) struct Source {
-    /// In the order of files and places.
+    /// In the order of files and of places in them.
     pub(crate) passages: Vec<Passage>,
     /// Titles and headings, each once.
     pub(crate) headings: Vec<String>,
-    /// Places in `passages`, ascending, and the vectors of those, as the embedder made them.
+    /// Indices into `passages`, ascending, each with the passage's vector as the embedder made it.
     pub(crate) embedded: Vec<(usize, Vec<f32>)>,
 }
 
 impl Source {
-    /// Reads the notes under `folders`. What takes long is kept in `dir` for the next time.
+    /// Reads the notes under `folders`. Their index and vectors are kept in `dir` for the next time.
     pub(crate) fn read(
         folders: &[PathBuf],
         dir: &Path,
@@ -61,7 +61,7 @@ impl Source {
     }
 }
 
-/// Vectors of `texts`, from the file that was written the last time if it is of the same texts and model.
+/// Vectors of `texts`. If an earlier run wrote a file of them for the same texts and model, they come from that file.
 fn vectors(
     texts: &[String],
     dir: &Path,

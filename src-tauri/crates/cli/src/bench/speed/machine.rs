@@ -1,10 +1,10 @@
-//! What the system says of the machine and of this process.
+//! What the system reports of the machine and of this process.
 
 use serde::Serialize;
 
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Machine {
-    /// As its maker calls it, where the system tells.
+    /// The processor's model name, if the system reports it.
     pub(crate) processor: Option<String>,
     pub(crate) cores: usize,
     pub(crate) threads: usize,
@@ -28,12 +28,12 @@ fn processor() -> Option<String> {
 pub(crate) struct Memory {
     pub(crate) before_models: u64,
     pub(crate) with_models: u64,
-    /// After everything was measured, and the most that it ever was.
+    /// Memory after all measurements; `peak` is the most at any time.
     pub(crate) after: u64,
     pub(crate) peak: u64,
 }
 
-/// Resident now, and at most so far.
+/// Resident memory now and its peak so far, in bytes.
 pub(crate) fn resident() -> Option<(u64, u64)> {
     let text = std::fs::read_to_string("/proc/self/status").ok()?;
     let bytes = |name: &str| {

@@ -25,7 +25,7 @@ pub(crate) struct Report {
     pub(crate) embed: Embed,
     pub(crate) tokenize: Tokenize,
     pub(crate) start: Start,
-    /// Where the system tells (Linux).
+    /// Absent if the system does not report it; Linux does.
     pub(crate) memory: Option<Memory>,
     /// Over the index of the watched folders; absent where nothing is indexed.
     pub(crate) query: Option<Questions>,

@@ -1,4 +1,4 @@
-//! The two models that are timed, and how long they take to be there.
+//! The two models that are timed, and how long they take to load.
 
 use std::time::Instant;
 
@@ -24,7 +24,8 @@ pub(crate) struct Start {
 }
 
 impl Models {
-    /// Those of the settings, or the built-in ones, but for what `names` names (names or folders).
+    /// Loads the models in `names` (names or folders). A kind that is missing there is taken from the settings, or else
+    /// is the built-in one.
     pub(crate) fn load(names: &[String], engine: &Engine, session: &Session<'_, '_>) -> Result<(Self, Start), Failure> {
         let start = Instant::now();
         let (mut embedder, mut reranker) = (None, None);
@@ -32,7 +33,7 @@ impl Models {
             let Source { store, name, .. } = &session.source(name)?;
             match store.list().iter().find(|model| model.name == *name).map(|model| model.kind) {
                 Some(Kind::BiEncoder) => embedder = Some(load_embedder(store, Some(name), &session.load_options())?),
-                // Of a name that nobody has, this says so.
+                // For an unknown name, loading fails and its error says so.
                 _ => reranker = Some(load_reranker(store, Some(name), &session.load_options())?),
             }
         }

@@ -1,4 +1,4 @@
-//! What is reranked: pairs from a file, or made ones of a given length.
+//! The pairs that are reranked: read from a file, or made with a given length.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::failure::Failure;
 
 pub(crate) const QUESTION: &str = "how do birds store food for the winter?";
 
-/// Cut and turned to make passages of any length. Our own words.
+/// Passages of any length are made by starting at different words of this text and repeating it. It is our own text.
 const TEXT: &str = "The nuthatch wedges seeds and beetles into cracks in the bark and hammers them open with its bill, \
     which is where its name comes from. In autumn it carries more than it can eat: each seed goes into a place of its \
     own, behind loose bark or under moss, and is covered with lichen so that nobody else sees it. Weeks later the bird \
@@ -29,7 +29,7 @@ pub(crate) struct Pairs {
     pub(crate) passages: Vec<String>,
 }
 
-/// Questions with their passages.
+/// The content of a file of pairs: one question with its passages, or several.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum File {
@@ -54,7 +54,7 @@ pub(crate) fn read(file: &Path) -> Result<Vec<Pairs>, Failure> {
     }
 }
 
-/// Different ones, each of about `words` words.
+/// `n` passages of `words` words each, starting at different words of [`TEXT`].
 pub(crate) fn passages(n: usize, words: usize) -> Vec<String> {
     let all: Vec<&str> = TEXT.split_whitespace().collect();
     (0..n)
@@ -62,7 +62,7 @@ pub(crate) fn passages(n: usize, words: usize) -> Vec<String> {
         .collect()
 }
 
-/// `n` pairs of at most `tokens` tokens each, and hardly fewer; `None` where the model's window is smaller.
+/// `n` pairs of `tokens` tokens each, or a few less; `None` if the model's window is smaller.
 pub(crate) fn made(model: &CrossEncoder, n: usize, tokens: usize) -> Result<Option<Pairs>, Failure> {
     let length = |words: usize, i: usize| -> Result<usize, Failure> {
         Ok(model.tokens(QUESTION, &passages(i + 1, words)[i])?.ids.len())

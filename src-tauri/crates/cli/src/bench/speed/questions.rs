@@ -1,4 +1,4 @@
-//! Whole questions over the index of the watched folders, stage by stage; the cross-encoder reads every candidate.
+//! Times whole questions over the index of the watched folders, at each stage. The cross-encoder reads every candidate.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ const N_QUESTIONS: usize = 20;
 pub(crate) struct Questions {
     pub(crate) passages: u64,
     pub(crate) questions: usize,
-    /// Handed to the cross-encoder at most.
+    /// Most candidates that the cross-encoder gets.
     pub(crate) candidates: usize,
     pub(crate) lexical_ms: f64,
     pub(crate) vector_ms: f64,
@@ -24,7 +24,7 @@ pub(crate) struct Questions {
     pub(crate) rerank_ms: f64,
 }
 
-/// Asks for notes by the names of their files; `None` where nothing is indexed.
+/// Asks for notes by the names of their files; `None` if nothing is indexed.
 pub(crate) fn ask(engine: &Engine, cancel: &Cancel) -> Result<Option<Questions>, Failure> {
     let status = engine.status(true)?;
     let files = status.files.unwrap_or_default();
@@ -44,7 +44,7 @@ pub(crate) fn ask(engine: &Engine, cancel: &Cancel) -> Result<Option<Questions>,
         times.sort_by(f64::total_cmp);
         Ok(quantile(&times, 0.5))
     };
-    // Once before it counts, so that what is read is in memory. Not for reranking: scores are kept.
+    // A first round that does not count brings the index into memory. It leaves out reranking, whose scores are cached.
     median(Stage::Hybrid)?;
     Ok(Some(Questions {
         passages: status.n_chunks,

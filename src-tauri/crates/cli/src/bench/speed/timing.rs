@@ -1,4 +1,4 @@
-//! One model call, timed several times.
+//! Times calls of a model, each several times.
 
 use std::time::Instant;
 
@@ -10,27 +10,27 @@ use super::pairs::{self, Pairs};
 use crate::eval::run::quantile;
 use crate::failure::Failure;
 
-/// Passages embedded at a time, and their words: as many as indexing hands over.
+/// Passages embedded in one call, as many as in indexing, and the words of each.
 const PASSAGES: usize = 64;
 const WORDS: usize = 90;
 
-/// Runs of what takes a few milliseconds, for each of the longer ones.
+/// Calls that take a few milliseconds are repeated this many times for each run of a longer one.
 const SHORT_RUNS: usize = 10;
 
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Rerank {
     pub(crate) pairs: usize,
-    /// Of all pairs, as the model reads them: cut to its window, special ones included.
+    /// Tokens of all pairs as the model reads them: cut to its window, special tokens included.
     pub(crate) tokens: usize,
     pub(crate) seconds_median: f64,
     pub(crate) seconds_min: f64,
     pub(crate) tokens_per_second: f64,
     pub(crate) pairs_per_second: f64,
     pub(crate) device: String,
-    /// The numbers that linear layers multiply, and the widest instructions used.
+    /// Number format of the linear layers, and the instructions that multiply them.
     pub(crate) path: String,
     pub(crate) model: String,
-    /// Raw scores in the order of the pairs, of those that were given.
+    /// Raw scores in the order of the pairs, if the pairs were given.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) scores: Vec<f32>,
 }
@@ -51,7 +51,7 @@ pub(crate) struct Embed {
     pub(crate) model: String,
 }
 
-/// One thread, question and passage together.
+/// Tokenizing question and passage together, on one thread.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Tokenize {
     pub(crate) tokens: usize,
@@ -59,7 +59,7 @@ pub(crate) struct Tokenize {
     pub(crate) tokens_per_second: f64,
 }
 
-/// Sorted seconds of `runs` runs, after one that does not count.
+/// Seconds of each of `runs` runs, sorted, after a first run that does not count.
 fn times(runs: usize, mut work: impl FnMut() -> Result<(), Failure>) -> Result<Vec<f64>, Failure> {
     work()?;
     let mut times = Vec::with_capacity(runs);

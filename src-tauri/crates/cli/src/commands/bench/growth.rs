@@ -1,4 +1,4 @@
-//! `nuthatch bench growth`: how search and indexing grow, on this machine, with these notes' words.
+//! `nuthatch bench growth`: how the times of search and indexing grow with the number of passages, on this machine.
 
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ use crate::session::Session;
 #[derive(Serialize)]
 struct Report {
     n_questions: usize,
-    /// Among the real passages as they are.
+    /// Recall@100 of the vector column among the real passages, unchanged.
     real_recall_100: Option<f64>,
     sizes: Vec<Measured>,
 }

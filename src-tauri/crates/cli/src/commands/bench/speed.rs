@@ -10,7 +10,7 @@ use crate::bench::speed::{
 use crate::failure::Failure;
 use crate::session::Session;
 
-/// Of made pairs: how many, of how many tokens. The first is the one that is reported as `rerank`.
+/// Sizes of the made test inputs: the number of pairs, and the tokens of each. The first is reported as `rerank`.
 const SIZES: [(usize, usize); 7] = [(100, 128), (20, 128), (50, 128), (200, 128), (100, 64), (100, 256), (100, 512)];
 
 pub(crate) fn run(args: &SpeedArgs, session: &mut Session<'_, '_>) -> Result<(), Failure> {
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &SpeedArgs, session: &mut Session<'_, '_>) -> Result<(),
         Some(pairs) => time(pairs, true)?,
         None => {
             for (n, tokens) in SIZES {
-                // Pairs longer than the model's window do not exist.
+                // There are no pairs of this length if the model's window is shorter.
                 if let Some(pairs) = made(&reranker, n, tokens)? {
                     time(&[pairs], false)?;
                 }

@@ -1,4 +1,5 @@
-//! `nuthatch models calibrate`: fits what the scores of a pair of models mean, on the questions that ship or on others.
+//! `nuthatch models calibrate`: fits how the scores of a pair of models become probabilities, on the shipped questions
+//! or on others.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -20,15 +21,15 @@ use crate::progress;
 use crate::session::Session;
 use crate::style::{Style, printable};
 
-/// Questions in the folder of a set that nothing in it answers; a set may do without.
+/// File in a set's folder with questions that nothing in the set answers; optional.
 const UNANSWERED: &str = "unanswered.jsonl";
 
 const ALL: [Feature; 3] = [Feature::Cross, Feature::Cosine, Feature::Words];
 
-/// What the models say of a set.
+/// The models' results for a set.
 struct Asked {
     name: String,
-    /// Each with its documents' judgements, best first by the first stage.
+    /// The candidates of each answered question, best first by the first stage, and what nDCG needs.
     answered: Vec<(Candidates, Ranks)>,
     unanswered: Vec<Candidates>,
 }
@@ -43,7 +44,7 @@ struct Ranks {
 struct Report {
     embedder: String,
     reranker: String,
-    /// Each left out of the fit that it was measured with.
+    /// Results of each set, measured with a fit to the other sets.
     sets: Vec<SetReport>,
     /// Means over the sets.
     mean: Figures,
@@ -65,7 +66,7 @@ struct Figures {
     hybrid: f64,
     cross: f64,
     shown: f64,
-    /// Mean distance between the score shown and the share that is relevant, among the first five.
+    /// Expected calibration error of the scores shown, over the first five candidates of each question.
     error: f64,
 }
 
@@ -184,7 +185,7 @@ fn fit_all(asked: &[&Asked], embedder: String, reranker: String) -> Fit {
     Fit { embedder, reranker, blend: fit(&sets, &ALL), first_stage }
 }
 
-/// Set `i` by a fit to the others; by one to itself where there are none.
+/// Measures set `i` with a fit to the other sets, or to itself if there are no others.
 fn measure(asked: &[Asked], i: usize) -> SetReport {
     let mut others: Vec<&Asked> = asked.iter().enumerate().filter(|(other, _)| *other != i).map(|(_, a)| a).collect();
     if others.is_empty() {

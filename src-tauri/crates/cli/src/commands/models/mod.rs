@@ -1,4 +1,4 @@
-//! `nuthatch models`: which models there are, whether their files are right, getting more, and what their scores mean.
+//! `nuthatch models`: lists models, checks their files, imports and fetches more, and calibrates their scores.
 
 mod calibrate;
 
@@ -46,7 +46,7 @@ fn write_model(out: &mut dyn Write, model: &ModelInfo, style: Style) -> std::io:
     writeln!(out, "  {}", style.dim(&printable(&place)))
 }
 
-/// Checks one model, or all that are here. Exit code 1 if a file is not what it should be.
+/// Checks one model, or all that are here. The exit code is 1 if a file has the wrong sum.
 fn verify(name: Option<&str>, session: &mut Session<'_, '_>) -> Result<(), Failure> {
     let store = session.store()?;
     let names = match name {
@@ -89,7 +89,7 @@ fn write_check(out: &mut dyn Write, name: &str, files: &[FileCheck], style: Styl
     Ok(())
 }
 
-/// Copies the folder in, once its model has been loaded.
+/// Imports a model folder; the store loads the model once before it copies the folder.
 fn import(dir: &Path, session: &mut Session<'_, '_>) -> Result<(), Failure> {
     let mut store = session.store()?;
     let name = store.import(dir).map_err(|error| Failure::failed("model", error.to_string()))?;
@@ -106,7 +106,7 @@ fn fetch(name: &str, session: &mut Session<'_, '_>) -> Result<(), Failure> {
         FetchError::Cancelled => Failure::Interrupted,
         other => Failure::failed("fetch", other.to_string()),
     })?;
-    // Opened again: a fetched model brings an entry of its own.
+    // The store is opened again to read the fetched model's own entry.
     let here = session.store()?.list().into_iter().find(|model| model.name == name);
     session.answer(&here, |out, style| here.iter().try_for_each(|model| write_model(out, model, style)))
 }

@@ -1,6 +1,6 @@
-//! Word: the main part's paragraphs, lists and tables, then foot- and endnotes, comments, headers and footers.
+//! Reads Word: the main part's paragraphs, lists and tables, then foot- and endnotes, comments, headers and footers.
 //!
-//! Pages exist only where Word has noted down where they broke when it last laid the text out.
+//! Pages are known only if Word noted the page breaks when it last laid the text out.
 
 mod paragraph;
 mod styles;
@@ -46,9 +46,9 @@ impl Extractor for Docx {
         for (kind, part) in asides {
             let Some(source) = archive.text(&part)? else { continue };
             body.relations = Relations::of(&mut archive, &part)?;
-            // The first page's header and the others' mostly say the same.
+            // The header of the first page and those of others mostly say the same, which is read once.
             body.said = matches!(kind, "header" | "footer").then(|| body.said.take().unwrap_or_default());
-            // Where one is damaged, the text is worth reading.
+            // Even if one of these parts is damaged, the main text is worth reading.
             if let Err(error) = xml::read(&source, |xml| body.take(xml)) {
                 tracing::debug!("{kind} of a Word file are damaged: {error:?}");
                 body.begin_anew();
@@ -58,10 +58,10 @@ impl Extractor for Docx {
     }
 }
 
-/// Elements whose text is not the document's: deleted, moved away, told again for old programs, or instructions.
+/// Elements whose text is not part of the document: deleted, moved away, repeated for old programs, or an instruction.
 const UNREAD: [&str; 6] = ["Fallback", "del", "moveFrom", "delText", "delInstrText", "annotationRef"];
 
-/// The run that is open: text set alike.
+/// The open run: a stretch of text with the same formatting.
 #[derive(Default)]
 struct Run {
     is_raised: bool,
@@ -73,16 +73,15 @@ struct Body {
     layout: Layout,
     relations: Relations,
     run: Run,
-    /// What a field is made of, up to what it shows.
+    /// The instruction of the open field, which comes before the text that the field shows.
     instruction: Option<String>,
     in_instruction: bool,
-    /// Headers and footers so far, while they are read.
+    /// Texts of headers and footers so far; `None` while other parts are read.
     said: Option<HashSet<String>>,
     styles: Styles,
     numbering: Numbering,
-    /// Several where a text box stands in a paragraph.
+    /// Open paragraphs: several if a text box stands in a paragraph.
     paragraphs: Vec<Paragraph>,
-    /// The element we are in that is not read, and how many of its name are open.
     unread: Unread,
     in_text: bool,
     /// Inside a paragraph's own properties, not those of its runs.
@@ -93,7 +92,7 @@ struct Body {
 }
 
 impl Body {
-    /// Whatever was left open.
+    /// Forgets whatever a damaged part has left open.
     fn begin_anew(&mut self) {
         self.paragraphs.clear();
         (self.unread, self.run, self.instruction) = Default::default();
@@ -155,7 +154,7 @@ impl Body {
                 description(element).into_iter().for_each(|described| paragraph.describe(&described));
                 paragraph.unseen.extend(file_name(element));
             }
-            // Pictures and shapes of older versions.
+            // Pictures and shapes as older versions of Word write them.
             "shape" | "rect" | "roundrect" | "oval" | "imagedata" => {
                 let described = element.get("alt").map(|text| one_line(&text)).filter(|text| !text.is_empty());
                 described.into_iter().for_each(|described| paragraph.describe(&described));
@@ -198,7 +197,7 @@ impl Body {
         }
         let Some(paragraph) = self.paragraphs.last_mut() else { return Ok(()) };
         match name {
-            // The reading stands before its base, which goes on to the end of the word.
+            // In the file, the reading stands before its base text. It is shown after the word that contains the base.
             "ruby" => {
                 paragraph.in_ruby = false;
                 let reading = paragraph.reading_before.take();
@@ -210,7 +209,7 @@ impl Body {
         Ok(())
     }
 
-    /// Where a field leads whose instruction is complete: `HYPERLINK "https://a.example"`.
+    /// Adds the target of a field whose instruction is complete: `HYPERLINK "https://a.example"`.
     fn follow_instruction(&mut self) {
         let Some(instruction) = self.instruction.take() else { return };
         let kind = instruction.trim_start().to_ascii_uppercase();
@@ -229,7 +228,7 @@ impl Body {
             return Ok(());
         }
         if let Some(said) = &mut self.said
-            // Nothing but a page's number, or said before.
+            // The text is only a page number, or another header or footer has it already.
             && (!paragraph.text.contains(char::is_alphabetic) || !said.insert(one_line(&paragraph.text)))
         {
             return Ok(());

@@ -1,4 +1,4 @@
-//! A paragraph as its runs are read: text, marks of notes, readings.
+//! Builds a paragraph from its runs: text, marks of notes, readings.
 
 use super::styles::Shape;
 use crate::extract::footnote::is_mark;
@@ -10,19 +10,19 @@ pub(super) struct Paragraph {
     pub(super) style: Option<String>,
     pub(super) shape: Shape,
     pub(super) page: Option<u32>,
-    /// Where text begins that is raised and goes on being so, and whether it stands for a note.
+    /// Where the open stretch of raised text begins, and whether it refers to a note.
     pub(super) raised: Option<(usize, bool)>,
     pub(super) readings: Readings,
-    /// The reading being read.
+    /// The reading whose own text is being read.
     pub(super) reading: Option<String>,
-    /// One whose base is being read.
+    /// The reading whose base text is being read.
     pub(super) reading_before: Option<String>,
     pub(super) in_ruby: bool,
     pub(super) unseen: Vec<String>,
 }
 
 impl Paragraph {
-    /// Adds text; before it what waits for the end of a word.
+    /// Adds text. Writes waiting readings as soon as the text ends their word.
     pub(super) fn push(&mut self, text: &str) {
         if let Some(reading) = &mut self.reading {
             return reading.push_str(text);
@@ -36,7 +36,7 @@ impl Paragraph {
         self.text.push_str(rest);
     }
 
-    /// Writes the readings that wait, before `next`.
+    /// Writes the waiting readings, before `next`.
     pub(super) fn settle(&mut self, next: &str) {
         let Some((shown, joined)) = self.readings.take() else { return };
         self.text.push_str(&shown);
@@ -46,7 +46,7 @@ impl Paragraph {
         self.unseen.push(joined);
     }
 
-    /// Sets a mark of a note apart from the word it stands at.
+    /// Separates the mark of a note from the word before it.
     pub(super) fn end_raised(&mut self) {
         if let Some((at, is_link)) = self.raised.take()
             && let Some((before, raised)) = self.text.split_at_checked(at)
@@ -56,7 +56,7 @@ impl Paragraph {
         }
     }
 
-    /// What stands in the text for a picture.
+    /// Adds the description of a picture, unless the text already ends with it.
     pub(super) fn describe(&mut self, described: &str) {
         if self.text.trim_end().ends_with(described) {
             return;

@@ -1,4 +1,4 @@
-//! Styles and lists: what decides how a paragraph is shown.
+//! Reads styles and lists, which decide how a paragraph is shown.
 
 use std::collections::HashMap;
 
@@ -10,16 +10,16 @@ pub(super) struct Style {
     pub(super) name: String,
     pub(super) based_on: Option<String>,
     pub(super) shape: Shape,
-    /// Its text is raised, as marks of notes are.
+    /// Whether the style raises its text, as for marks of notes.
     pub(super) is_raised: bool,
 }
 
-/// What decides how a paragraph is shown; of its own or of its style.
+/// Properties that decide how a paragraph is shown, its own or those of its style.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Shape {
-    /// 0-based; 9 is body text.
+    /// Level in the outline, 0-based; 9 is body text.
     pub(super) outline: Option<u8>,
-    /// Of the list it is an item of; 0 for none.
+    /// Number of the list that the paragraph is an item of; 0 for none.
     pub(super) list: Option<u32>,
     pub(super) depth: Option<usize>,
 }
@@ -37,7 +37,7 @@ impl Shape {
     }
 }
 
-/// Of a list, by its number: what stands before the items of each depth; `None` for a bullet.
+/// For each list, by its number, the marker of its items at each depth.
 pub(super) type Numbering = HashMap<u32, HashMap<usize, Marker>>;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -107,12 +107,12 @@ pub(super) fn numbering(source: &str) -> Result<Numbering, Unreadable> {
     Ok(lists)
 }
 
-/// The level of a heading, and what else a paragraph's own shape and its styles say.
+/// Combines a paragraph's own shape with those of its styles. Also gives its level if it is a heading.
 pub(super) fn whole_shape(own: &Shape, style: Option<&str>, styles: &Styles) -> (Option<u8>, Shape) {
     let mut shape = own.clone();
     let mut level = shape.outline.map(|outline| outline + 1);
     let mut next = style;
-    // Styles stand on styles; Word allows a dozen or so, a ring of them is damage.
+    // Styles are based on other styles. Word allows a chain of a dozen or so; a cycle is damage.
     for _ in 0..16 {
         let Some(style) = next.and_then(|id| styles.get(id)) else { break };
         let named = match style.name.as_str() {

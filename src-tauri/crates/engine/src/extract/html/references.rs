@@ -1,10 +1,10 @@
-//! Where text stands whose character references (`&amp;`) are already read.
+//! Finds the places in the source of text whose character references (`&amp;`) are already resolved.
 
-/// No name of a character is longer, in bytes.
+/// Length of the longest name of a character, in bytes.
 const MAX_REFERENCE: usize = 40;
 
-/// Cuts `decoded` where a reference stood in `source`, so that each part stands in the source as it is, and hands over the
-/// parts with their places there, in bytes. What does not fit together is one part.
+/// Cuts `decoded` where a reference stands in `source`, and calls `found` with each part and its offset in `source`. If
+/// the two texts do not match, their rest is one part.
 pub(super) fn each_run(decoded: &str, source: &str, mut found: impl FnMut(&str, usize)) {
     let (mut text, mut at) = (0, 0);
     while text < decoded.len() {
@@ -17,7 +17,7 @@ pub(super) fn each_run(decoded: &str, source: &str, mut found: impl FnMut(&str, 
         let (rest, left) = (&decoded[text..], &source[at..]);
         let Some(c) = rest.chars().next() else { break };
         if left.starts_with('\r') {
-            // A line's end is read as LF.
+            // HTML reads CR and CR LF as LF.
             at += 1;
             if left.starts_with("\r\n") || c != '\n' {
                 continue;
@@ -30,7 +30,7 @@ pub(super) fn each_run(decoded: &str, source: &str, mut found: impl FnMut(&str, 
             found(rest, at);
             break;
         }
-        // What follows tells how much was a reference: all up to the semicolon, or nothing.
+        // The text that follows tells how much was a reference: all up to the semicolon, or nothing.
         let name =
             left[1..].bytes().take(MAX_REFERENCE).take_while(|b| b.is_ascii_alphanumeric() || *b == b'#').count();
         let whole = 1 + name + usize::from(left[1 + name..].starts_with(';'));

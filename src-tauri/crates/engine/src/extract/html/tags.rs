@@ -1,16 +1,16 @@
-//! What a tag says beside its name.
+//! Reads the attributes of a tag.
 
 use std::borrow::Cow;
 
 use super::tokens::{Attributes, What, tokens};
 use crate::extract::targets::target;
 
-/// Where a tag leads.
+/// The targets that a tag names.
 pub(super) fn leads_to(attributes: &Attributes) -> impl Iterator<Item = String> {
     ["href", "src", "data-src", "data"].into_iter().filter_map(|name| target(&attributes.get(name)?))
 }
 
-/// What a page says of itself: who wrote it, what it is about.
+/// A property of the page, such as its author or its description.
 pub(super) fn about(attributes: &Attributes) -> Option<String> {
     let name = attributes.get("name")?.to_ascii_lowercase();
     let is_about = matches!(name.as_str(), "author" | "description" | "keywords" | "publisher" | "dc.creator");
@@ -18,7 +18,7 @@ pub(super) fn about(attributes: &Attributes) -> Option<String> {
     Some(content.split_whitespace().collect::<Vec<_>>().join(" ")).filter(|content| !content.is_empty())
 }
 
-/// Whether a link leads to another place of the same document, as the mark of a note does.
+/// Whether a link may be the mark of a note: it leads to a place in the same document, or to one named like a note.
 pub(super) fn leads_to_note(attributes: &Attributes) -> bool {
     let is_note = |name: &str| attributes.get(name).is_some_and(|kind| kind.contains("noteref"));
     let fragment = |href: &str| href.split_once('#').map(|(page, place)| (page.is_empty(), place.to_ascii_lowercase()));
@@ -35,7 +35,7 @@ pub(in crate::extract) enum InlineTag {
     Start {
         name: Vec<u8>,
         leads_to_note: bool,
-        /// What stands for a picture.
+        /// The text that replaces a picture.
         alt: Option<String>,
         leads_to: Vec<String>,
     },

@@ -1,5 +1,5 @@
-//! HTML's tokens, as much of them as is read. Those of the tokenizer itself keep every attribute of a tag, and a tag of
-//! 20 MB has millions.
+//! HTML's tokens, with only those attributes that are read. The tokenizer's own tokens keep every attribute of a tag,
+//! and a tag of 20 MB has millions.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -7,7 +7,7 @@ use std::ops::Range;
 use html5gum::emitters::callback::{Callback, CallbackEmitter, CallbackEvent};
 use html5gum::{Span, Tokenizer};
 
-/// What stands in the source at `span`, in bytes.
+/// A token and its span in the source, in bytes.
 #[derive(Debug)]
 pub(super) struct Token {
     pub(super) what: What,
@@ -24,7 +24,7 @@ pub(super) enum What {
     End {
         name: Vec<u8>,
     },
-    /// Its character references are read.
+    /// Text with its character references resolved.
     Text(Vec<u8>),
 }
 
@@ -35,7 +35,7 @@ pub(super) fn tokens(source: &str) -> impl Iterator<Item = Token> {
     Tokenizer::new_with_emitter(source, emitter).map(|Ok(token)| token)
 }
 
-/// Of a tag, those that say something to a reader.
+/// The attributes of a tag that are kept.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Attributes(Vec<(&'static str, Vec<u8>)>);
 
@@ -46,8 +46,8 @@ impl Attributes {
     }
 }
 
-/// The attributes that are kept of a tag. What stands for a picture, where a link leads, what a page says of itself and puts in
-/// by itself, and what tells a note's mark.
+/// The attributes of a tag that are kept: texts that replace pictures, targets, properties of the page, shadow roots,
+/// and the signs of a note's mark.
 fn kept(tag: &[u8]) -> &'static [&'static str] {
     match tag {
         b"a" => &["href", "role", "epub:type"],
@@ -61,7 +61,8 @@ fn kept(tag: &[u8]) -> &'static [&'static str] {
     }
 }
 
-/// Of a target, in bytes: a picture may hold itself in it (`data:`). What stands for one is read whole.
+/// Most bytes that are kept of a target, which may hold a whole picture (`data:`). Texts that replace pictures are kept
+/// whole.
 const MAX_VALUE_BYTES: usize = 4096;
 
 /// The tag being read.
@@ -70,7 +71,7 @@ struct Tag {
     name: Vec<u8>,
     start: usize,
     attributes: Attributes,
-    /// Whether a value is that of the last one kept. Of two of a name the first counts.
+    /// Whether a value belongs to the last kept attribute. If a name comes twice, the first counts.
     in_kept: bool,
 }
 

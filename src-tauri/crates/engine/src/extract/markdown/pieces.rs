@@ -1,31 +1,31 @@
-//! Where a text is cut that is too dense to be parsed at once.
+//! Cuts a text that is too dense to be parsed at once.
 //!
-//! The parser makes a tree of all that it is given, before it tells of the first paragraph: of 20 MB of three-byte
-//! paragraphs one of 560 MB. Such a text is parsed in pieces, each of whole blocks. What a person wrote is one piece; in
-//! others a link whose target is named in another piece reads as it is written.
+//! The parser makes a tree of the whole text before it reports the first paragraph: 560 MB for 20 MB of three-byte
+//! paragraphs. Such a text is parsed in pieces, each of whole blocks. A text that a person wrote is one piece. In
+//! others, a link whose target is defined in another piece reads as it is written.
 
 use pulldown_cmark::Event;
 
 use super::events;
 
-/// Nodes of the tree that may be there at once, of 56 bytes each. 20 MB of dense notes (lists, links, a line break every 60
-/// bytes) have half as many.
+/// Most nodes of the tree at once, of 56 bytes each. 20 MB of dense notes (lists, links, a line break every 60 bytes)
+/// have half as many.
 pub(super) const MAX_NODES: usize = 2_000_000;
 
-/// How many bytes of `source` the first piece takes: all of them, up to a block's beginning, or, where one block is too
-/// large, up to a line's end or any character's.
+/// Length of the first piece of `source`, in bytes. It reaches to the end of the text or to the start of a block; if
+/// one block is too large, to the end of a line or of any character.
 pub(super) fn first(source: &str, max_nodes: usize) -> usize {
     let Some(most) = dense_part(source, max_nodes) else { return source.len() };
     let line_start = |at: usize| source[..at].rfind('\n').map_or(0, |end| end + 1);
     let most = Some(line_start(most)).filter(|start| *start > 0).unwrap_or(most);
-    // The block that is cut off there may go on, and so begins the next piece.
+    // The last block may be cut off, so it begins the next piece.
     let mut depth = 0_usize;
     let mut last = 0;
     for (event, range) in events(&source[..most]) {
         match event {
             Event::Start(_) => {
                 if depth == 0 {
-                    // Indented code stands after its indentation.
+                    // The range of indented code begins after its indentation.
                     last = line_start(range.start);
                 }
                 depth += 1;
@@ -37,7 +37,7 @@ pub(super) fn first(source: &str, max_nodes: usize) -> usize {
     if last > 0 { last } else { most }
 }
 
-/// Where there are more than `max_nodes`, if there are.
+/// The offset at which `source` exceeds `max_nodes`, if it does.
 fn dense_part(source: &str, max_nodes: usize) -> Option<usize> {
     let mut n_nodes = 0;
     let mut before = b'\n';
@@ -48,14 +48,14 @@ fn dense_part(source: &str, max_nodes: usize) -> Option<usize> {
     })
 }
 
-/// How many nodes a byte makes at the most, itself and the text after it.
+/// Most nodes that a byte makes, for itself and for the text after it.
 fn nodes(before: u8, byte: u8) -> usize {
     match byte {
         b'\n' if before == b'\r' => 0,
         b'\n' | b'\r' | b'*' | b'_' | b'~' | b'[' | b']' | b'!' | b'<' | b'&' | b'`' | b'\\' | b'|' => 2,
         // A heading's attributes.
         b'{' => 4,
-        // Where a list or a quote may begin, also in another.
+        // A list or a quote may begin here, also inside another.
         b'-' | b'+' | b'>' if matches!(before, b'\n' | b' ' | b'\t' | b'>') => 2,
         b'.' | b')' if before.is_ascii_digit() => 2,
         _ => 0,
@@ -71,7 +71,7 @@ mod tests {
     use crate::chunk::{ChunkRules, chunks};
     use crate::extract::extract;
 
-    /// Blocks that fit a piece are what they are in the whole text, wherever the pieces end.
+    /// Blocks that fit a piece read as they do in the whole text, wherever the pieces end.
     #[test]
     fn pieces_end_between_blocks() {
         let sample = "# Tea *time*\n\nBrew [it](x) at **80**\nor `less`.\n\n- one\n  - 二\n\n  more\n\n    code\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```sh\nls\n\n# no heading\n```\n<p>in *HTML*\n\n> quoted\n\n1. c\r\n2. d\r\n\r\nTitle\n-----\n\n";
@@ -98,7 +98,7 @@ mod tests {
         }
     }
 
-    /// A tree for all of it at once would take more than everything else that indexing does.
+    /// A tree of the whole text at once would take more memory than the rest of indexing.
     #[test]
     fn dense_text_is_not_parsed_at_once() {
         let prose =

@@ -1,4 +1,4 @@
-//! What the readers of Office and OpenDocument files share.
+//! Code that the readers of Office and OpenDocument files share.
 
 mod properties;
 
@@ -12,13 +12,14 @@ use super::xml::{self, Element, Xml};
 use super::{BlockKind, Place, Reading, Unreadable};
 pub(super) use properties::{OF_BOOK, Properties};
 
-/// The most text that is read of one file, as of text files.
+/// Most text that is read of one file. Text files have the same limit.
 pub(super) const MAX_TEXT_BYTES: usize = 20 << 20;
 
-/// Headings repeat above every block under them; longer ones are paragraphs that only look like one.
+/// Most characters of a heading, which is repeated above every block under it. A longer text is a paragraph that only
+/// looks like a heading.
 const MAX_HEADING_CHARS: usize = 300;
 
-/// An error once more was written than is read of any file.
+/// Fails if more than [`MAX_TEXT_BYTES`] were written.
 pub(super) fn check_room(rendition: &Rendition) -> Result<(), Unreadable> {
     if rendition.len() > MAX_TEXT_BYTES { Err(broken("it holds more than 20 MB of text")) } else { Ok(()) }
 }
@@ -27,11 +28,11 @@ pub(super) fn check_room(rendition: &Rendition) -> Result<(), Unreadable> {
 #[derive(Default)]
 pub(super) struct Layout {
     rendition: Rendition,
-    /// The lines of a list that goes on.
+    /// The lines of the open list.
     list: String,
     /// Open tables, the outermost first.
     tables: Vec<Table>,
-    /// What is found but not shown, of the block that is being collected.
+    /// Text that is found but not shown, of the block that is being collected.
     unseen: Vec<String>,
 }
 
@@ -41,7 +42,7 @@ struct Table {
 }
 
 impl Layout {
-    /// A heading, a paragraph ...; inside a table a part of its cell.
+    /// Adds a heading, a paragraph ..., or a part of the open cell inside a table.
     pub(super) fn push(&mut self, kind: BlockKind, text: &str) -> Result<(), Unreadable> {
         if text.trim().is_empty() {
             return Ok(());
@@ -58,7 +59,7 @@ impl Layout {
         check_room(&self.rendition)
     }
 
-    /// Adds what is found but not shown, such as where a link leads, to the block that comes next.
+    /// Adds text that is found but not shown, such as a link's target, to the block that comes next.
     pub(super) fn unseen(&mut self, words: String) {
         self.unseen.push(words);
     }
@@ -69,7 +70,7 @@ impl Layout {
         }
     }
 
-    /// An item of a list; `depth` counts from 0.
+    /// Adds an item of a list; `depth` counts from 0.
     pub(super) fn item(&mut self, depth: usize, marker: &str, text: &str) -> Result<(), Unreadable> {
         if text.trim().is_empty() {
             return Ok(());
@@ -109,12 +110,12 @@ impl Layout {
             outer.add(&table.lines().join("; "));
             return Ok(());
         }
-        // A table of one column is there for its frame.
+        // A table of one column only frames its text.
         let kind = if table.rows.iter().all(|row| row.len() < 2) { BlockKind::Paragraph } else { BlockKind::Table };
         self.push(kind, &table.lines().join("\n"))
     }
 
-    /// From here on text stands at `place`; inside a list or a table after it.
+    /// Text added from here on stands at `place`. Ends an open list; has no effect inside a table.
     pub(super) fn place(&mut self, place: Place) {
         if self.tables.is_empty() {
             self.end_list();
@@ -131,7 +132,7 @@ impl Layout {
 
     pub(super) fn finish(mut self, properties: Properties) -> Reading {
         while !self.tables.is_empty() {
-            // What is left of a file that ends in a table.
+            // The file has ended inside a table.
             if self.close_table().is_err() {
                 break;
             }
@@ -159,11 +160,11 @@ impl Table {
     }
 }
 
-/// What programs add to the descriptions that they make of pictures by themselves.
+/// Texts that programs add to the descriptions of pictures that they generate.
 const MADE_BY_A_PROGRAM: [&str; 3] =
     ["Description automatically generated", "AI-generated content may be incorrect.", "描述已自动生成"];
 
-/// How a picture or a shape is described for people who cannot see it.
+/// The description of a picture or a shape for people who cannot see it.
 pub(super) fn description(element: &Element<'_>) -> Option<String> {
     let said = |name: &str| element.get(name).filter(|text| !text.trim().is_empty());
     let mut text = said("descr").or_else(|| said("title"))?;
@@ -173,7 +174,7 @@ pub(super) fn description(element: &Element<'_>) -> Option<String> {
     Some(one_line(&text)).filter(|text| !text.is_empty())
 }
 
-/// The name of a picture's file, where a program has kept it.
+/// The name of a picture's file, if the program that added the picture has kept it.
 pub(super) fn file_name(element: &Element<'_>) -> Option<String> {
     let name = element.get("name")?;
     let (stem, extension) = name.rsplit_once('.')?;
@@ -181,11 +182,11 @@ pub(super) fn file_name(element: &Element<'_>) -> Option<String> {
     (is_file && !stem.trim().is_empty()).then(|| one_line(&name))
 }
 
-/// What a part refers to.
+/// The parts and addresses that a part refers to.
 #[derive(Debug, Default)]
 pub(super) struct Relations {
     parts: HashMap<String, Relation>,
-    /// Addresses outside of the file, by their ids.
+    /// Addresses outside the file, by their ids.
     external: HashMap<String, String>,
 }
 
@@ -224,12 +225,12 @@ impl Relations {
         self.parts.get(id).map(|relation| relation.part.as_str())
     }
 
-    /// Whether it has links out of the file.
+    /// Whether the part has links out of the file.
     pub(super) fn lead_out(&self) -> bool {
         !self.external.is_empty()
     }
 
-    /// What is worth finding of the address that an element of a link refers to.
+    /// The part worth finding of the address that a link's element refers to.
     pub(super) fn link(&self, element: &Element<'_>) -> Option<String> {
         target(self.external.get(&element.get_exactly("r:id")?)?)
     }
@@ -251,7 +252,7 @@ impl Relations {
     }
 }
 
-/// Where an Office file's content begins: `word/document.xml`, as a rule.
+/// The name of an Office file's main part, such as `word/document.xml`.
 pub(super) fn main_part(archive: &mut Archive<'_>) -> Result<String, Unreadable> {
     let relations = Relations::of(archive, "")?;
     let main = relations.first_of_kind("officeDocument").map(str::to_owned);

@@ -1,4 +1,4 @@
-//! What a document says of itself: title, keywords, and who wrote it about what.
+//! The properties of a document: title, keywords, author, subject and others.
 
 use crate::extract::archive::Archive;
 use crate::extract::block::Rendition;
@@ -9,23 +9,23 @@ use crate::extract::{Reading, Unreadable, xml};
 const UNTELLING: [&str; 7] =
     ["powerpoint presentation", "word document", "untitled", "(anonymous)", "slide 1", "演示文稿1", "无标题"];
 
-/// What a document says of itself.
+/// The properties of a document.
 #[derive(Debug, Default)]
 pub(in super::super) struct Properties {
     pub(in super::super) title: Option<String>,
     pub(in super::super) keywords: Vec<String>,
-    /// Who wrote it, what it is about and the like: found, but not shown.
+    /// Author, subject and the like: found, but not shown.
     pub(in super::super) unseen: Vec<String>,
 }
 
-/// Of an Office file: its authors, its subject, and what else its properties are made to hold.
+/// Elements of an Office file's properties that are found, but not shown.
 const OF_OFFICE: [&str; 6] = ["creator", "subject", "description", "category", "lastModifiedBy", "contentStatus"];
 const OF_OPEN_DOCUMENT: [&str; 5] = ["initial-creator", "creator", "subject", "description", "user-defined"];
 pub(in super::super) const OF_BOOK: [&str; 6] =
     ["creator", "contributor", "publisher", "description", "identifier", "source"];
 
 impl Properties {
-    /// `keywords`: each a list in one of the ways in which people write lists.
+    /// `keywords`: lists, each with one of the separators that people use.
     pub(in super::super) fn new(
         title: Option<String>,
         keywords: impl IntoIterator<Item = String>,
@@ -46,7 +46,7 @@ impl Properties {
         Self { title: title.filter(|title| is_telling(title)), keywords: words, unseen: lines }
     }
 
-    /// Of XML that names them; none where it is damaged.
+    /// Reads the elements with these names from XML. Empty if the XML is damaged.
     pub(in super::super) fn of_xml(source: &str, title: &str, keywords: &[&str], unseen: &[&str]) -> Self {
         let names: Vec<&str> = [title].iter().chain(keywords).chain(unseen).copied().collect();
         let mut found = xml::all_texts(source, &names).unwrap_or_default();
@@ -60,7 +60,7 @@ impl Properties {
         Self::new(titles.into_iter().next(), keywords, unseen)
     }
 
-    /// Of an Office file; none where the part is missing or damaged.
+    /// Reads an Office file's properties. A part that is missing or damaged adds none.
     pub(in super::super) fn of_office(archive: &mut Archive<'_>) -> Result<Self, Unreadable> {
         let core = archive.text("docProps/core.xml")?.unwrap_or_default();
         let mut properties = Self::of_xml(&core, "title", &["keywords"], &OF_OFFICE);
@@ -76,13 +76,13 @@ impl Properties {
         Ok(properties)
     }
 
-    /// Of an OpenDocument file; none where the part is missing or damaged.
+    /// Reads an OpenDocument file's properties. Empty if their part is missing or damaged.
     pub(in super::super) fn of_open_document(archive: &mut Archive<'_>) -> Result<Self, Unreadable> {
         let meta = archive.text("meta.xml")?.unwrap_or_default();
         Ok(Self::of_xml(&meta, "title", &["keyword"], &OF_OPEN_DOCUMENT))
     }
 
-    /// The file as it was read, with its properties, which belong to its beginning.
+    /// Adds the properties to the file's text. They count as found at its beginning.
     pub(in super::super) fn complete(self, rendition: Rendition) -> Reading {
         let mut reading = rendition.finish(self.title);
         reading.tags = self.keywords;
@@ -91,7 +91,7 @@ impl Properties {
     }
 }
 
-/// Whether an author or a description is what a program puts where nobody has said anything.
+/// Whether a program filled in this author or description because nobody did.
 fn is_made_by_a_program(line: &str) -> bool {
     let line = line.to_lowercase();
     ["(anonymous)", "(unspecified)", "unknown", "anonymous", "openpyxl", "python-docx"].contains(&line.as_str())

@@ -3,14 +3,14 @@
 use crate::extract::block::Draft;
 use crate::extract::targets::target;
 
-/// The ends of emphasis and of links are looked for this far, in bytes: the rest of a long line must not be searched
-/// anew from each lone star.
+/// How far the ends of emphasis (and of links, `MAX_LINK`) are searched, in bytes. The rest of a long line must not be
+/// searched anew from each lone star.
 const MAX_EMPHASIS: usize = 400;
-/// So many signs are tried as the end of one.
+/// Most signs that are tried as the end of an emphasis.
 const MAX_TRIES: usize = 8;
 const MAX_LINK: usize = 1000;
 
-/// Adds a line's text without its markup: links by what they are called, emphasis plain, footnote marks left out.
+/// Adds a line's text without its markup: links by their descriptions, emphasis plain, footnote marks left out.
 pub(super) fn push(text: &str, start: usize, draft: &mut Draft) {
     let mut plain = 0;
     let mut at = 0;
@@ -35,7 +35,7 @@ pub(super) fn push(text: &str, start: usize, draft: &mut Draft) {
         if is_code {
             draft.push_code(inner, start + at + inner_at);
         } else if inner.len() < len && at + len <= text.len() {
-            // What a link or emphasis holds may hold emphasis in its turn, a level less each time.
+            // A link or an emphasis may contain further emphasis, whose text is shorter each time.
             match inner.contains(['*', '/', '_', '+', '=', '~']) && inner.len() <= MAX_EMPHASIS {
                 true => push(inner, start + at + inner_at, draft),
                 false => draft.push(inner, start + at + inner_at),
@@ -47,7 +47,7 @@ pub(super) fn push(text: &str, start: usize, draft: &mut Draft) {
     draft.push(&text[plain..], start + plain);
 }
 
-/// Markup of `len` bytes that reads `text`, which stands `at` bytes into it.
+/// Markup of `len` bytes. It is shown as `text`, which stands `at` bytes into it.
 struct Piece<'a> {
     text: &'a str,
     at: usize,
@@ -55,11 +55,11 @@ struct Piece<'a> {
     is_code: bool,
 }
 
-/// `[[target][what it is called]]` or `[[target]]`.
+/// Reads a link: `[[target][description]]` or `[[target]]`.
 fn link(text: &str) -> Option<Piece<'_>> {
     let text = &text[..text.floor_char_boundary(MAX_LINK)];
     let body = text.strip_prefix("[[")?;
-    // A target holds no bracket, so nothing is looked for beyond the next one.
+    // A target holds no bracket, so the search ends at the next one.
     let end = body.find([']', '[', '\n']).filter(|end| *end > 0 && body[*end..].starts_with(']'))?;
     let rest = &body[end + 1..];
     if rest.starts_with(']') {
@@ -72,7 +72,7 @@ fn link(text: &str) -> Option<Piece<'_>> {
     Some(Piece { text: &name[..close], at: end + 4, len: end + close + 6, is_code: false })
 }
 
-/// Where a link leads, and whether that is what is shown.
+/// A link's target, and whether the target itself is shown.
 fn link_target(text: &str) -> Option<(String, bool)> {
     let body = text[..text.floor_char_boundary(MAX_LINK)].strip_prefix("[[")?;
     let end = body.find([']', '[', '\n']).filter(|end| *end > 0 && body[*end..].starts_with(']'))?;
@@ -81,7 +81,7 @@ fn link_target(text: &str) -> Option<(String, bool)> {
     Some((target(written.unwrap_or(&body[..end]))?, !is_named))
 }
 
-/// `[fn:1]`; of one written out in its place, `[fn:1:text]` or `[fn::text]`, the text.
+/// Reads a footnote. The mark `[fn:1]` shows nothing; `[fn:1:text]` and `[fn::text]` hold the note and show its text.
 fn footnote(text: &str) -> Option<Piece<'_>> {
     let text = &text[..text.floor_char_boundary(MAX_LINK)];
     let body = text.strip_prefix("[fn:")?;
@@ -93,8 +93,8 @@ fn footnote(text: &str) -> Option<Piece<'_>> {
     Some(Piece { text, at, len: end + 5, is_code: false })
 }
 
-/// `*bold*`, `/italic/`, `_underlined_`, `+struck+`, `=verbatim=` and `~code~`, where Org sees them: not inside a word,
-/// no white space inside the signs.
+/// Reads `*bold*`, `/italic/`, `_underlined_`, `+struck+`, `=verbatim=` and `~code~` where Org does: not inside a word,
+/// and without white space just inside the signs.
 fn emphasis(text: &str, at: usize) -> Option<Piece<'_>> {
     let sign = text.as_bytes()[at];
     let before = text[..at].chars().next_back();

@@ -1,5 +1,5 @@
-//! Org, Emacs' outlines: <https://orgmode.org/worg/org-syntax.html>, as far as it says something to a reader. Drawers
-//! (properties, clocks) and comments are left out.
+//! Reads Org, the outlines of Emacs (<https://orgmode.org/worg/org-syntax.html>), as far as they say something to a
+//! reader. Drawers (properties, clocks) and comments are not shown.
 
 mod inline;
 
@@ -40,17 +40,17 @@ impl Extractor for Org {
 const STATES: [&str; 11] =
     ["TODO", "DONE", "NEXT", "WAITING", "WAIT", "HOLD", "STARTED", "SOMEDAY", "CANCELLED", "CANCELED", "IN-PROGRESS"];
 
-/// States that a file may name: each heading is held against all of them.
+/// Most states that a file may name, because each heading is compared with all of them.
 const MAX_STATES: usize = 50;
 
-/// Blocks that are read otherwise than what stands around them; all others are special ones.
+/// Blocks that are read differently from the text around them. All others are special blocks.
 const BLOCKS: [&str; 6] = ["comment", "src", "example", "export", "quote", "verse"];
 
 #[derive(Default)]
 struct Reader<'a> {
     source: &'a str,
-    /// Lines among which no drawer and no special block ends and no heading stands, so that none is looked at for each
-    /// drawer before it.
+    /// Lines that are known to hold no heading and no end of a drawer or special block, so that they are not searched
+    /// again for each drawer before them.
     no_drawer_end: Range<usize>,
     blocks: Vec<Block>,
     outline: Outline,
@@ -63,12 +63,12 @@ struct Reader<'a> {
     draft: Option<Draft>,
     /// Indentation of each open list, outermost first.
     indents: Vec<usize>,
-    /// A blank line came after the last one of the draft.
+    /// Whether a blank line came after the draft's last line.
     after_blank: bool,
 }
 
 impl<'a> Reader<'a> {
-    /// Reads the line at `at`, and what belongs to it; returns the next line to read.
+    /// Reads the line at `at` and the lines that belong to it; returns the next line to read.
     fn read(&mut self, lines: Lines<'a>, at: usize) -> usize {
         let line = &lines.at(at);
         let (text, start) = line.trimmed();
@@ -116,7 +116,7 @@ impl<'a> Reader<'a> {
         at + 1
     }
 
-    /// The line of the next `:END:` from `at` on, if neither a heading comes before it nor the end of a special block.
+    /// The line of the next `:END:` from `at` on, if no heading and no end of a special block comes before it.
     fn drawer_end(&mut self, lines: Lines, at: usize) -> Option<usize> {
         let is_end = |line: Line| line.text.trim().eq_ignore_ascii_case(":end:");
         let known = &mut self.no_drawer_end;
@@ -162,7 +162,7 @@ impl<'a> Reader<'a> {
         add(&mut self.blocks, draft.finish(self.source, &mut self.outline));
     }
 
-    /// A line that begins with `#+`, `keyword` being the rest of it.
+    /// Reads a line that begins with `#+`. `keyword` is the rest of the line.
     fn keyword(&mut self, lines: Lines<'a>, at: usize, keyword: &str) -> usize {
         let line = &lines.at(at);
         let lower = keyword.get(..6).unwrap_or_default().to_ascii_lowercase();
@@ -196,7 +196,7 @@ impl<'a> Reader<'a> {
             },
             "roam_alias" | "roam_aliases" => add_names(&mut self.aliases, quoted(value)),
             "todo" | "seq_todo" | "typ_todo" => {
-                // `WAIT(w@/!)`: what is in brackets is a key to press.
+                // `WAIT(w@/!)`: the brackets hold a key to press.
                 let words = value.split_whitespace().filter(|word| *word != "|");
                 let room = MAX_STATES.saturating_sub(self.states.len());
                 self.states.extend(words.filter_map(|word| word.split('(').next()).map(str::to_owned).take(room));
@@ -212,14 +212,14 @@ impl<'a> Reader<'a> {
                 self.running_text(line, value, line.offset_of(value));
                 self.flush();
             }
-            // A table's formulas and the like stand below it, or between a caption and its table.
+            // Other keywords do not end the open block: a table's formulas, for example, stand right below the table.
             _ => {}
         }
         at + 1
     }
 
-    /// What stands between `#+begin_NAME` and `#+end_NAME`, or before the next heading. Special blocks and centred text are
-    /// running text, lists, tables, and read as if their signs were not there.
+    /// Reads the lines between `#+begin_NAME` and `#+end_NAME`, or up to the next heading. Special blocks and centred
+    /// text hold running text, lists and tables, so they are read as if these two lines were not there.
     fn block(&mut self, lines: Lines<'a>, from: usize, name: &str) -> usize {
         self.flush();
         if !BLOCKS.contains(&name) {
@@ -241,7 +241,7 @@ impl<'a> Reader<'a> {
             self.add(&line, |draft| {
                 if kind == BlockKind::Code {
                     let blank = line.text.bytes().take(indent).take_while(u8::is_ascii_whitespace).count();
-                    // A comma hides what would be a heading.
+                    // A comma escapes a line that would be a heading or a keyword.
                     let escaped = line.text[blank..].trim_start();
                     let comma = usize::from(escaped.starts_with(",*") || escaped.starts_with(",#+"));
                     let blank = blank + comma * (1 + line.text[blank..].len() - escaped.len());
@@ -260,7 +260,8 @@ impl<'a> Reader<'a> {
         after
     }
 
-    /// `:ROAM_ALIASES: "One" Two` in a drawer: the other names of the note.
+    /// Reads a property in a drawer. `:ROAM_ALIASES: "One" Two` gives other names of the note. Most other properties
+    /// are found, but not shown.
     fn property(&mut self, line: &Line) {
         let Some((key, value)) = line.text.trim().strip_prefix(':').and_then(|rest| rest.split_once(':')) else {
             return;
@@ -327,7 +328,7 @@ impl<'a> Reader<'a> {
             } else {
                 draft.soft_break();
             }
-            // The definition of a footnote: its mark says nothing.
+            // The definition of a footnote begins with its mark, which says nothing.
             let body = text.strip_prefix("[fn:").and_then(|rest| rest.split_once("] ")).map_or(text, |(_, body)| body);
             match body.strip_suffix("\\\\") {
                 Some(body) => {
@@ -376,7 +377,7 @@ fn ends_special_block(text: &str) -> bool {
     block_end(text).is_some_and(|name| !BLOCKS.iter().any(|block| name.eq_ignore_ascii_case(block)))
 }
 
-/// Stars at the start of a heading.
+/// Number of stars at the start of a heading.
 fn heading_level(line: &str) -> Option<usize> {
     let level = line.bytes().take_while(|b| *b == b'*').count();
     (level > 0 && line[level..].starts_with([' ', '\t'])).then_some(level)
@@ -387,14 +388,14 @@ fn is_drawer(text: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_')
 }
 
-/// `:one:two:`
+/// The tags in `:one:two:`; `None` if the text does not have this form.
 fn tags(text: &str) -> Option<impl Iterator<Item = &str>> {
     let inner = text.strip_prefix(':')?.strip_suffix(':')?;
     let is_tag = |tag: &str| !tag.is_empty() && tag.chars().all(|c| c.is_alphanumeric() || "_@#%-/".contains(c));
     inner.split(':').all(is_tag).then(|| inner.split(':'))
 }
 
-/// `"Two words" one`
+/// The two names in `"Two words" one`.
 fn quoted(value: &str) -> impl Iterator<Item = &str> {
     value.split('"').enumerate().flat_map(|(at, part)| {
         let (whole, words) = if at % 2 == 1 { (Some(part.trim()), "") } else { (None, part) };
@@ -402,7 +403,7 @@ fn quoted(value: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// A list item's marker, as it reads, and its text.
+/// A list item's marker, as it is shown, and the item's text.
 fn item(text: &str, indent: usize) -> Option<(String, &str)> {
     let bullet = text.strip_prefix(['-', '+']).or(text.strip_prefix('*').filter(|_| indent > 0));
     if let Some(rest) = bullet {

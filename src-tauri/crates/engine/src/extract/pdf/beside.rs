@@ -1,5 +1,4 @@
-//! What belongs to a page and is not drawn on it: values of a form that no one has drawn, notes stuck on it, where its
-//! links lead.
+//! The parts of a page that are not drawn on it: undrawn values of forms, notes stuck on the page, targets of links.
 
 use hayro_syntax::object::{Array, Dict, Name, Object, String as PdfString};
 use hayro_syntax::page::Page;
@@ -7,24 +6,25 @@ use hayro_syntax::page::Page;
 use super::text_string;
 use crate::extract::targets::target;
 
-/// Annotations that are looked at of a page.
+/// Most annotations of a page that are examined.
 const MAX_ANNOTATIONS: usize = 10_000;
 
-/// A field's value may be its parent's, and so on.
+/// Most fields that are searched for one value: a field may have the value of its parent, of its parent's parent, and
+/// so on.
 const MAX_DEPTH: usize = 8;
 
-/// Bits of an annotation's flags (ISO 32000-2, 12.5.3): it is not shown to anyone.
+/// A bit of an annotation's flags (ISO 32000-2, 12.5.3): the annotation is not shown to anyone.
 const HIDDEN: u32 = 1 << 1;
 
 #[derive(Default)]
 pub(super) struct Beside {
-    /// Each as it reads.
+    /// Notes, and values of fields after the fields' names.
     pub(super) texts: Vec<String>,
     pub(super) links: Vec<String>,
 }
 
 impl Beside {
-    /// `shown`: what is drawn on the page, which need not be said again.
+    /// `shown`: the text drawn on the page, which is not repeated.
     pub(super) fn of(page: &Page<'_>, shown: &str) -> Self {
         let mut beside = Self::default();
         let Some(annotations) = page.raw().get::<Array<'_>>("Annots") else { return beside };
@@ -55,14 +55,14 @@ impl Beside {
     }
 }
 
-/// A text of a dictionary; its lines end as ours do.
+/// A text of a dictionary, with line feeds as its line ends.
 fn text(of: &Dict<'_>, key: &str) -> Option<String> {
     let said = text_string(of.get::<PdfString<'_>>(key)?.as_bytes());
     Some(said.replace("\r\n", "\n").replace('\r', "\n").trim().to_owned())
 }
 
 struct Field {
-    /// What it is called for people.
+    /// The name that the form shows to people.
     name: Option<String>,
     value: String,
 }
@@ -76,7 +76,7 @@ impl Field {
     }
 }
 
-/// The value of a field; `None` where it is no text.
+/// The value of a field; `None` if it is not text.
 fn value(field: &Dict<'_>) -> Option<Field> {
     let mut fields = vec![field.clone()];
     while let Some(parent) = fields.last()?.get::<Dict<'_>>("Parent").filter(|_| fields.len() < MAX_DEPTH) {

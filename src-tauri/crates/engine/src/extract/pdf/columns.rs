@@ -1,21 +1,21 @@
-//! Columns of running text that a page draws row by row: each column is read to its end. Tables stay rows.
+//! Finds columns of running text that a page draws row by row, and reads each column to its end. Tables stay rows.
 
 use super::line::{COLUMN_GAP, Line};
 
-/// Rows with text in two columns or more from which on they are columns.
+/// Least rows with text in two columns or more.
 const MIN_ROWS: usize = 4;
 
-/// The least that a line of running text measures in a column, in sizes of type, and in words.
+/// Least width of a line of running text in a column, in font sizes, and its least number of words.
 const MIN_WIDTH: f64 = 9.0;
 const MIN_WORDS: usize = 3;
 
-/// Most lines of a column reach so far into it; cells of a table do not.
+/// Most lines of a column fill this share of its widest line; cells of a table do not.
 const FULL: f64 = 0.7;
 
-/// The first line of a paragraph may be indented so far, in sizes of type.
+/// Largest indent of a paragraph's first line, in font sizes.
 const INDENT: f64 = 2.5;
 
-/// Lines in the order in which they are read.
+/// Puts lines into the order in which they are read.
 pub(super) fn in_order(lines: Vec<Line>) -> Vec<Line> {
     if lines.iter().filter(|line| !line.wide_gaps().is_empty()).count() < MIN_ROWS {
         return lines;
@@ -55,7 +55,7 @@ fn column(starts: &[f64], part: &Line) -> usize {
     starts.iter().rposition(|start| part.start > start - part.size).unwrap_or(0)
 }
 
-/// Whether a row goes on with these columns: each part begins at one and ends before the next.
+/// Whether a row continues these columns: each of its parts begins at a column and ends before the next one.
 fn fits(starts: &[f64], parts: &[Line], before: &Line) -> bool {
     let Some(first) = parts.first() else { return false };
     let is_below = first.baseline > before.baseline && first.baseline < before.baseline + 3.0 * before.size;

@@ -1,57 +1,59 @@
-//! A line as it is drawn: glyphs, where they stand, and where between them a space is meant.
+//! A line as it is drawn: its glyphs, their places, and the gaps between them that mean spaces.
 
 use kurbo::Vec2;
 
 use crate::extract::footnote::is_mark;
 use crate::text::script::joins_without_space;
 
-/// Gap between two glyphs, in sizes of type, from which on there is a space between them. Word spaces are a quarter wide
-/// and may be squeezed to a sixth; letters are spaced out by a tenth at most, but for headings.
+/// Gap between two glyphs, in font sizes, from which on there is a space between them. Word spaces are a quarter wide
+/// and may be squeezed to a sixth. Letters are spaced out by a tenth at most, except in headings.
 const SPACE: f32 = 0.15;
 
-/// Gaps between letters of a heading that is set wide are alike to this, in sizes of type, and no wider than that.
+/// Gaps between the letters of a letter-spaced heading differ by less than `ALIKE` and are narrower than `WIDEST`, both
+/// in font sizes.
 const ALIKE: f32 = 0.06;
 const WIDEST: f32 = 1.2;
 
-/// So many gaps tell that a heading is set wide.
+/// Least gaps by which a heading is recognized as letter-spaced.
 const MIN_GAPS: usize = 3;
 
-/// What stands in a column begins after a gap of so many sizes of type.
+/// Gap, in font sizes, from which on the text after it stands in another column.
 pub(super) const COLUMN_GAP: f32 = 1.2;
 
-/// How far marks of notes are raised, in sizes of type: those that are set smaller, and those that are not.
+/// How far marks of notes are raised, in font sizes: marks in smaller type (below the share `SMALL` of the line's
+/// size), and others.
 const RAISED_SMALL: f64 = 0.15;
 const RAISED: f64 = 0.25;
 const SMALL: f64 = 0.85;
 
-/// A glyph's characters and where they stand.
+/// A glyph's characters and their place.
 #[derive(Clone, Debug)]
 struct Piece {
-    /// Where its characters begin in the line's.
+    /// Where its characters begin in the line's `chars`.
     at: usize,
-    /// From the one before, in sizes of type.
+    /// Gap after the glyph before, in font sizes.
     gap: f32,
     start: f64,
     end: f64,
     size: f64,
     baseline: f64,
-    /// Of glyphs that are drawn at once.
+    /// Number of the run of glyphs that it was drawn with.
     run: u32,
 }
 
 #[derive(Debug)]
 pub(super) struct Line {
-    /// Without the spaces that nobody has drawn.
+    /// The drawn characters, without spaces that are only gaps.
     chars: String,
     pieces: Vec<Piece>,
     /// Direction of writing.
     pub(super) along: Vec2,
-    /// Where it stands across the direction of writing, downwards.
+    /// Position across the direction of writing, growing downwards.
     pub(super) baseline: f64,
     pub(super) start: f64,
     pub(super) end: f64,
     pub(super) size: f64,
-    /// Where its last glyph stands, to tell a glyph that is drawn twice to look bold.
+    /// Where its last glyph starts, to recognize a glyph that is drawn twice to look bold.
     pub(super) last: f64,
 }
 
@@ -87,7 +89,7 @@ impl Line {
         }
     }
 
-    /// Whether the glyph that was drawn last is this one.
+    /// Whether the glyph drawn last shows this text.
     pub(super) fn ends_with(&self, text: &str) -> bool {
         self.chars.ends_with(text)
     }
@@ -96,7 +98,7 @@ impl Line {
         self.chars.trim().is_empty()
     }
 
-    /// As it reads.
+    /// The line's readable text: with spaces for wide gaps, and marks of notes separated from their words.
     pub(super) fn text(&self) -> String {
         let widest = self.widest_gaps();
         let mut text = String::with_capacity(self.chars.len() + self.chars.len() / 4);
@@ -129,7 +131,7 @@ impl Line {
         text
     }
 
-    /// Characters of the glyph at that place.
+    /// Characters of the glyph with this index.
     fn chars_of(&self, at: usize) -> &str {
         let end = self.pieces.get(at + 1).map_or(self.chars.len(), |next| next.at);
         &self.chars[self.pieces[at].at..end]
@@ -140,11 +142,11 @@ impl Line {
         rise > RAISED * self.size || rise > RAISED_SMALL * self.size && piece.size < SMALL * self.size
     }
 
-    /// Before each glyph, the gap up to which it belongs to the same word. Letters of a heading that is set wide stand
-    /// apart, each as far from the next: there a space is what is wider than that.
+    /// For each glyph, the widest gap before it that is no space. The letters of a letter-spaced heading stand equally
+    /// far apart, so there only a wider gap is a space.
     fn widest_gaps(&self) -> Vec<f32> {
         let mut widest = vec![SPACE; self.pieces.len()];
-        // Ordinary text, which is nearly all there is.
+        // Ordinary text, as in nearly all lines.
         if self.pieces.iter().skip(1).filter(|piece| piece.gap > SPACE).count() < MIN_GAPS {
             return widest;
         }
@@ -164,7 +166,7 @@ impl Line {
         widest
     }
 
-    /// The gap between the letters of some glyphs, if they are set wide.
+    /// The usual gap between the letters of these glyphs, if they are letter-spaced.
     fn usual_gap(&self, glyphs: std::ops::Range<usize>) -> Option<f32> {
         let letter = |at: usize| {
             let mut chars = self.chars_of(at).chars();
@@ -180,12 +182,12 @@ impl Line {
         }
         gaps.sort_by(f32::total_cmp);
         let (low, usual) = (*gaps.get(gaps.len() / 10)?, *gaps.get(gaps.len() / 2)?);
-        // A, B, C, D are four letters.
+        // A, B, C, D in the order of the alphabet are four single letters, not a word.
         let are_wide = gaps.len() >= MIN_GAPS && low > SPACE && usual - low < ALIKE && usual < WIDEST;
         (are_wide && !are_in_order).then_some(usual)
     }
 
-    /// Where something else begins after a wide gap: the number of its first glyph.
+    /// Indices of the glyphs that follow a wide gap, where other text begins.
     pub(super) fn wide_gaps(&self) -> Vec<usize> {
         let is_wide = |(at, piece): (usize, &Piece)| (at > 0 && piece.gap > COLUMN_GAP).then_some(at);
         self.pieces.iter().enumerate().filter_map(is_wide).collect()

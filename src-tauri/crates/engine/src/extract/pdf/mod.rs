@@ -1,5 +1,5 @@
-//! PDF: page after page. A PDF knows glyphs and where they stand, nothing of words, paragraphs or headings; `page` puts
-//! them together again.
+//! Reads PDF, page after page. A PDF holds glyphs and their places, but no words, paragraphs or headings, so these are
+//! put together again.
 
 mod beside;
 mod columns;
@@ -21,13 +21,13 @@ use properties::properties;
 
 pub(super) struct Pdf;
 
-/// More pages are no document; each costs time even when it is empty.
+/// Most pages. No document has more, and each page costs time even when it is empty.
 const MAX_PAGES: usize = 20_000;
 
-/// How much larger than the text a heading is set.
+/// How much larger than most of the text a heading is set, at least.
 const HEADING_SCALE: f64 = 1.12;
 
-/// Longer ones are large print.
+/// Most characters of a heading; longer text is large print.
 const MAX_HEADING_CHARS: usize = 200;
 
 impl Extractor for Pdf {
@@ -103,7 +103,7 @@ fn lay(pages: &[(Vec<Paragraph>, Beside)], properties: Properties) -> Result<Rea
 }
 
 impl Paragraph {
-    /// Its size of type, in half points: fractions of a point are the printer's.
+    /// The font size in half points. Finer differences come from the program that printed the file and mean nothing.
     fn half_points(&self) -> u32 {
         (self.size * 2.0).round().clamp(0.0, 4000.0) as u32
     }
@@ -115,7 +115,7 @@ impl Paragraph {
     }
 }
 
-/// The sizes of type that are headings', largest first: those well above the one most of the text is set in.
+/// The font sizes of headings, in half points, largest first: those well above the size of most of the text.
 fn heading_sizes<'p>(paragraphs: impl Iterator<Item = &'p Paragraph>) -> Vec<u32> {
     let mut chars: std::collections::BTreeMap<u32, usize> = std::collections::BTreeMap::new();
     for paragraph in paragraphs {
@@ -128,7 +128,8 @@ fn heading_sizes<'p>(paragraphs: impl Iterator<Item = &'p Paragraph>) -> Vec<u32
     chars.into_keys().rev().filter(is_heading).collect()
 }
 
-/// A text string outside pages: UTF-16 or UTF-8 with a mark, else nearly Latin-1 (ISO 32000-2, 7.9.2.2).
+/// Decodes a text string outside pages: UTF-16 or UTF-8 with a byte order mark, else nearly Latin-1 (ISO 32000-2,
+/// 7.9.2.2).
 fn text_string(bytes: &[u8]) -> String {
     match bytes {
         [0xFE, 0xFF, rest @ ..] => encoding_rs::UTF_16BE.decode_without_bom_handling(rest).0.into_owned(),

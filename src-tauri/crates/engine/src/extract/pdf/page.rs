@@ -1,4 +1,5 @@
-//! From glyphs to lines to paragraphs, in the order in which the page draws them, which nearly always is that of reading.
+//! Puts glyphs together to lines and lines to paragraphs, in the order in which the page draws them. Nearly always,
+//! that is the order of reading.
 
 use hayro_cmap::{BfString, WritingMode};
 use hayro_interpret::font::{Glyph, GlyphRun};
@@ -9,28 +10,28 @@ use super::columns;
 use super::line::{Drawn, Line};
 use crate::text::script::joins_without_space;
 
-/// Glyph space has a thousand units to the size of type.
+/// Units of glyph space in a font size.
 const UNITS: f64 = 1000.0;
 
-/// How far the baseline of a line may wander, in sizes of type: exponents and indices belong to it.
+/// How far a glyph's baseline may be from the line's, in font sizes: exponents and indices belong to the line.
 const BASELINE: f64 = 0.5;
 
-/// Distance of lines, in usual distances on the page, from which on a new paragraph begins.
+/// Distance between lines from which on a new paragraph begins, as a multiple of the usual distance on the page.
 const PARAGRAPH_GAP: f64 = 1.35;
 
-/// Indent of a paragraph's first line, in sizes of type.
+/// Least indent of a paragraph's first line, in font sizes.
 const INDENT: f64 = 0.9;
 
-/// Difference in size of type at which a line is no longer of the same paragraph.
+/// Relative difference in font size from which on a line belongs to another paragraph.
 const OTHER_SIZE: f64 = 0.12;
 
 #[derive(Default)]
 pub(super) struct Page {
     lines: Vec<Line>,
-    /// Of glyphs that are drawn at once, so far.
+    /// Runs of glyphs drawn so far.
     n_runs: u32,
     pub(super) n_pictures: usize,
-    /// Glyphs whose character cannot be told.
+    /// Glyphs whose characters are unknown.
     pub(super) n_unreadable: usize,
 }
 
@@ -44,14 +45,14 @@ pub(super) enum Shape {
 pub(super) struct Paragraph {
     pub(super) shape: Shape,
     pub(super) text: String,
-    /// Of type, in points.
+    /// Font size, in points.
     pub(super) size: f64,
     pub(super) n_lines: usize,
 }
 
 impl Page {
     fn glyph(&mut self, text: &str, at: Point, along: Vec2, advance: f64, size: f64) {
-        // Across, so that it grows from line to line: downwards where text runs to the right.
+        // The baseline grows from line to line: downwards where text runs to the right.
         let (start, baseline) = (at.to_vec2().dot(along), at.to_vec2().dot(Vec2::new(-along.y, along.x)));
         let glyph = Drawn { text, start, advance, size, baseline, run: self.n_runs };
         let line = self.lines.last_mut().filter(|line| {
@@ -76,7 +77,7 @@ impl Page {
         let texts: Vec<String> = lines.iter().map(Line::text).collect();
         let usual = usual_distance(&lines);
         let mut paragraphs: Vec<Paragraph> = Vec::new();
-        // The first line of the open paragraph, the one before this, and what that says.
+        // The first line of the open paragraph, the line before the current one, and the text of that line.
         let mut open: Option<(&Line, &Line, &str)> = None;
         for (line, text) in lines.iter().zip(&texts) {
             let is_item = begins_item(text);
@@ -89,7 +90,7 @@ impl Page {
                     && line.along.dot(before.along) > 0.99
                     && match (is_item, is_list) {
                         (true, is_list) => is_list,
-                        // Text that leaves the list's margin is no part of it.
+                        // Text that is not indented ends the list, unless it continues a divided word.
                         (false, true) => line.start > first.start + 0.3 * line.size || said.ends_with('-'),
                         (false, false) => line.start < before.start + INDENT * line.size,
                     }
@@ -117,7 +118,7 @@ impl Page {
     }
 }
 
-/// The distance of lines that is most usual on the page; 0 where there are too few.
+/// The usual (median) distance between lines on the page; 0 if there are too few lines.
 fn usual_distance(lines: &[Line]) -> f64 {
     let distances = lines.windows(2).map(|pair| (pair[1].baseline - pair[0].baseline, pair[0].size));
     let mut near: Vec<f64> =
@@ -126,7 +127,7 @@ fn usual_distance(lines: &[Line]) -> f64 {
     near.get(near.len() / 2).copied().unwrap_or(0.0)
 }
 
-/// `•`, `-`, `3.`, `(b)` and the like.
+/// Whether a line begins with the marker of a list item: `•`, `-`, `3.`, `(b)` and the like.
 fn begins_item(line: &str) -> bool {
     let Some((mark, rest)) = line.trim_start().split_once(char::is_whitespace) else { return false };
     if rest.trim().is_empty() {
@@ -140,7 +141,7 @@ fn begins_item(line: &str) -> bool {
     matches!(mark, "•" | "◦" | "▪" | "‣" | "●" | "○" | "■" | "·" | "-" | "–" | "—" | "*" | "\u{f0b7}") || is_number
 }
 
-/// Goes on with the next line: a word that was divided is whole again, and Chinese needs no space.
+/// Adds the next line of a paragraph. Joins a divided word again; Chinese needs no space.
 fn join(text: &mut String, line: &str) {
     let mut before = text.chars().rev();
     let (last, last_but_one) = (before.next(), before.next());
@@ -154,7 +155,7 @@ fn join(text: &mut String, line: &str) {
     text.push_str(line);
 }
 
-/// A glyph's characters without what no one types: ligatures are taken apart, controls left out.
+/// A glyph's characters as people type them: ligatures are taken apart, control characters left out.
 fn readable(unicode: BfString) -> String {
     let whole = match unicode {
         BfString::Char(c) => c.to_string(),

@@ -1,4 +1,4 @@
-//! What a PDF says of itself: in its information dictionary, and in a packet of XML (XMP) that newer programs write.
+//! Reads a PDF's properties from its information dictionary, and from the XML packet (XMP) that newer programs write.
 
 use hayro_syntax::Pdf;
 use hayro_syntax::object::{Dict, Stream};
@@ -7,7 +7,7 @@ use super::text_string;
 use crate::extract::office::Properties;
 use crate::extract::xml::{self, Xml};
 
-/// A packet holds pictures of the pages at times.
+/// Largest packet that is read. Larger ones hold pictures of the pages.
 const MAX_PACKET_BYTES: usize = 1 << 20;
 
 pub(super) fn properties(pdf: &Pdf) -> Properties {
@@ -27,7 +27,7 @@ fn packet(pdf: &Pdf) -> Option<String> {
         return None;
     }
     let source = encoding_rs::UTF_8.decode(&bytes).0.into_owned();
-    // Room to write in place follows the last element.
+    // Padding follows the last element, so that programs can edit the packet in place.
     let end = source.rfind("</").and_then(|at| Some(at + source[at..].find('>')? + 1))?;
     Some(source[source.find('<')?..end].to_owned())
 }
@@ -40,7 +40,7 @@ struct Packet {
 }
 
 impl Packet {
-    /// `None` where it is damaged.
+    /// `None` if the packet is damaged.
     fn of(source: &str) -> Option<Self> {
         let mut packet = Self::default();
         let mut open: Option<(String, String)> = None;
@@ -60,7 +60,7 @@ impl Packet {
                     }
                 }
                 Xml::End(name) => {
-                    // Each is a list, or the same in several languages.
+                    // A property is a list of values, or one value in several languages.
                     let ends = open.as_ref().is_some_and(|(of, _)| *of == name);
                     if (name == "li" || ends)
                         && let Some((of, text)) = &mut open

@@ -1,12 +1,12 @@
-//! What begins with two dots.
+//! Tells apart the constructs that begin with two dots, most of which are directives.
 
-/// What to do with it.
+/// How such a construct is read.
 pub(super) enum Directive<'a> {
-    /// What it holds is code.
+    /// Its content is code.
     Code,
-    /// Its argument (perhaps empty) is text, and so is what it holds.
+    /// Its argument (perhaps empty) is text, and so is its content.
     Text(&'a str),
-    /// An image or a figure: its description, then what it holds.
+    /// An image or a figure: its description, then its content.
     Image,
     /// Fields about the file.
     Meta,
@@ -64,7 +64,7 @@ const UNREAD: &[&str] = &[
     "bibliography",
 ];
 
-/// Directives whose argument says how, not what.
+/// Directives whose argument says how their content is shown; the content is text.
 const SILENT: &[&str] = &[
     "class",
     "rst-class",
@@ -88,12 +88,12 @@ const SILENT: &[&str] = &[
     "panels",
 ];
 
-/// Reads what stands after `.. ` on its line.
+/// Reads the text after `.. ` on its line.
 pub(super) fn directive(rest: &str) -> Directive<'_> {
     if let Some(footnote) = rest.strip_prefix('[') {
         return footnote.split_once("] ").map_or(Directive::Unread, |(_, text)| Directive::Footnote(text.trim()));
     }
-    // `.. |name| image:: x`: shown where its name stands.
+    // `.. |name| image:: x` is shown where its name stands.
     if rest.starts_with('|') || rest.starts_with('_') {
         return Directive::Unread;
     }
@@ -108,11 +108,11 @@ pub(super) fn directive(rest: &str) -> Directive<'_> {
         "meta" => Directive::Meta,
         name if CODE.contains(&name) => Directive::Code,
         name if UNREAD.contains(&name) || name.starts_with("auto") => Directive::Unread,
-        // Docutils' `class` takes names of styles, Sphinx' `py:class` the class; a bracket or a dot tells.
+        // Docutils' `class` takes names of styles, Sphinx's `py:class` a class, told by a bracket, a dot or a capital.
         "class" if argument.contains(['(', '.']) || argument.starts_with(char::is_uppercase) => {
             Directive::Text(argument)
         }
-        // A note may begin beside its name.
+        // The text of a note may begin on the line of its name.
         "note" | "only" if name == "note" => Directive::Text(argument),
         name if SILENT.contains(&name) => Directive::Text(""),
         _ => Directive::Text(argument),

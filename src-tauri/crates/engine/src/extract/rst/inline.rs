@@ -4,8 +4,8 @@ use crate::extract::block::Draft;
 use crate::extract::footnote::is_mark;
 use crate::extract::targets::target;
 
-/// The end of markup is looked for this far, in bytes: the rest of a long line must not be searched anew from each
-/// lone star.
+/// How far the end of markup is searched, in bytes. The rest of a long line must not be searched anew from each lone
+/// star.
 const MAX_MARKUP: usize = 600;
 
 /// Adds a line's text without its markup: links and roles by their text, emphasis plain, footnote marks left out.
@@ -18,7 +18,7 @@ pub(super) fn push(text: &str, start: usize, draft: &mut Draft) {
             b':' => role(text, at),
             b'_' => reference(text, at),
             b'\\' => {
-                // What a backslash hides is no markup; white space after one is not shown.
+                // The character after a backslash is no markup; a space there is not shown.
                 draft.push(&text[plain..at], start + plain);
                 let hidden = text[at + 1..].chars().next().map_or(0, char::len_utf8);
                 plain = at + 1 + if text[at + 1..].starts_with(' ') { 1 } else { 0 };
@@ -51,7 +51,7 @@ pub(super) fn push(text: &str, start: usize, draft: &mut Draft) {
     draft.push(&text[plain..], start + plain);
 }
 
-/// Markup of `len` bytes of which `range` (of the line) is read.
+/// Markup of `len` bytes, of which `range` (of the line) is shown.
 struct Piece {
     range: std::ops::Range<usize>,
     len: usize,
@@ -89,7 +89,7 @@ fn markup(text: &str, at: usize) -> Option<Piece> {
     Some(Piece { range, len, is_code: false })
 }
 
-/// `text <target>` reads `text`.
+/// `text <target>` is shown as `text`.
 fn titled(text: &str, range: std::ops::Range<usize>) -> std::ops::Range<usize> {
     let body = &text[range.clone()];
     match body.strip_suffix('>').and_then(|body| body.rfind('<')) {
@@ -99,7 +99,7 @@ fn titled(text: &str, range: std::ops::Range<usize>) -> std::ops::Range<usize> {
     }
 }
 
-/// `:role:`text`` reads `text`; `~` and `!` before a name are for Sphinx.
+/// `:role:`text`` is shown as `text`. A `~` or `!` before a name is for Sphinx.
 fn role(text: &str, at: usize) -> Option<Piece> {
     let name =
         text[at + 1..].bytes().take(40).take_while(|b| b.is_ascii_alphanumeric() || b":-_.+".contains(b)).count();
@@ -116,7 +116,7 @@ fn role(text: &str, at: usize) -> Option<Piece> {
     Some(Piece { range: range.start + skipped..range.end, len: tick + 1 + end + 1 - at, is_code })
 }
 
-/// `name_` reads `name`.
+/// `name_` is shown as `name`.
 fn reference(text: &str, at: usize) -> Option<Piece> {
     let before = text[..at].chars().next_back()?;
     let n_signs = text[at..].bytes().take(2).take_while(|b| *b == b'_').count();

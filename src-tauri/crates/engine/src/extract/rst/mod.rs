@@ -1,6 +1,6 @@
-//! reStructuredText, as Docutils and Sphinx read it:
-//! <https://docutils.sourceforge.io/docs/ref/rst/restructuredtext.html>. What directives hold is kept, what they are told
-//! is not; comments and link targets are left out.
+//! Reads reStructuredText as Docutils and Sphinx do:
+//! <https://docutils.sourceforge.io/docs/ref/rst/restructuredtext.html>. The content of directives is kept, their
+//! options are not. Comments and link targets are left out.
 
 mod directive;
 mod inline;
@@ -46,9 +46,10 @@ struct Reader<'a> {
     title: Option<String>,
     tags: Vec<String>,
     date: Option<String>,
-    /// Adornments in the order in which they came: the sign, and whether it stands above as well. That is their level.
+    /// Adornments of headings: the sign, and whether it stands above the heading as well. The order in which they first
+    /// came gives their levels.
     adornments: Vec<(char, bool)>,
-    /// There are blocks that are no headings.
+    /// Whether there are blocks that are not headings.
     has_text: bool,
     draft: Option<Draft>,
     /// Indentation of each open list, outermost first.
@@ -60,7 +61,7 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Reads the line at `at`, and what belongs to it; returns the next line to read.
+    /// Reads the line at `at` and the lines that belong to it; returns the next line to read.
     fn read(&mut self, at: usize) -> usize {
         let line = &self.lines.at(at);
         let (text, start) = line.trimmed();
@@ -122,7 +123,7 @@ impl<'a> Reader<'a> {
             } else {
                 draft.soft_break()
             }
-            // `::` at the end says that code follows, and reads as one colon.
+            // `::` at the end says that code follows. It is shown as one colon.
             let shown = match text.strip_suffix("::") {
                 Some(rest) if rest.is_empty() || rest.ends_with(' ') => rest.trim_end(),
                 Some(_) => &text[..text.len() - 1],
@@ -133,7 +134,7 @@ impl<'a> Reader<'a> {
         self.literal_after(at, text, indent)
     }
 
-    /// A title with its adornment, or a transition; the line after it.
+    /// Reads a title with its adornment, or a transition. Returns the line after it.
     fn heading(&mut self, at: usize) -> Option<usize> {
         let line = &self.lines.at(at);
         let overline = adornment(line.text);
@@ -153,11 +154,11 @@ impl<'a> Reader<'a> {
             return None;
         };
         let text = title.text.trim();
-        // As Docutils: a short underline is forgiven from four signs on.
+        // Like Docutils, accepts an underline that is too short if it has at least four signs.
         if n_signs < 4 && n_signs < text.chars().count() || overline.is_some_and(|(over, _)| over != sign) {
             return None;
         }
-        // In the middle of a paragraph only its last line can be a title, and that is none.
+        // A line that continues a paragraph is no title, even if it is underlined.
         if overline.is_none() && self.draft.as_ref().is_some_and(|draft| draft.kind == BlockKind::Paragraph) {
             return None;
         }
@@ -176,7 +177,7 @@ impl<'a> Reader<'a> {
         Some(at + if overline.is_some() { 3 } else { 2 })
     }
 
-    /// After `.. `: a directive, a target, a footnote or a comment.
+    /// Reads what follows `.. `: a directive, a target, a footnote or a comment.
     fn explicit(&mut self, at: usize, rest: &str) -> usize {
         let line = &self.lines.at(at);
         self.flush();
@@ -231,14 +232,14 @@ impl<'a> Reader<'a> {
         at + 1 + self.lines.from(at + 1).iter().take_while(is_option).count()
     }
 
-    /// The line after all that is indented below the line `at`.
+    /// The line after all lines that are indented below the line `at`.
     fn after_body(&self, at: usize) -> usize {
         let indent = self.lines.at(at).indent();
         let is_body = |line: &Line| line.is_blank() || line.indent() > indent;
         at + 1 + self.lines.from(at + 1).iter().take_while(is_body).count()
     }
 
-    /// Code follows a paragraph that ends with `::`.
+    /// Reads the code that follows a paragraph ending with `::`.
     fn literal_after(&mut self, at: usize, text: &str, indent: usize) -> usize {
         let ends = self.lines.get(at + 1).is_none_or(|next| next.is_blank());
         if !text.ends_with("::") || !ends {
@@ -252,7 +253,7 @@ impl<'a> Reader<'a> {
         self.code(at + 1, indent)
     }
 
-    /// The lines from `from` on that are indented further than `indent`, as code.
+    /// Reads the lines from `from` on that are indented further than `indent` as code.
     fn code(&mut self, from: usize, indent: usize) -> usize {
         let is_body = |line: &Line| line.is_blank() || line.indent() > indent;
         let end = from + self.lines.from(from).iter().take_while(is_body).count();
@@ -288,7 +289,7 @@ impl<'a> Reader<'a> {
         end
     }
 
-    /// `:name: value`: about the file if nothing was read yet, otherwise a line of a list.
+    /// Reads `:name: value`: a property of the file if no text was read yet, otherwise a line of a list.
     fn field(&mut self, at: usize, name: &str, value: &str) -> usize {
         let line = &self.lines.at(at);
         if !self.has_text && self.about(name, value) {
@@ -298,7 +299,7 @@ impl<'a> Reader<'a> {
         at + 1
     }
 
-    /// What fields say of the file (Docutils' and blogs' names); whether this is one of them.
+    /// Reads a property of the file, by the names that Docutils and blogs use. Returns whether `name` is one of them.
     fn about(&mut self, name: &str, value: &str) -> bool {
         match name.to_ascii_lowercase().as_str() {
             "title" => self.title = Some(value.to_owned()),
@@ -333,7 +334,7 @@ impl<'a> Reader<'a> {
         let columns = std::mem::take(&mut self.columns);
         self.add(line, |draft| {
             let text = line.text;
-            // Columns are counted in characters; wide ones shift the bytes, so a cell ends at two spaces as well.
+            // Columns are counted in characters, and wide ones shift the bytes. So two spaces separate the cells.
             let mut cells = text.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).peekable();
             let continues = columns.first().is_some_and(|first| text.len() > *first && text[..].starts_with("  "));
             if continues {
@@ -399,14 +400,14 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A line of one sign over and over: which, and how often.
+/// For a line that only repeats one sign: the sign, and how often it comes.
 fn adornment(line: &str) -> Option<(char, usize)> {
     let line = line.trim_end();
     let sign = line.chars().next().filter(char::is_ascii_punctuation)?;
     (line.len() >= 2 && line.bytes().all(|b| b == sign as u8)).then_some((sign, line.len()))
 }
 
-/// `=====  ===`: where the columns begin.
+/// Where the columns of a simple table begin, from its border: `=====  ===`.
 fn simple_border(line: &str) -> Option<Vec<usize>> {
     let text = line.trim_end();
     let is_border = text.len() > 4
@@ -422,14 +423,14 @@ fn is_grid(text: &str) -> bool {
     is_border && text.ends_with('+') || text.starts_with('|') && text.ends_with('|') && text.len() > 2
 }
 
-/// `:name: value`
+/// The name and the value of a field: `:name: value`.
 fn field(text: &str) -> Option<(&str, &str)> {
     let (name, value) = text.strip_prefix(':')?.split_once(':')?;
     let is_field = !name.is_empty() && name.len() <= 60 && !name.starts_with(' ') && !name.contains('`');
     (is_field && (value.is_empty() || value.starts_with(' '))).then_some((name, value.trim()))
 }
 
-/// A list item's marker, as it reads, and its text: `*`, `1.`, `#.`, `(a)`.
+/// A list item's marker (`*`, `1.`, `#.`, `(a)`), as it is shown, and the item's text.
 fn item(text: &str) -> Option<(String, &str)> {
     if let Some(rest) = text.strip_prefix(['-', '*', '+', '•']) {
         return (rest.is_empty() || rest.starts_with(' ')).then(|| ("- ".to_owned(), rest.trim_start()));
@@ -443,7 +444,7 @@ fn item(text: &str) -> Option<(String, &str)> {
     Some((if body.starts_with('#') { "- ".to_owned() } else { format!("{}. ", &body[..n]) }, rest))
 }
 
-/// Where a link target (`_name: https://...`) leads, or the file of a picture; of what follows two dots.
+/// The address of a link target (`_name: https://...`), or the file of a picture. `rest` is the text after two dots.
 fn hidden_target(rest: &str) -> Option<&str> {
     if let Some(named) = rest.strip_prefix('_') {
         return named.split_once(": ").map(|(_, target)| target);

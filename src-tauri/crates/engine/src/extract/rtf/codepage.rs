@@ -5,7 +5,7 @@ use encoding_rs::{
     WINDOWS_1252, WINDOWS_1253, WINDOWS_1254, WINDOWS_1255, WINDOWS_1256, WINDOWS_1257, WINDOWS_1258, X_MAC_CYRILLIC,
 };
 
-/// Of a code page, as `\ansicpg` names it.
+/// The encoding of a code page, as `\ansicpg` names it.
 pub(super) fn of_code_page(number: i32) -> Option<&'static Encoding> {
     Some(match number {
         866 => IBM866,
@@ -30,7 +30,7 @@ pub(super) fn of_code_page(number: i32) -> Option<&'static Encoding> {
     })
 }
 
-/// Of a font's character set, as `\fcharset` names it; `None` where that is the file's own.
+/// The encoding of a font's character set, as `\fcharset` names it; `None` if it is the file's own encoding.
 pub(super) fn of_charset(number: i32) -> Option<&'static Encoding> {
     of_code_page(match number {
         77 => 10000,

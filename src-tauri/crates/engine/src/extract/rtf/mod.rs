@@ -1,7 +1,7 @@
 //! Rich Text Format (Microsoft, RTF Specification 1.9.1), as Word, WordPad, TextEdit, LibreOffice and WPS write it.
 //!
-//! Read from the first byte to the last without recursion, whatever the nesting. Characters come as bytes in the code page
-//! of the font they are set in, or as `\u` with a substitute for older readers.
+//! The file is read from the first byte to the last without recursion, whatever its nesting. Characters come as bytes
+//! in the code page of their font, or as `\u` with a substitute for older readers.
 
 mod codepage;
 mod tokens;
@@ -38,16 +38,16 @@ impl Extractor for Rtf {
     }
 }
 
-/// Groups in groups whose state is kept: Word's own files reach a few dozen.
+/// Most nested groups whose state is kept. Word's own files reach a few dozen.
 const MAX_DEPTH: usize = 10_000;
 
 /// Where the text of a group goes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Destination {
     Body,
-    /// Not for readers.
+    /// The text is not read.
     Skip,
-    /// Not for readers itself, but groups in it may be.
+    /// The group's own text is not read, but groups in it may be.
     Container,
     FontTable,
     StyleSheet,
@@ -55,18 +55,18 @@ enum Destination {
     Keywords,
     /// A list's number or bullet.
     Marker,
-    /// What a field is told to do: a link, where it leads.
+    /// The instruction of a field, such as the target of a link.
     Field,
-    /// Who wrote it, what it is about.
+    /// A property of the file, such as its author or subject.
     About,
 }
 
-/// What a group's end restores.
+/// The state that a group's end restores.
 #[derive(Clone, Copy)]
 struct State {
     destination: Destination,
     encoding: &'static Encoding,
-    /// Characters after a `\u` that stand in for it.
+    /// Characters after a `\u` that replace it for older readers.
     n_substitutes: usize,
     hidden: bool,
 }
@@ -79,24 +79,24 @@ struct Reader {
     n_deeper: usize,
     default_encoding: &'static Encoding,
     fonts: HashMap<i32, &'static Encoding>,
-    /// Of the font table's entry being read.
+    /// Number of the font table's entry being read.
     font: i32,
-    /// Levels of the styles that are headings.
+    /// Levels of the styles that are headings, by the styles' numbers.
     headings: HashMap<i32, u8>,
     style: i32,
     style_name: String,
     /// Bytes not decoded yet, all in the state's encoding.
     bytes: Vec<u8>,
-    /// Characters still to be passed over after a `\u`.
+    /// Characters still to be skipped after a `\u`.
     n_skipped: usize,
     surrogate: Option<u16>,
-    /// The group began with `\*`: unknown to us means for others.
+    /// The group began with `\*`, so it is skipped if its word is unknown.
     optional: bool,
     title: String,
     keywords: String,
-    /// Of the field, or of what the file says of itself, that is being read.
+    /// Text of the field instruction or the property being read.
     aside: String,
-    /// What is found but not shown, of the block being read.
+    /// Text that is found but not shown, of the block being read.
     unseen: Vec<String>,
     paragraph: String,
     level: Option<u8>,
@@ -210,7 +210,7 @@ impl Reader {
         }
         if let Some(destination) = destination(word, optional) {
             self.flush_text();
-            // What is inside of what is not read is not read either, but for what says so (`Container`).
+            // Groups inside a skipped group are skipped too. Those inside a `Container` are not.
             if self.state.destination != Destination::Skip {
                 self.state.destination = destination;
             }
@@ -245,7 +245,7 @@ impl Reader {
                 self.flush_text();
                 self.level = None;
                 self.in_table = false;
-                // A list's bullet is written after `\pard` in some programs, before it in others.
+                // The marker is kept, because some programs write a list's bullet before `\pard`, others after it.
             }
             "intbl" => self.in_table = true,
             "trowd" => self.in_table = true,
@@ -322,7 +322,7 @@ impl Reader {
         }
         let bytes = std::mem::take(&mut self.bytes);
         let decoded = match std::str::from_utf8(&bytes) {
-            // Against the rules, but some programs write it. Latin letters hardly ever make sound UTF-8.
+            // Some programs write UTF-8, against the rules. Latin letters in Windows-1252 are hardly ever valid UTF-8.
             Ok(text) if self.state.encoding == WINDOWS_1252 => text.into(),
             _ => self.state.encoding.decode_without_bom_handling(&bytes).0,
         };
@@ -341,7 +341,7 @@ impl Reader {
         }
     }
 
-    /// A style is named; `heading 2` and its translations are headings.
+    /// Ends a style of the style sheet. A style named `heading 2`, or a translation of that, is a heading.
     fn end_style(&mut self) {
         let name = std::mem::take(&mut self.style_name).trim().trim_end_matches(';').to_lowercase();
         let words = ["heading ", "heading", "标题 ", "标题", "標題 ", "標題", "見出し ", "überschrift ", "titre "];
@@ -428,7 +428,7 @@ impl Reader {
     }
 }
 
-/// The destination that a word opens; `optional`: after `\*`, which says that readers who do not know it skip it.
+/// The destination that a word opens. `optional`: the word follows `\*`, so readers who do not know it skip its group.
 fn destination(word: &str, optional: bool) -> Option<Destination> {
     Some(match word {
         "fonttbl" => Destination::FontTable,
@@ -447,7 +447,7 @@ fn destination(word: &str, optional: bool) -> Option<Destination> {
         | "atnauthor" | "private" | "falt" | "panose" | "mmathPr" | "nonshppict" | "do" | "pgptbl" | "template" => {
             Destination::Skip
         }
-        // Of text in two spellings (`\upr`) this is the better one; the text of a drawn box, and a comment's.
+        // `ud` is the better one of two spellings (`\upr`); the others are texts of drawn boxes, comments and notes.
         "ud" | "shptxt" | "annotation" | "footnote" => Destination::Body,
         _ if optional => Destination::Skip,
         _ => return None,

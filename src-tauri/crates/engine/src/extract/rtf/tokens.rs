@@ -25,7 +25,7 @@ impl<'a> Tokens<'a> {
         Self { bytes, at: 0 }
     }
 
-    /// After a backslash.
+    /// Reads the token after a backslash.
     fn control(&mut self) -> Option<Token<'a>> {
         let bytes = self.bytes;
         let first = *bytes.get(self.at)?;
@@ -44,7 +44,7 @@ impl<'a> Tokens<'a> {
                 b'\\' | b'{' | b'}' => Token::Byte(first),
                 b'~' => Token::Control { word: "~", number: None },
                 b'_' => Token::Control { word: "_", number: None },
-                // A line's end after a backslash is a paragraph's.
+                // A line end after a backslash ends a paragraph.
                 b'\r' | b'\n' => Token::Control { word: "par", number: None },
                 _ => Token::Control { word: "", number: None },
             });
@@ -66,7 +66,7 @@ impl<'a> Tokens<'a> {
             self.at += 1;
         }
         if word == "bin" {
-            // So many bytes of anything follow.
+            // This number of bytes of binary data follow.
             let n_bytes = usize::try_from(number.unwrap_or(0)).unwrap_or(0);
             self.at = self.at.saturating_add(n_bytes).min(bytes.len());
         }
@@ -85,7 +85,7 @@ impl<'a> Iterator for Tokens<'a> {
                 b'{' => Token::Open,
                 b'}' => Token::Close,
                 b'\\' => return self.control(),
-                // Lines are broken anywhere, for editors.
+                // Line breaks mean nothing; they only make the file fit for editors.
                 b'\r' | b'\n' | 0 => continue,
                 byte => Token::Byte(byte),
             });

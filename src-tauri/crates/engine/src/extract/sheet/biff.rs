@@ -1,5 +1,5 @@
-//! Records of the binary workbooks: a kind, a length, bytes. Numbers in them are little-endian; what lies beyond the end
-//! of a record is nothing.
+//! Reads the records of binary workbooks: a kind, a length, bytes. Numbers in them are little-endian; reading beyond
+//! the end of a record gives `None`.
 
 pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_le_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
@@ -9,7 +9,7 @@ pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 
-/// So many UTF-16 units.
+/// Decodes `n_units` UTF-16 units.
 pub(super) fn wide(bytes: &[u8], n_units: usize) -> Option<String> {
     let bytes = bytes.get(..n_units.checked_mul(2)?)?;
     Some(encoding_rs::UTF_16LE.decode_without_bom_handling(bytes).0.into_owned())
@@ -39,7 +39,8 @@ pub(super) fn xlsb_records(part: &[u8]) -> impl Iterator<Item = (u32, &[u8])> {
     })
 }
 
-/// A number of up to `most` bytes of which the eighth bit says that there is one more, and how many it has.
+/// Reads a number of up to `most` bytes. The eighth bit of each byte says that another one follows. Also returns how
+/// many bytes the number has.
 fn sevens(bytes: &[u8], most: usize) -> Option<(u32, usize)> {
     let mut number = 0;
     for (at, byte) in bytes.iter().enumerate().take(most) {

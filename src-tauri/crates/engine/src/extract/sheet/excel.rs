@@ -19,13 +19,13 @@ pub(super) fn read(bytes: &[u8], parts: &mut Archive<'_>, rendition: &mut Rendit
         let part = sheets.iter().find(|(of, _)| *of == name).map(|(_, part)| part.as_str());
         let relations = part.map(|part| Relations::of(parts, part)).transpose()?.unwrap_or_default();
         let mut beside = beside(parts, &relations)?;
-        // To look for links the sheet is read once more. Where they are damaged, the cells are worth reading.
+        // Finding links reads the sheet once more. Even if links are damaged, the cells are worth reading.
         let links = if relations.lead_out() { book.hyperlinks_by_sheet_name(&name).ok() } else { None };
         for link in links.unwrap_or_default() {
             let leads_to = link.target.as_deref().and_then(target);
             beside.links.extend(leads_to.map(|leads_to| (link.range.start.0, leads_to)));
         }
-        // Cell after cell: one far out must not make a table of everything between.
+        // Reads cell after cell, so that a cell far out does not make a table of all empty cells before it.
         let mut reader = book.worksheet_cells_reader(&name).map_err(damaged)?;
         if formats.of_style.is_empty() {
             formats.of_style = reader.styles().iter().map(number_format).collect();
@@ -44,14 +44,14 @@ pub(super) fn read(bytes: &[u8], parts: &mut Archive<'_>, rendition: &mut Rendit
 
 fn number_format(style: &calamine::Style) -> Option<NumberFormat> {
     let format = style.number_format.as_ref()?;
-    // Those whose look depends on the country have no code of their own in the file.
+    // Formats that depend on the country have no code of their own in the file.
     match (format.format_id, format.format_code.as_str()) {
         (Some(id), "mm-dd-yy" | "m/d/yy h:mm" | "General") if id > 0 => NumberFormat::built_in(id),
         (_, code) => NumberFormat::new(code),
     }
 }
 
-/// Names of the sheets and their parts. What it does not name has no notes.
+/// Names of the sheets and their parts. No notes are read of a sheet that is missing here.
 fn sheet_parts(parts: &mut Archive<'_>) -> Result<Vec<(String, String)>, Unreadable> {
     let mut sheets = Vec::new();
     let Ok(main) = main_part(parts) else { return Ok(sheets) };
@@ -73,7 +73,8 @@ fn sheet_parts(parts: &mut Archive<'_>) -> Result<Vec<(String, String)>, Unreada
     Ok(sheets)
 }
 
-/// Notes, threads of comments, and what pictures and shapes say. Where one is damaged the cells are worth reading.
+/// Notes, threads of comments, and the texts of pictures and shapes. Damaged parts are skipped, since the cells are
+/// still worth reading.
 pub(super) fn beside(parts: &mut Archive<'_>, relations: &Relations) -> Result<Beside, Unreadable> {
     let mut notes = Vec::new();
     let mut add = |read: Result<Vec<Note>, Unreadable>| match read {
@@ -82,7 +83,7 @@ pub(super) fn beside(parts: &mut Archive<'_>, relations: &Relations) -> Result<B
     };
     for kind in ["comments", "threadedComment"] {
         for part in relations.of_kind(kind) {
-            // Of the older binary format they are no XML.
+            // In the binary format (`.bin`) these parts are not XML.
             if let Some(source) = parts.text(part)?.filter(|_| !part.ends_with(".bin")) {
                 add(comments(&source));
             }
@@ -96,7 +97,7 @@ pub(super) fn beside(parts: &mut Archive<'_>, relations: &Relations) -> Result<B
     Ok(Beside { notes, links: Vec::new() })
 }
 
-/// What old programs are shown in place of a thread that stands in a part of its own.
+/// Beginning of the note that old programs show in place of a thread, which has a part of its own.
 pub(super) const STANDS_FOR_A_THREAD: &str = "[Threaded comment]";
 
 fn comments(source: &str) -> Result<Vec<Note>, Unreadable> {
@@ -106,7 +107,7 @@ fn comments(source: &str) -> Result<Vec<Note>, Unreadable> {
     let mut unread = Unread::default();
     xml::read(source, |xml| {
         match xml {
-            // Readings of Chinese characters.
+            // Readings of Chinese characters (`rPh`, `phoneticPr`) and data for programs are skipped.
             Xml::Start(element) if unread.starts(element.name(), &["rPh", "phoneticPr", "mentions", "extLst"]) => {}
             Xml::Start(element) => match element.name() {
                 "comment" | "threadedComment" => {
@@ -117,7 +118,7 @@ fn comments(source: &str) -> Result<Vec<Note>, Unreadable> {
                 _ => {}
             },
             Xml::Text(text) if in_text && !unread.is_open() => {
-                // White space between the runs of a note is the file's.
+                // White space between the runs of a note only lays out the file.
                 if let Some(note) = open.as_mut().filter(|_| !text.trim().is_empty() || text == " ") {
                     note.text.push_str(&text);
                 }
@@ -146,7 +147,7 @@ fn drawing(source: &str) -> Result<Vec<Note>, Unreadable> {
     let mut unread = Unread::default();
     xml::read(source, |xml| {
         match xml {
-            // `to` is where it ends; a fallback says the same again.
+            // `to` is the cell where a drawing ends; a fallback repeats the drawing.
             Xml::Start(element) if unread.starts(element.name(), &["to", "Fallback"]) => {}
             Xml::Start(element) => match element.name() {
                 "row" | "col" => (in_number, number) = (true, String::new()),

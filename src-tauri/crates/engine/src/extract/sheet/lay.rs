@@ -1,4 +1,4 @@
-//! A sheet's cells, written out: tables in bands of rows, then what is noted beside cells.
+//! Writes out a sheet's cells: tables in bands of rows, then the notes of cells.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -13,7 +13,7 @@ const BAND_TOKENS: usize = 150;
 /// Headers longer than this are not repeated.
 const MAX_HEADER_TOKENS: usize = 60;
 
-/// Empty cells in a row that are shown as such; a wider gap is as good as that.
+/// Most empty cells in a row that are shown; a wider gap would say no more.
 const MAX_GAP: u32 = 16;
 
 /// A cell that shows something. Rows and columns count from 0.
@@ -23,11 +23,11 @@ pub(super) struct Cell {
     pub(super) column: u32,
     /// As the cell shows it, on one line.
     pub(super) text: String,
-    /// A number, a date or a time, whatever it looks like.
+    /// Whether the cell holds a number, a date or a time, whatever it looks like.
     pub(super) is_number: bool,
 }
 
-/// What stands beside a cell and is not shown in it: a note, a comment, the description of a picture.
+/// Text that belongs to a cell and is not shown in it: a note, a comment, the description of a picture.
 #[derive(Debug)]
 pub(super) struct Note {
     pub(super) row: u32,
@@ -35,11 +35,11 @@ pub(super) struct Note {
     pub(super) text: String,
 }
 
-/// What stands beside the cells of a sheet, in any order.
+/// The notes and links of a sheet's cells, in any order.
 #[derive(Debug, Default)]
 pub(super) struct Beside {
     pub(super) notes: Vec<Note>,
-    /// Where links lead, with their rows: found, but not shown.
+    /// Targets of links, with their rows: found, but not shown.
     pub(super) links: Vec<(u32, String)>,
 }
 
@@ -84,11 +84,11 @@ struct Sheet<'r> {
     name: &'r str,
     table: Option<Table>,
     has_heading: bool,
-    /// By row.
+    /// Sorted by row.
     links: VecDeque<(u32, String)>,
 }
 
-/// Rows without an empty one between them.
+/// Rows without an empty row between them.
 struct Table {
     header: Option<String>,
     /// First column.
@@ -147,7 +147,7 @@ impl Sheet<'_> {
         while let Some((_, leads_to)) = self.links.pop_front_if(|(row, _)| *row <= bottom) {
             self.rendition.unseen(&leads_to);
         }
-        // The next band begins with it.
+        // The next band begins with the header.
         if let Some(header) = table.header.as_ref().filter(|header| estimate_tokens(header) <= MAX_HEADER_TOKENS) {
             table.band.tokens = estimate_tokens(header);
             table.band.lines.push(header.clone());
@@ -155,16 +155,16 @@ impl Sheet<'_> {
         check_room(self.rendition)
     }
 
-    /// What comes stands in these cells, and under the sheet's name.
+    /// Text added from here on stands in these cells, and under a heading with the sheet's name.
     fn begin(&mut self, cells: String) {
         self.rendition.place(Place::Cells { sheet: self.name.to_owned(), cells });
         if !std::mem::replace(&mut self.has_heading, true) {
-            // Not of the first level: a workbook is not called "Sheet1".
+            // Not a heading of the first level, which would give the workbook the title "Sheet1".
             self.rendition.push(BlockKind::Heading { level: 2 }, self.name);
         }
     }
 
-    /// Notes beside a cell, after what it shows: by itself a note seldom says what it is about.
+    /// Adds a cell's notes after the text that the cell shows: alone, a note seldom says what it is about.
     fn note(&mut self, (row, column): (u32, u32), shown: &str, notes: &[String]) -> Result<(), Unreadable> {
         let notes: Vec<&str> = notes.iter().map(|note| note.trim()).filter(|note| !note.is_empty()).collect();
         if notes.is_empty() {
@@ -182,7 +182,7 @@ fn is_header(cells: &[Cell]) -> bool {
     cells.len() > 1 && cells.iter().all(|cell| !cell.is_number && cell.text.parse::<f64>().is_err())
 }
 
-/// Cells from column `left` on, empty ones among them.
+/// Writes a row of cells as a line, from column `left` on, including empty cells.
 fn line(cells: &[Cell], left: u32) -> String {
     let mut line = String::new();
     let mut next = left;
@@ -211,7 +211,7 @@ pub(super) fn address(row: u32, column: u32) -> String {
     format!("{letters}{}", u64::from(row) + 1)
 }
 
-/// Row and column of `B7`; of a range its first cell.
+/// Row and column of an address such as `B7`. A range gives those of its first cell.
 pub(super) fn position(address: &str) -> Option<(u32, u32)> {
     let first = address.split(':').next()?.trim().replace('$', "");
     let digits = first.find(|c: char| c.is_ascii_digit())?;

@@ -1,6 +1,6 @@
-//! Spreadsheets: each sheet's tables in bands of rows, every band under its table's header, so that a passage makes sense
-//! by itself. Numbers and dates are written as their cells show them; notes, comments and descriptions of pictures come
-//! after their sheet's cells.
+//! Reads spreadsheets. Writes each sheet's tables in bands of rows, every band under its table's header, so that a
+//! passage makes sense by itself. Numbers and dates are written as their cells show them. Notes, comments and
+//! descriptions of pictures come after their sheet's cells.
 
 mod biff;
 mod excel;
@@ -61,7 +61,7 @@ pub(super) fn is_xml_workbook(head: &str) -> bool {
     xml2003::is_workbook(head)
 }
 
-/// Such a workbook, decoded.
+/// A workbook that is one XML file, decoded; `None` for other files.
 fn xml_workbook(bytes: &[u8]) -> Option<String> {
     let may_be = !bytes.starts_with(b"PK") && !bytes.starts_with(archive::COMPOUND_FILE);
     let source = decode(Some(bytes).filter(|_| may_be)?, true).ok()?.text;
@@ -84,7 +84,7 @@ fn names<'a, R: Reader<Bytes<'a>>>(book: &R) -> Vec<String> {
     sheets.map(|sheet| sheet.name.clone()).collect()
 }
 
-/// How the numbers of one workbook are shown: its formats by the number of a cell's style, and where its days begin.
+/// How one workbook shows numbers: its formats, by the number of a cell's style, and whether its days count from 1904.
 #[derive(Debug, Default)]
 struct Formats {
     of_style: Vec<Option<NumberFormat>>,
@@ -92,7 +92,7 @@ struct Formats {
 }
 
 impl Formats {
-    /// What a cell of that style shows; nothing where it shows nothing.
+    /// A cell with the text that it shows in this style. The text is empty if the cell shows nothing.
     fn cell(&self, (row, column): (u32, u32), data: &Data, style: Option<usize>) -> Cell {
         let format = style.and_then(|style| self.of_style.get(style)).and_then(Option::as_ref);
         let number = match data {
@@ -116,7 +116,7 @@ impl Formats {
     }
 }
 
-/// A moment whose format is not known.
+/// Writes a moment whose format is not known.
 fn moment(time: &ExcelDateTime) -> String {
     if time.is_duration() {
         let minutes = (time.as_f64() * 24.0 * 60.0).round() as i64;

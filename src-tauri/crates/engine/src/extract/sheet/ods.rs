@@ -1,4 +1,4 @@
-//! OpenDocument spreadsheets. Each cell holds its value and, as text, what it shows: that is what is read.
+//! Reads OpenDocument spreadsheets. Each cell holds its value and the text that it shows; the text is read.
 
 use super::format::general;
 use super::lay::{Beside, Cell, Note, lay};
@@ -10,10 +10,10 @@ use crate::extract::targets::target;
 use crate::extract::xml::{self, Element, Unread, Xml};
 use crate::extract::{Reading, Unreadable};
 
-/// How often a cell or a row that is repeated is written out: what it says the thousandth time is nothing new.
+/// How often a repeated cell or row is written out at most: the thousandth time says nothing new.
 const MAX_REPEATS: u32 = 100;
 
-/// From here on a number is shown with all its digits, whatever its cell has room for.
+/// From this size on, a whole number is shown with all its digits, whatever its cell has room for.
 const MANY_DIGITS: f64 = 1e11;
 
 pub(super) fn read(parts: &mut Archive<'_>, mut rendition: Rendition) -> Result<Reading, Unreadable> {
@@ -42,10 +42,10 @@ struct Sheet {
     name: String,
     cells: Vec<Cell>,
     beside: Beside,
-    /// The next cell's.
+    /// Row of the next cell, and its column.
     row: u32,
     column: u32,
-    /// Where in `cells` its row begins.
+    /// Index in `cells` where this row begins.
     row_start: usize,
     row_repeats: u32,
 }
@@ -55,7 +55,7 @@ struct Sheet {
 struct Open {
     repeats: u32,
     shown: String,
-    /// What its value says, for one that shows nothing.
+    /// The cell's value as text, which is used if the cell shows none.
     value: String,
     number: Option<f64>,
     notes: Vec<String>,
@@ -65,16 +65,16 @@ struct Open {
 struct Book {
     sheet: Option<Sheet>,
     cell: Option<Open>,
-    /// Tables inside a cell's or a drawing's table.
+    /// Open tables inside the sheet's own table, in a cell or a drawing.
     n_inner: usize,
-    /// A note, or the description of a picture.
+    /// The kind and text of an open note, description of a picture or text box.
     aside: Option<(String, String)>,
     in_paragraph: usize,
     unread: Unread,
     n_bytes: usize,
 }
 
-/// Elements whose text is not the sheet's: what was deleted, forms, who wrote a note and when, readings.
+/// Elements whose text is not part of the sheet: deleted text, forms, authors and dates of notes, readings.
 const UNREAD: [&str; 6] = ["tracked-changes", "forms", "creator", "date", "creator-initials", "ruby-text"];
 
 impl Book {
@@ -134,7 +134,7 @@ impl Book {
         }
     }
 
-    /// Where text goes: the note that is open, else the cell, else what stands on the sheet.
+    /// The text that is being read: that of the open note, else that of the open cell. `None` outside both.
     fn open_text(&mut self) -> Option<&mut String> {
         match (&mut self.aside, &mut self.cell) {
             (Some((_, text)), _) => Some(text),
@@ -155,7 +155,7 @@ impl Book {
         }
     }
 
-    /// A sheet that is complete.
+    /// Called when an element ends. Returns the sheet if that completes it.
     fn end(&mut self, name: &str) -> Result<Option<Sheet>, Unreadable> {
         if self.unread.ends(name) {
             return Ok(None);

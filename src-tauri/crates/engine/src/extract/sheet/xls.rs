@@ -1,4 +1,4 @@
-//! XLS: cells as calamine reads them; their formats and notes from the records that it passes over (\[MS-XLS\]).
+//! Reads XLS: cells with calamine, their formats and notes from records that calamine skips (\[MS-XLS\]).
 
 use std::collections::HashMap;
 use std::io::{Cursor, Read};
@@ -28,7 +28,7 @@ const BEGIN: u16 = 0x0809;
 
 pub(super) fn read(bytes: &[u8], rendition: &mut Rendition) -> Result<(), Unreadable> {
     let mut book = open::<Xls<_>>(bytes)?;
-    // Older workbooks than those of Excel 97 have another stream: they are read without their formats.
+    // Workbooks older than Excel 97 have another stream. They are read without their formats.
     let stream = stream(bytes, "Workbook").unwrap_or_default();
     let formats = Formats { of_style: number_formats(&stream), is_1904: book.has_1904_epoch() };
     let offsets = sheet_offsets(&stream);
@@ -54,7 +54,7 @@ fn stream(bytes: &[u8], name: &str) -> Option<Vec<u8>> {
     Some(stream)
 }
 
-/// A text of so many characters after a byte of flags, of which the lowest says that each takes two bytes.
+/// Reads a text of `n_chars` characters after a byte of flags. The lowest flag means two bytes for each character.
 fn text(bytes: &[u8], n_chars: usize) -> Option<String> {
     let (flags, rest) = bytes.split_first()?;
     if flags & 1 != 0 {
@@ -79,7 +79,7 @@ fn number_formats(stream: &[u8]) -> Vec<Option<NumberFormat>> {
             _ => {}
         }
     }
-    // Excel writes out the formats of money, in the currency of its country; the others only if they are not its own.
+    // Excel writes out formats of money, in the currency of its country, and other formats that are not built in.
     let format = |id: u16| match own.get(&id) {
         Some(format) => format.clone(),
         None => NumberFormat::built_in(id.into()),
@@ -98,10 +98,10 @@ fn sheet_offsets(stream: &[u8]) -> HashMap<String, usize> {
     globals.filter(|(kind, _)| *kind == SHEET).filter_map(|(_, body)| sheet(body)).collect()
 }
 
-/// What calamine does not say of a sheet.
+/// Parts of a sheet that calamine does not read.
 #[derive(Default)]
 struct Extras {
-    /// Of cells that hold numbers.
+    /// Styles of cells that hold numbers, by row and column.
     styles: HashMap<(u32, u32), u16>,
     notes: Vec<Note>,
 }
@@ -130,11 +130,11 @@ impl Extras {
                     let n_cells = body.len().saturating_sub(6) / 6;
                     (0..n_cells).for_each(|cell| extras.style(body, cell));
                 }
-                // The first of the parts of an object says which one it is; its text, if it has any, follows it.
+                // The first part of an object gives its number. The object's text, if any, follows the object.
                 OBJECT => object = u16_at(body, 6),
                 OBJECT_TEXT => awaited = u16_at(body, 10).unwrap_or(0),
                 CONTINUE if awaited > 0 => {
-                    // A long text goes on in the next record; after it comes how it is set.
+                    // A long text continues in the next record. Its formatting comes after it.
                     let width = if body.first().is_some_and(|flags| flags & 1 != 0) { 2 } else { 1 };
                     let n_chars = usize::from(awaited).min(body.len().saturating_sub(1) / width);
                     awaited -= u16::try_from(n_chars).unwrap_or(awaited);
@@ -154,14 +154,14 @@ impl Extras {
                 _ => {}
             }
         }
-        // Text boxes stand nowhere in particular.
+        // Text boxes belong to no cell, so they go to the first one.
         let mut boxes: Vec<(u16, String)> = texts.into_iter().collect();
         boxes.sort_unstable();
         extras.notes.extend(boxes.into_iter().map(|(_, text)| Note { row: 0, column: 0, text }));
         extras
     }
 
-    /// Of the numbers in one record, the one that many columns on.
+    /// Adds the style of one of the numbers in a record. `cell` is the number's index in the record.
     fn style(&mut self, body: &[u8], cell: usize) {
         let style = u16_at(body, 4 + 6 * cell);
         let (Some(row), Some(column), Some(style)) = (u16_at(body, 0), u16_at(body, 2), style) else { return };

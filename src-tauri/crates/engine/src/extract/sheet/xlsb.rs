@@ -1,4 +1,4 @@
-//! XLSB: cells as calamine reads them; their formats and notes from the records that it passes over.
+//! Reads XLSB: cells with calamine, their formats and notes from records that calamine skips.
 
 use std::collections::HashMap;
 
@@ -54,7 +54,7 @@ pub(super) fn read(bytes: &[u8], parts: &mut Archive<'_>, rendition: &mut Rendit
     Ok(())
 }
 
-/// A text after the number of its UTF-16 units, and the bytes after it.
+/// Reads a text that follows the number of its UTF-16 units. Also returns the bytes after it.
 fn text(bytes: &[u8]) -> Option<(String, &[u8])> {
     let n_units = usize::try_from(u32_at(bytes, 0)?).ok()?;
     let text = wide(&bytes[4..], n_units)?;
@@ -94,7 +94,7 @@ fn number_formats(styles: &[u8]) -> Vec<Option<NumberFormat>> {
     of_style
 }
 
-/// Where cells stand, and their styles, in the order of the file.
+/// Rows and columns of cells, and their styles, in the order of the file.
 fn cell_styles(sheet: &[u8]) -> impl Iterator<Item = ((u32, u32), usize)> {
     let mut row = 0;
     xlsb_records(sheet).filter_map(move |(kind, body)| {
@@ -114,7 +114,7 @@ fn beside(parts: &mut Archive<'_>, sheet: &str) -> Result<Beside, Unreadable> {
         let mut at = None;
         for (kind, body) in xlsb_records(&source) {
             match kind {
-                // Its author, then the first and the last row, then the columns.
+                // The record holds the author, then the first and the last row, then the columns.
                 BEGIN_COMMENT => at = u32_at(body, 4).zip(u32_at(body, 12)),
                 COMMENT_TEXT => {
                     let said = body.get(1..).and_then(text);

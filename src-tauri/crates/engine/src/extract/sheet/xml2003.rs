@@ -14,7 +14,7 @@ use crate::extract::targets::target;
 use crate::extract::xml::{self, Element, Xml};
 use crate::extract::{Reading, Unreadable};
 
-/// Whether XML is such a workbook.
+/// Whether a text is such a workbook.
 pub(super) fn is_workbook(source: &str) -> bool {
     let head = &source[..source.floor_char_boundary(4000)];
     head.contains("urn:schemas-microsoft-com:office:spreadsheet") || head.contains("progid=\"Excel.Sheet\"")
@@ -45,7 +45,7 @@ struct Sheet {
     name: String,
     cells: Vec<Cell>,
     beside: Beside,
-    /// The next cell's, and the next row's.
+    /// Row of the open or the next cell, and its column.
     row: u32,
     column: u32,
 }

@@ -99,7 +99,7 @@ fn drawings_in_markdown() {
     check_invariants(&document).expect("sound");
 }
 
-/// What would take the square of its length, or a thing for each line, does not.
+/// Reading long lines and many parts takes no quadratic time, and not each part gets a block, a place or a target.
 #[test]
 fn long_lines_and_many_parts_are_read_in_one_go() {
     let n = 200_000;

@@ -1,12 +1,12 @@
-//! Broken and hostile files of every text format: none panics, none takes longer than its length allows, none makes more
-//! text than it holds.
+//! Broken and hostile files of every text format. No reader panics on them, takes longer than a file's length allows,
+//! or makes more text than a file holds.
 
 #![expect(clippy::print_stdout, reason = "how much was tried is part of the result")]
 
 use super::*;
 use crate::chunk::{ChunkRules, chunks};
 
-/// A sound file of each format; fuzzing mutates them as well.
+/// A valid file of each format; fuzzing mutates these files as well.
 pub(super) const SAMPLES: &[(&str, &str)] = &[
     (
         "a.md",
@@ -109,7 +109,7 @@ fn a_long_name_is_carried_on_in_short() {
     assert!(more.heading_path.len() <= 8 && std::sync::Arc::ptr_eq(&text.heading_path, &more.heading_path));
 }
 
-/// Each with a block of its own they took a hundred times the memory of the file.
+/// With a block for each paragraph, they took a hundred times the memory of the file.
 #[test]
 fn a_million_paragraphs_are_not_a_million_blocks() {
     const N: usize = 150_000;
@@ -130,7 +130,7 @@ fn a_million_paragraphs_are_not_a_million_blocks() {
     }
 }
 
-/// Neither may another kind of block for each, nor a place, nor an anchor.
+/// Headings, quotes and other kinds of blocks are joined too, and not each piece of a file gets a place or an anchor.
 #[test]
 fn very_many_blocks_of_any_kind_share_blocks() {
     const N: usize = 450_000;
@@ -160,7 +160,7 @@ fn very_many_blocks_of_any_kind_share_blocks() {
     assert_eq!(lines.blocks[0].anchors.len(), 1, "what stands in the source as it is needs no more");
 }
 
-/// One row was a list of all its fields, four times over.
+/// A row's fields must not be stored: reading once kept four lists of them.
 #[test]
 fn a_row_of_a_million_fields() {
     for (row, shown) in [("tea,", "tea | "), ("\"tea\",", "tea | ")] {
@@ -170,7 +170,7 @@ fn a_row_of_a_million_fields() {
     }
 }
 
-/// A drawer that only ends outside of the block it begins in.
+/// A drawer whose end stands outside the block in which it begins.
 #[test]
 fn a_drawer_across_the_end_of_a_block() {
     let document = read("a.org", "#+begin_center\n:tea:\nheron\n#+end_center\n:END:\nreeds\n");
@@ -178,13 +178,13 @@ fn a_drawer_across_the_end_of_a_block() {
     assert_eq!(text, [":tea: heron", "reeds"]);
 }
 
-/// Reads and cuts a file; whatever comes of it must hold together.
+/// Reads a file and cuts it into passages. If the file can be read, the result must be sound.
 fn survive(name: &str, bytes: &[u8]) {
     if let Ok(document) = extract(Path::new(name), bytes) {
         check_invariants(&document).unwrap_or_else(|error| panic!("{name}: {error}"));
         let passages = chunks(&document, &ChunkRules::default());
         let n_bytes: usize = document.blocks.iter().map(|block| block.text.len()).sum();
-        // A repeated table header and list marks make a text longer, but only so much.
+        // Repeated table headers and list marks make a text longer, but not more than this.
         assert!(n_bytes <= 4 * bytes.len() + 1024, "{name}: {n_bytes} bytes of text from {}", bytes.len());
         assert!(passages.len() <= document.blocks.len() + bytes.len() / 8 + 1, "{name}: {} passages", passages.len());
     }
@@ -221,7 +221,7 @@ fn hostile_bytes() -> usize {
     std::env::var("NUTHATCH_HOSTILE_BYTES").ok().and_then(|bytes| bytes.parse().ok()).unwrap_or(100_000)
 }
 
-/// Much of what makes a careless reader recurse, or search from every place to the end.
+/// Files that repeat what makes a careless reader recurse, or search from every place to the end.
 #[test]
 fn large_and_hostile() {
     let size = hostile_bytes();
@@ -346,7 +346,7 @@ fn large_and_hostile() {
             survive(name, format!("{head}{body}").as_bytes());
             n_files += 1;
         }
-        // Sound, and a lot of it.
+        // Valid text, repeated many times.
         survive(name, fill(sample).as_bytes());
     }
     println!("{n_files} files of {size} bytes");
@@ -362,8 +362,7 @@ fn tags_are_kept_up_to_a_limit_however_often_they_are_repeated() {
     assert_eq!((document.tags.len(), document.tags[9_999].as_str()), (10_000, "t9999"));
 }
 
-/// No reader in this process may go down a level of its own stack for each level of a file's: an overflow would end the
-/// program.
+/// No reader in this process may recurse for each level of a file's nesting: a stack overflow would end the program.
 #[test]
 fn what_is_nested_very_often_is_read() {
     const N: usize = 100_000;
@@ -399,7 +398,7 @@ fn what_is_nested_very_often_is_read() {
         ("a.srt", "1\n00:00:00,000 --> 00:00:01,000\n", "<i>"),
         ("a.csv", "", "\""),
     ] {
-        // Broken or read: either way there is an answer.
+        // The file may be read or refused, but there must be an answer.
         if let Ok(document) = extract(name.as_ref(), (head.to_owned() + &opening.repeat(N)).as_bytes()) {
             check_invariants(&document).unwrap_or_else(|error| panic!("{name}: {opening:?}: {error}"));
         }
@@ -413,7 +412,7 @@ fn what_is_nested_very_often_is_read() {
     }
 }
 
-/// A special block in Org is read as if its signs were not there, within others and without its end.
+/// A special block in Org is read as if its first and last lines were not there, also inside others or without an end.
 #[test]
 fn org_blocks_within_blocks_are_read() {
     let source = "#+begin_details\nOne.\n#+begin_center\n- two\n#+end_center\n#+begin_src sh\nthree\n#+end_src\nFour.\n#+end_details\n\

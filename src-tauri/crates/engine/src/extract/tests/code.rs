@@ -1,6 +1,6 @@
 use super::*;
 
-/// `path: first line ... (number of lines)`
+/// Blocks as `path: first line`.
 fn units(name: &str, source: &str) -> Vec<String> {
     let document = read(name, source);
     let unit = |block: &Block| {

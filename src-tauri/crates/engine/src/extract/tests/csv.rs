@@ -36,7 +36,7 @@ fn every_block_begins_with_the_header() {
         assert!(block.text.starts_with("id | name | price\n"), "{}", block.text);
         let first = block.text.lines().nth(1).expect("a row");
         let number = first.split(' ').next().expect("a number");
-        // What a block holds stands where its span says, and a hit opens at its line.
+        // A block's text leads to its place in the source, and a hit opens at that line.
         let at = block.text.find(first).expect("there");
         let source = block.source_offset(&document, at);
         assert!(document.text[source..].starts_with(&format!("{number},茶")), "{first}");

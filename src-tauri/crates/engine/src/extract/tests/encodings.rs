@@ -55,7 +55,7 @@ const WESTERN: &[&str] = &[
     "Temperature: 20 °C ± 2",
 ];
 
-/// Sentences in one encoding, and how many of them come back as they were.
+/// Sentences in old encodings are decoded as they were; prints how many.
 #[test]
 fn every_sentence_comes_back() {
     let table: [(&'static Encoding, &[&str]); 6] = [
@@ -78,7 +78,7 @@ fn every_sentence_comes_back() {
                 wrong.push(format!("{} as {}: {text} -> {}", encoding.name(), document.encoding, document.text));
             }
         }
-        // Much of it, in one file.
+        // All sentences many times, in one file.
         let long = sentences.join("\n\n").repeat(20);
         let document = extract(Path::new("a.txt"), &encoding.encode(&long).0).expect("readable");
         assert_eq!(document.text, long, "{}", encoding.name());
@@ -111,7 +111,7 @@ fn unicode() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// What several programs wrote into one file.
+/// Several programs wrote into one file, each in its own encoding.
 #[test]
 fn lines_of_two_encodings() {
     let old = |encoding: &'static Encoding, text: &str| encoding.encode(text).0.into_owned();
@@ -134,7 +134,7 @@ fn lines_of_two_encodings() {
     let mut bytes = format!("{}\n", chinese.0).repeat(100).into_bytes();
     bytes.extend(old(GB18030, chinese.1));
     assert!(extract(Path::new("a.log"), &bytes).expect("readable").text.ends_with(chinese.1));
-    // A byte gone bad spoils its sign alone.
+    // A broken byte spoils only its own character.
     let mut bytes = format!("{}\n", chinese.0).repeat(3).into_bytes();
     bytes.extend([0xE8, 0x8C]);
     bytes.extend(format!("{}\n", chinese.1).bytes());
@@ -142,7 +142,7 @@ fn lines_of_two_encodings() {
     assert!(text.ends_with(&format!("\u{FFFD}{}\n", chinese.1)), "{text}");
 }
 
-/// As old Macs ended lines.
+/// Old Macs ended lines with carriage returns alone.
 #[test]
 fn carriage_returns_end_lines() {
     let texts = |name: &str, source: &str| -> Vec<String> {

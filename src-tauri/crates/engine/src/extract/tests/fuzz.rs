@@ -1,5 +1,5 @@
-//! Any bytes, and sound files gone wrong, through every reader and the chunker. `NUTHATCH_FUZZ_CASES` sets how many of each
-//! (2,000 unless it is set).
+//! Puts random bytes, and valid files that were damaged, through every reader and the chunker. `NUTHATCH_FUZZ_CASES`
+//! sets how many of each (2,000 unless it is set).
 
 #![expect(clippy::print_stdout, reason = "how much was tried is part of the result")]
 
@@ -15,7 +15,7 @@ fn cases() -> u32 {
     std::env::var("NUTHATCH_FUZZ_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(2_000)
 }
 
-/// Reads and cuts; returns how many passages came of it, if it could be read.
+/// Reads a file and cuts it into passages. Returns their number, or `None` if the file could not be read.
 fn check_all(name: &str, bytes: &[u8], also: impl Fn(&Document)) -> Result<Option<usize>, TestCaseError> {
     let Ok(document) = extract(Path::new(name), bytes) else { return Ok(None) };
     check_invariants(&document)?;
@@ -31,7 +31,7 @@ fn check_all(name: &str, bytes: &[u8], also: impl Fn(&Document)) -> Result<Optio
     Ok(Some(passages.len()))
 }
 
-/// `also` looks at each document that comes of a file.
+/// `also` is called with each document that could be read.
 pub(super) fn run<S: Strategy>(
     strategy: S,
     bytes_of: impl Fn(S::Value) -> (&'static str, Vec<u8>),
@@ -61,7 +61,7 @@ fn any_bytes_in_any_format() {
     run((name, prop::collection::vec(any::<u8>(), 0..300)), |(name, bytes)| (name, bytes), |_| {});
 }
 
-/// Parts of sound files of the same format put together anew, some bytes changed.
+/// Files put together from parts of valid files of the same format, with some bytes changed.
 #[test]
 fn mutated_files_of_any_format() {
     let edits =

@@ -1,4 +1,4 @@
-//! Files that each format's own grammar allows, with signs of every length and kind where the grammar leaves them open:
+//! Files that each format's own grammar allows, with signs of every length and kind where the grammar allows any sign:
 //! as delimiters, in quotes, rules, fences, names and numbers. `NUTHATCH_FUZZ_CASES` sets how many of each format.
 
 use proptest::sample::select;
@@ -8,8 +8,8 @@ use super::*;
 use crate::snippet::snippet;
 use crate::text::{each_pair, each_word, query_terms};
 
-/// Signs of one to four bytes; some that are white space, digits or letters to Unicode and to no format, that join others,
-/// or that change their length with their case.
+/// Signs of one to four bytes. Some are white space, digits or letters for Unicode but for no format, some join other
+/// signs, and some change their length with their case.
 const SIGNS: &[&str] = &[
     "；",
     "，",
@@ -79,7 +79,7 @@ const SIGNS: &[&str] = &[
     "",
 ];
 
-/// What a file of each format is put together from. `§` is a sign, the same wherever one piece has it twice.
+/// Pieces from which a file of each format is put together. `§` stands for a sign, the same one throughout a piece.
 const GRAMMARS: &[(&str, &str, &[&str])] = &[
     (
         "a.csv",
@@ -564,7 +564,7 @@ const GRAMMARS: &[(&str, &str, &[&str])] = &[
     ),
 ];
 
-/// Finding words and showing a stretch must survive whatever was read, each question among it.
+/// Finding words and making snippets must not fail, whatever the text and the question.
 fn analyse(document: &Document) {
     let question = document.blocks.iter().map(|block| block.text.as_str()).take(3).collect::<Vec<_>>().join(" ");
     for text in document.blocks.iter().map(|block| block.text.as_str()).chain([document.title.as_str()]) {

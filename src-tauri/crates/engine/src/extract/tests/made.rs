@@ -19,7 +19,7 @@ pub(super) fn zip(parts: &[(&str, &[u8])]) -> Vec<u8> {
     writer.finish().expect("an archive").into_inner()
 }
 
-/// An Office file: parts that are XML, of which the first is the main one, and what each refers to as `(from, kind, to)`.
+/// An Office file of XML parts, of which the first is the main one. `relations` are `(from, kind, to)`.
 pub(super) fn office(parts: &[(&str, &str)], relations: &[(&str, &str, &str)]) -> Vec<u8> {
     let mut all: Vec<(String, Vec<u8>)> = Vec::new();
     let relate = |from: &str, all: &[(&str, &str, &str)]| -> String {

@@ -1,9 +1,9 @@
-//! Word, PowerPoint, OpenDocument and EPUB files: what stands beside their text is read as well.
+//! Word, PowerPoint, OpenDocument and EPUB files: their notes, comments, descriptions and links are read as well.
 
 use super::made::{office, placed, read_bytes, zip};
 use super::*;
 
-/// A Word file of this body, and of more parts that the main one refers to by their kinds.
+/// A Word file with this body and more parts, to which the main part refers by their kinds.
 fn docx(body: &str, more: &[(&str, &str, &str)]) -> Vec<u8> {
     let document = format!("<w:document><w:body>{body}</w:body></w:document>");
     let names: Vec<String> = more.iter().map(|(_, name, _)| format!("word/{name}")).collect();
@@ -130,7 +130,7 @@ fn where_links_lead_is_found_and_not_shown() {
     );
 }
 
-/// A deck of one slide, and of more parts that it refers to.
+/// A presentation of one slide, with more parts to which the slide refers.
 fn pptx(slide: &str, more: &[(&str, &str, &str)]) -> Vec<u8> {
     let deck = "<p:presentation><p:sldIdLst><p:sldId r:id=\"r0\"/></p:sldIdLst></p:presentation>";
     let names: Vec<String> = more.iter().map(|(_, name, _)| format!("ppt/slides/{name}")).collect();
@@ -256,7 +256,7 @@ pub(super) fn doc() -> Vec<u8> {
         list.extend(place.to_le_bytes());
         list.extend([0, 0]);
     }
-    // Something about how pieces are set comes first.
+    // The formatting of pieces comes first.
     let mut table = vec![1, 2, 0, 9, 9, 2];
     table.extend((list.len() as u32).to_le_bytes());
     table.extend(list);
@@ -285,7 +285,7 @@ fn old_word_files_are_read() {
     assert!(error.to_string().contains("older than Word 97"), "{error}");
 }
 
-/// The reader is ours, and goes by numbers that anyone may have written.
+/// The reader is our own code, and it follows offsets in the file that anyone may have written.
 #[test]
 fn damaged_old_files_end_in_a_document_or_a_reason() {
     for (name, whole) in [("a.doc", doc())] {

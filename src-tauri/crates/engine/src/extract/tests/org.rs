@@ -33,7 +33,7 @@ fn about_the_file() {
     assert_eq!(document.date.as_deref(), Some("2024-03-01"));
     assert_eq!(document.blocks[0].text, "Buy");
     assert_eq!(read("a.org", "* First\n* Second\n").title, "First");
-    // A space that is longer than a byte, as some keyboards write it.
+    // Some keyboards write a space of more than one byte.
     let spaced = read("a.org", "* Green\u{a0}:hot:\u{3000}:饮料:\n");
     assert_eq!((spaced.blocks[0].text.as_str(), spaced.tags), ("Green\u{a0}:hot:", strings(&["饮料"])));
 }

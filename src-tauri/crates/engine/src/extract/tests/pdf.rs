@@ -1,12 +1,12 @@
-//! PDFs: words as they are read, whatever their letters' distances, and what is not drawn on the page.
+//! PDFs: words are recognized whatever the distances of their letters, and text not drawn on the page is read too.
 
 use std::fmt::Write;
 
 use super::made::{placed, read_bytes};
 use super::*;
 
-/// A PDF of one page with this content, and of more objects, numbered from 6 on; the page and the catalog have more
-/// entries, the information dictionary these.
+/// A PDF of one page with this content, and with more objects, numbered from 6 on. `of_page` and `of_catalog` are
+/// further entries of the page and the catalog; `info` holds the entries of the information dictionary.
 fn pdf(content: &str, of_page: &str, of_catalog: &str, info: &str, more: &[&str]) -> Vec<u8> {
     let mut objects = vec![
         format!("<< /Type /Catalog /Pages 2 0 R {of_catalog} >>"),
@@ -47,7 +47,7 @@ fn headings_that_are_set_wide_are_words() {
         ("/F 12 Tf 2.5 Tc 50 700 Td (Kiln) Tj 0 Tc ( of clay bricks) Tj".to_owned(), "Kiln of clay bricks"),
         (format!("/F 12 Tf 50 700 Td [{} -500 {}] TJ", apart("KILN", 400), apart("PLANS", 400)), "KILN PLANS"),
         ("/F 12 Tf 0.6 Tc 50 700 Td (Kiln plans) Tj".to_owned(), "Kiln plans"),
-        // Words of one letter, and words that only their distance parts.
+        // Words of one letter, and words that are separated only by their distance.
         ("/F 12 Tf 50 700 Td [(A)-300(B)-300(C)-300(D)-300(E)] TJ".to_owned(), "A B C D E"),
         (
             "/F 12 Tf 50 700 Td [(Kiln)-300(plans)-300(of)-300(clay)-300(a)-300(b)] TJ".to_owned(),

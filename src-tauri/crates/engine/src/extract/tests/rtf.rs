@@ -7,7 +7,7 @@ fn texts(source: &[u8]) -> Vec<String> {
     document.blocks.into_iter().map(|block| block.text).collect()
 }
 
-/// Bytes as `\'b2`.
+/// Writes the encoded bytes of a text as `\'b2`.
 fn escaped(text: &str, encoding: &'static Encoding) -> String {
     let (bytes, _, has_errors) = encoding.encode(text);
     assert!(!has_errors, "{text}");
@@ -52,7 +52,7 @@ fn code_pages() {
         let source = format!("{{\\rtf1\\ansi{head} {body}\\par}}");
         assert_eq!(texts(source.as_bytes()), [expected], "{source}");
     };
-    // By the file's code page, by the font's character set, by `\u` with one or two substitutes.
+    // Text in the file's code page, in the font's character set, and as `\u` with one or two substitutes.
     check("\\ansicpg936", &escaped(chinese, GB18030), chinese);
     check(
         "\\ansicpg1252{\\fonttbl{\\f0 Arial;}{\\f1\\fcharset134 SimSun;}}",

@@ -1,4 +1,4 @@
-//! What spreadsheets show: numbers as their cells show them, and what is noted beside them.
+//! Spreadsheets: numbers as their cells show them, and the notes of cells.
 
 use super::made::{office, placed, read_bytes, zip};
 
@@ -38,7 +38,7 @@ fn numbers_are_read_as_their_cells_show_them() {
     assert_eq!(placed(&read_bytes("a.xlsx", &book)), ["[Stock!A1] h2: Stock".replace("A1", "A1:B5"), table.to_owned()]);
 }
 
-/// A number with a comma or a percent sign is no name of a column.
+/// A number with a comma or a percent sign is not the name of a column.
 #[test]
 fn a_row_of_shown_numbers_is_no_header() {
     let rows: String = (1..60)
@@ -239,7 +239,7 @@ pub(super) fn xls() -> Vec<u8> {
         begin(16),
         (0x0203, [shorts(&[0, 0, 1]), 1_249_500_f64.to_le_bytes().to_vec()].concat()),
         (0x0203, [shorts(&[0, 1, 2]), 0.0375_f64.to_le_bytes().to_vec()].concat()),
-        // 5 and 7 as whole numbers of two bits' shift.
+        // 5 and 7 as whole numbers, shifted left by two bits.
         (
             0x00BD,
             [
@@ -262,7 +262,7 @@ pub(super) fn xls() -> Vec<u8> {
     let globals = globals(globals(0).len() as u32);
     let mut file = cfb::CompoundFile::create(std::io::Cursor::new(Vec::new())).expect("a file");
     let mut stream = file.create_stream("Workbook").expect("a stream");
-    // Of less than 4 KB it would stand among the small ones, as no workbook does.
+    // A stream of less than 4 KB would be stored among the small ones, where no real workbook is.
     let padding = vec![0; 4096];
     std::io::Write::write_all(&mut stream, &[globals, sheet, padding].concat()).expect("room");
     drop(stream);

@@ -1,4 +1,4 @@
-//! Files whose names lie are read as what they are.
+//! Files with wrong names are read in the format of their content.
 
 use super::made::{office, placed, read_bytes, zip};
 use super::sheets::xls;

@@ -10,7 +10,7 @@ fn picture() -> String {
     (0..4000).map(next).collect()
 }
 
-/// Whatever the format and the place, the readable text around a picture is read, at its place, and nothing of the picture.
+/// In every format, the readable text around an encoded picture is read and keeps its place. The picture is not read.
 #[test]
 fn encoded_pictures_are_left_out_in_every_format() {
     let picture = picture();

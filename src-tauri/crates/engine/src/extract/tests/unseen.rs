@@ -1,7 +1,7 @@
 use super::*;
 use crate::chunk::{ChunkRules, chunks};
 
-/// What each passage is found by beside its text.
+/// The words by which passages are found besides their text.
 fn unseen(name: &str, source: &str) -> Vec<String> {
     let document = read(name, source);
     let passages = chunks(&document, &ChunkRules::default());
@@ -73,7 +73,7 @@ fn where_links_lead_is_found_and_not_shown() {
     }
 }
 
-/// A target goes with the passage that its link stands in, the same one once.
+/// A target belongs to the passage that contains its link. A passage has the same target only once.
 #[test]
 fn targets_go_with_their_passages() {
     let section = |n: usize| {

@@ -1,4 +1,4 @@
-//! The process that reads: one file after another, until the engine closes its end.
+//! The extraction process itself: reads one file after another, until the engine closes its end of the pipe.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -9,16 +9,16 @@ use super::frame::{self, Allowance, FrameError, Greeting, MAX_MESSAGE_BYTES, Req
 use super::limits;
 use crate::extract::{Document, ExtractError, extract};
 
-/// Room for the calls of a deeply nested file, in bytes: as much as most systems give a program's first thread, and what
+/// Stack size for reading a deeply nested file, in bytes. Most systems give a program's first thread this much, but
 /// Windows does not.
 const STACK_BYTES: usize = 8 << 20;
 
-/// All that a program does that was started to read files (see [`super::WorkerCommand`]).
+/// Everything that a program started to read files does (see [`super::WorkerCommand`]).
 pub fn serve() -> ExitCode {
     let reading = std::thread::Builder::new().name("extract".to_owned()).stack_size(STACK_BYTES).spawn(read_files);
     match reading.map(std::thread::JoinHandle::join) {
         Ok(Ok(Ok(()))) => ExitCode::SUCCESS,
-        // Not even the file itself found room.
+        // The memory did not even suffice for the file's bytes.
         Ok(Ok(Err(FrameError::Io(error)))) if error.kind() == io::ErrorKind::OutOfMemory => {
             ExitCode::from(limits::OVER_MEMORY)
         }
@@ -27,7 +27,7 @@ pub fn serve() -> ExitCode {
 }
 
 fn read_files() -> Result<(), FrameError> {
-    // What a library prints must not end up between messages.
+    // Text that a library prints must not end up between messages.
     let mut answers = limits::take_stdout()?;
     let mut requests = io::stdin().lock();
     let allowance: Allowance = frame::read(&mut requests, MAX_MESSAGE_BYTES)?;
@@ -56,7 +56,7 @@ fn read_files() -> Result<(), FrameError> {
 
 fn answer(name: &str, bytes: &[u8], memory_bytes: u64) -> Result<Document, ExtractError> {
     match extract(Path::new(name), bytes) {
-        // Readers expect to get what memory they ask for.
+        // Some readers panic if they do not get the memory that they ask for.
         Err(ExtractError::Panicked { name, .. }) if limits::was_short_of_memory(memory_bytes) => {
             Err(ExtractError::OutOfMemory { name, limit_mb: memory_bytes >> 20 })
         }

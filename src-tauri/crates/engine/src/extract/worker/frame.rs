@@ -1,24 +1,24 @@
-//! Messages between the engine and an extraction process: four bytes of length (little-endian), then that much CBOR.
+//! Messages between the engine and an extraction process: four bytes of length (little-endian), then the CBOR.
 
 use std::io::{self, Read, Write};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// Every message but an answer is short.
+/// Most bytes of a message. Only an answer may be longer.
 pub(super) const MAX_MESSAGE_BYTES: u64 = 64 << 10;
 
-/// The first message, to the process.
+/// The first message to the process: its limits.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Allowance {
-    /// Beyond what the process has at its start.
+    /// Memory beyond what the process has at its start.
     pub(super) memory_bytes: u64,
-    /// Of the processor, for each file.
+    /// Processor time for each file, in seconds.
     pub(super) cpu_s: u64,
     pub(super) answer_bytes: u64,
 }
 
-/// The first message back: both sides must be the same program. One that was replaced while it ran is not.
+/// The first message back. Both sides must be the same program, which they are not if it was replaced while it ran.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Greeting {
     pub(super) version: String,
@@ -30,7 +30,7 @@ impl Greeting {
     }
 }
 
-/// A file to be read; its `n_bytes` follow as they are. The answer is a `Result<Document, ExtractError>`.
+/// Asks for a file to be read; its `n_bytes` bytes follow unencoded. The answer is a `Result<Document, ExtractError>`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Request {
     /// The file's name, without its folder.
@@ -78,7 +78,7 @@ impl Write for Capped {
     }
 }
 
-/// Reads one message of at most `allowed` bytes. The length it claims is not believed: memory is taken as bytes come.
+/// Reads one message of at most `allowed` bytes. The claimed length may be false, so memory is taken as bytes arrive.
 pub(super) fn read<T: DeserializeOwned>(from: &mut impl Read, allowed: u64) -> Result<T, FrameError> {
     let mut length = [0; 4];
     match from.read(&mut length[..1])? {

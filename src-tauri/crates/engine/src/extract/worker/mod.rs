@@ -1,6 +1,6 @@
-//! Files that can hang their reader, blow up in it or bring it down are read in processes of their own: our own program,
-//! started with [`WORKER_ARGUMENT`], which gets a file's bytes over its standard input and sends back a [`Document`]. It
-//! has limits on memory, time and output; what goes wrong in it is that file's error and nobody else's.
+//! Reads files that can make their reader hang, use up all memory or crash in separate processes. Such a process is our
+//! own program, started with [`WORKER_ARGUMENT`]; it gets a file's bytes over its standard input and sends back a
+//! [`Document`]. It has limits on memory, time and output, and whatever goes wrong in it fails only that file.
 
 mod child;
 mod frame;
@@ -19,10 +19,10 @@ use process::{Death, Lost, Process};
 use super::{Document, ExtractError, Format, extract, format_of, sniff};
 use crate::Cancel;
 
-/// The argument that makes a program of ours an extraction process. It has to be looked for before any other.
+/// The argument that makes a program of ours an extraction process. The program has to check for it before any other.
 pub const WORKER_ARGUMENT: &str = "--extract-worker";
 
-/// Whether this program was started to read files: then it has to call [`serve`] and nothing else.
+/// Whether this program was started to read files. It then has to call [`serve`] and nothing else.
 pub fn is_worker() -> bool {
     std::env::args_os().nth(1).is_some_and(|argument| argument == WORKER_ARGUMENT)
 }
@@ -35,40 +35,41 @@ pub struct WorkerCommand {
 }
 
 impl WorkerCommand {
-    /// This very program, which has to begin with `if is_worker() { return serve() }`.
+    /// Starts this program itself, which has to begin with `if is_worker() { return serve() }`.
     pub fn own() -> io::Result<Self> {
-        // An update may replace the file while we run: this way the old program still starts the old program.
+        // An update may replace the file while the program runs. This link still leads to the old program.
         let running = Path::new("/proc/self/exe");
         let program = if running.exists() { running.to_owned() } else { std::env::current_exe()? };
         Ok(Self { program, args: vec![WORKER_ARGUMENT.into()] })
     }
 }
 
-/// What reading one file may take.
+/// Limits on reading files in extraction processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorkerLimits {
-    /// Of the processor, up to two seconds more; by the clock six times that, so that a busy machine fails no file. Where the
-    /// system does not count it (Windows), the clock alone decides.
+    /// Processor time for one file; it may take up to two seconds more. By the clock, six times `read_time` is allowed,
+    /// so that a busy machine fails no file. Where the system does not count processor time (Windows), the clock alone
+    /// decides.
     pub read_time: Duration,
-    /// Beyond what a process has when it starts.
+    /// Memory beyond what a process has when it starts.
     pub memory_bytes: u64,
     /// Size of the encoded document.
     pub answer_bytes: u64,
-    /// Processes at once.
+    /// Most processes at once.
     pub n_processes: usize,
-    /// Files that a process reads before a fresh one takes over, so that what a library leaks does not pile up.
+    /// Files that a process reads before a fresh one replaces it, so that memory that a library leaks does not pile up.
     pub files_each: u32,
-    /// A process that has had nothing to do for so long is closed.
+    /// Time after which an idle process is closed.
     pub idle: Duration,
 }
 
 impl Default for WorkerLimits {
-    /// A PDF of 300 pages takes well under a tenth of each (README, "Formats").
+    /// A PDF of 300 pages takes well under a tenth of each limit (README, "Formats").
     fn default() -> Self {
         Self {
             read_time: Duration::from_secs(20),
             memory_bytes: 512 << 20,
-            // Text comes twice, in whole and in blocks: see `MAX_TEXT_BYTES`.
+            // The text is sent twice, as a whole and in blocks: see `MAX_TEXT_BYTES`.
             answer_bytes: 96 << 20,
             n_processes: 2,
             files_each: 200,
@@ -77,17 +78,18 @@ impl Default for WorkerLimits {
     }
 }
 
-/// As large as text files are by default (`max_text_mb`); mail and notebooks may be ten times that (`max_document_mb`).
+/// Largest file of a written-out format that is read in this process: the default limit of text files (`max_text_mb`).
+/// Mail and notebooks may be ten times that (`max_document_mb`).
 const MAX_BYTES_HERE: usize = 20 << 20;
 
-/// Reads files: harmless formats in this process, risky ones in processes that are started when they are needed and closed
-/// when they are not.
+/// Reads files: harmless formats in this process, risky ones in processes that are started when they are needed and
+/// closed when they are not.
 #[derive(Debug)]
 pub struct Workers {
     command: Option<WorkerCommand>,
     limits: WorkerLimits,
     pool: Mutex<Pool>,
-    /// Raised when a process becomes free or ends.
+    /// Notified when a process becomes free or ends.
     freed: Condvar,
 }
 
@@ -95,7 +97,7 @@ pub struct Workers {
 struct Pool {
     free: Vec<Process>,
     n_busy: usize,
-    /// How many wait that somebody looks at.
+    /// How many urgent callers wait.
     n_urgent: usize,
 }
 
@@ -108,26 +110,26 @@ impl std::fmt::Debug for Pool {
 /// Who waits for a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Urgency {
-    /// The index: it lets the other go first.
+    /// The index, which lets urgent callers go first.
     Background,
-    /// Somebody who looks at the window.
+    /// A user who looks at the window.
     Urgent,
 }
 
 impl Workers {
-    /// Without a `command` risky formats fail with a reason.
+    /// Without a `command`, files of risky formats fail ([`ExtractError::NoWorker`]).
     pub fn new(command: Option<WorkerCommand>, limits: WorkerLimits) -> Self {
         Self { command, limits, pool: Mutex::default(), freed: Condvar::new() }
     }
 
-    /// Whether a file of so many bytes is read in a process of its own: one of a risky format, and a large one of those that
-    /// are written out as text, which take several times its size here.
+    /// Whether a file of `n_bytes` is read in a process of its own. Files of risky formats are. So are large files of
+    /// formats that are written out as text, because reading one takes several times its size in memory.
     fn is_read_apart(&self, format: Format, n_bytes: usize) -> bool {
         format.is_risky() || !format.is_text() && n_bytes > MAX_BYTES_HERE && self.command.is_some()
     }
 
-    /// Reads a file's content, wherever its format has to be read. Never panics, whatever the bytes, and ends within
-    /// six times [`WorkerLimits::read_time`] of the file's turn, or as soon as `cancel` is raised
+    /// Reads a file's content, in this process or in one of its own. Never panics, whatever the bytes. Ends within six
+    /// times [`WorkerLimits::read_time`] from the file's turn on, or as soon as `cancel` is raised
     /// ([`ExtractError::Cancelled`], which says nothing about the file).
     pub fn extract(
         &self,
@@ -143,7 +145,7 @@ impl Workers {
         let Some(command) = &self.command else {
             return Err(ExtractError::NoWorker { name, reason: "this program starts none".to_owned() });
         };
-        // Shared with the thread that writes, not copied: a document can have 100 MB.
+        // Shared with the thread that writes to the process, not copied: a document can have 100 MB.
         let bytes = Arc::new(bytes);
         loop {
             let mut process = match self.acquire(command, urgency, cancel) {
@@ -160,7 +162,7 @@ impl Workers {
                 Err(lost) => {
                     self.release(None);
                     match lost {
-                        // What earlier files left behind must not count against this one.
+                        // The process may have died of what earlier files left behind: a fresh one tries again.
                         Lost::Died(_) if !was_fresh => {}
                         lost => return Err(self.error(&lost, name)),
                     }
@@ -203,7 +205,7 @@ impl Workers {
             return Ok(None);
         }
         pool.n_busy += 1;
-        // The one that was used last: the others grow idle and close.
+        // Takes the process that was used last, so that the others become idle and close.
         let free = pool.free.pop();
         drop(pool);
         match free.map_or_else(|| Process::start(command, &self.limits), Ok) {
@@ -228,7 +230,7 @@ impl Workers {
     }
 }
 
-/// A process may have been taken over by what it read: what it sends has to be a document before anybody slices its text.
+/// Checks a document that a process sent, before its text is sliced: a hostile file may have taken over the process.
 fn sound(document: Document, path: &Path, name: String) -> Result<Document, ExtractError> {
     match format_of(path).is_some_and(|named| sniff::may_be(named, document.format)) && document.is_sound() {
         true => Ok(document),

@@ -1,5 +1,5 @@
-//! One extraction process, as the engine sees it. Everything that can block (writing to it, reading from it, waiting for
-//! its end) happens in a thread of its own; the engine only ever waits for a channel, with a clock in its hand.
+//! One extraction process, as the engine sees it. Everything that can block (writing to it, reading from it, waiting
+//! for its end) happens in a thread of its own. The engine only waits for a channel, with a time limit.
 
 use std::io::{self, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
@@ -14,36 +14,37 @@ use super::{WorkerCommand, WorkerLimits, limits};
 use crate::Cancel;
 use crate::extract::{Document, ExtractError};
 
-/// From its start to its greeting. Generous: a program that links a whole web view starts slowly on a busy disk.
+/// Time from a process's start to its greeting. Generous: a program that links a whole web view starts slowly on a busy
+/// disk.
 const START: Duration = Duration::from_secs(30);
 
-/// How often a wait looks whether it was cancelled.
+/// How often a wait checks whether it was cancelled.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// What is kept of what a process prints, for the log and to tell why it ended.
+/// Bytes that are kept of a process's standard error, for the log and to tell why it ended.
 const STDERR_BYTES: usize = 8 << 10;
 
-/// Time by the clock for each second of the processor: a process of low priority gets little of a busy machine, and a file
-/// must not fail because of others.
+/// Time by the clock that is allowed for each second of processor time. A process of low priority gets little of a busy
+/// machine, and other programs must not make a file fail.
 const CLOCK_FACTOR: u32 = 6;
 
-/// How long a process that no longer answers may take to end by itself, so that the reason is its own.
+/// How long a process that no longer answers may take to end by itself, so that its exit status tells the reason.
 const TO_END: Duration = Duration::from_millis(500);
 
-/// How a process ended that gave no answer.
+/// How a process that gave no answer ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Death {
     Memory,
     Processor,
     Nesting,
-    /// It sent a longer answer than it was allowed.
+    /// Its answer was longer than allowed.
     TooLong,
     Crash,
 }
 
 type Answer = Result<Document, ExtractError>;
 
-/// Why there is no answer to be had.
+/// Why there is no answer.
 pub(super) enum Lost {
     TimedOut,
     Cancelled,
@@ -83,7 +84,7 @@ impl Process {
         }
     }
 
-    /// Has a file read. After any `Err` the process is gone.
+    /// Makes the process read a file. After any `Err` the process is gone.
     pub(super) fn read(
         &mut self,
         name: &str,
@@ -118,14 +119,14 @@ impl Process {
         }
     }
 
-    /// Whether it still waits for requests: it closes by itself when it has nothing to do.
+    /// Whether the process still waits for requests. It is closed when it has been idle.
     pub(super) fn is_open(&self) -> bool {
-        // Nothing was asked, so that the other end has nothing to say but that it is gone.
+        // No request is pending, so the channel can only tell that its other end is gone.
         matches!(self.answers.try_recv(), Err(crossbeam_channel::TryRecvError::Empty))
     }
 
     fn kill(&self) {
-        // It may have ended just now.
+        // Killing fails if the process has ended just now.
         let _ = self.child.lock().unwrap_or_else(PoisonError::into_inner).kill();
     }
 }
@@ -148,9 +149,10 @@ impl Talk {
             let _ = greeted.send(Err(error));
             return;
         }
-        // Nobody listens any more where the engine has given up.
+        // Sending fails if the engine has given up and no longer listens.
         let _ = greeted.send(Ok(()));
-        // It was started for a file, so that the first request comes, however long a busy machine lets it wait.
+        // The process was started for a file, so a first request will come: wait for it without a limit, since a busy
+        // machine may delay it.
         let mut next = self.to_do.recv().ok();
         while let Some((request, bytes)) = next {
             let answer = self.ask(&request, &bytes).map_err(|error| self.died(&error));
@@ -191,13 +193,13 @@ impl Talk {
         stdin.flush()
     }
 
-    /// Why there was no answer, once the process has ended.
+    /// Ends the process and tells why there was no answer.
     fn died(&mut self, error: &FrameError) -> Death {
         if matches!(error, FrameError::TooLong { .. }) {
             return Death::TooLong;
         }
         let status = self.end();
-        // Its end of the pipe is closed by now, unless it has handed it on.
+        // The process's end of the pipe is closed by now, unless another process has inherited it.
         let printed = self.printed.recv_timeout(TO_END).unwrap_or_default();
         tracing::debug!("an extraction process ended ({status:?}, {error}): {printed}");
         death(status, &printed)
@@ -220,7 +222,7 @@ impl Talk {
     }
 }
 
-/// Rust's own words for what it cannot go on from; there is no other sign of them.
+/// Tells why a process ended. A failed allocation and a stack overflow show only in the message that Rust prints.
 fn death(status: Option<ExitStatus>, printed: &str) -> Death {
     let over_memory = status.and_then(|status| status.code()) == Some(limits::OVER_MEMORY.into());
     if over_memory || printed.contains("memory allocation of ") {
@@ -246,7 +248,8 @@ fn is_out_of_time(_: Option<ExitStatus>) -> bool {
     false
 }
 
-/// The end of what a process prints, once it has closed the pipe. Read all along, so that it never waits for us.
+/// Sends the end of a process's output once the pipe is closed. Reads it all the time, so that the process never blocks
+/// on a full pipe.
 fn tail(mut from: impl Read + Send + 'static) -> io::Result<Receiver<String>> {
     let (done, printed) = bounded(1);
     let read = move || {
@@ -263,8 +266,8 @@ fn tail(mut from: impl Read + Send + 'static) -> io::Result<Receiver<String>> {
 
 fn own_process(command: &WorkerCommand) -> Command {
     let mut own = Command::new(&command.program);
-    // One arena: each further one reserves address space that the limit would count. No traces: they read the program's
-    // symbols into memory.
+    // One malloc arena, because each further one reserves address space, which the memory limit counts. No backtraces,
+    // because they load the program's symbols into memory.
     own.args(&command.args).env("MALLOC_ARENA_MAX", "1").env("RUST_BACKTRACE", "0");
     #[cfg(unix)]
     // Ctrl-C in a terminal is for the engine, which then closes the process; a file must not fail because of it.

@@ -1,4 +1,4 @@
-//! What the last commit holds, opened as far as it is sound.
+//! Opens the last commit, as far as it is sound.
 
 use std::fs;
 
@@ -12,26 +12,26 @@ use crate::index::label::FORMAT;
 use crate::index::schema::schema;
 use crate::index::snapshot::Snapshot;
 use crate::index::vectors::VectorReader;
-use crate::{Cancel, EngineError, kept, text};
+use crate::{Cancel, EngineError, text, twin_file};
 
-/// How often a reader looks again because the commit it was opening has been replaced meanwhile. Commits are seconds
-/// apart and opening one takes milliseconds: twice is already rare.
+/// How often a reader tries to open the last commit, if the commit is replaced each time meanwhile. Commits are seconds
+/// apart and opening one takes milliseconds, so even a second try is rare.
 pub(super) const LOOK_AGAIN: usize = 10;
 
 /// A commit, open.
 pub(super) struct Latest {
-    /// Of the bytes of `meta.json`. Its content and not its time is compared: two commits can fall into one tick of the
-    /// file system's clock.
+    /// Hash of the bytes of `meta.json`. The content is compared and not the time, because two commits can fall into
+    /// one tick of the file system's clock.
     pub(super) of: blake3::Hash,
     pub(super) index: Index,
     pub(super) snapshot: Snapshot,
-    /// The whole commit, with what is left out.
+    /// The whole commit, including damaged segments that `snapshot` leaves out.
     pub(super) committed: IndexMeta,
 }
 
 impl Generation {
-    /// What the last commit published, by this or another process, less what is damaged. Costs little when nothing
-    /// changed. Where a newer commit cannot be read at all, the last one that could goes on serving.
+    /// The last commit, by this or another process, without damaged segments. Costs little when nothing changed. If a
+    /// newer commit cannot be read at all, the last readable one goes on serving.
     pub fn snapshot(&self) -> Result<Snapshot, EngineError> {
         let mut latest = lock(&self.latest);
         match self.look(&mut latest) {
@@ -48,7 +48,7 @@ impl Generation {
     fn look(&self, latest: &mut Option<Latest>) -> Result<(), EngineError> {
         let mut last = None;
         for _ in 0..LOOK_AGAIN {
-            // Every commit, by whichever process, replaces meta.json; asking Tantivy would open every segment again.
+            // A commit by any process replaces meta.json. Asking Tantivy instead would open every segment again.
             let known = |bytes: &[u8]| latest.as_ref().is_some_and(|latest| latest.of == blake3::hash(bytes));
             if fs::read(self.path.join(META)).is_ok_and(|bytes| known(&bytes)) {
                 return Ok(());
@@ -63,7 +63,7 @@ impl Generation {
                     *latest = Some(opened);
                     return Ok(());
                 }
-                // Another process may have cleared away what this commit named.
+                // There is a newer commit, and the process that made it may have removed files of this one.
                 Err(_) if self.committed().is_ok_and(|now| now != meta) => {}
                 Err(error @ EngineError::OtherVersion { .. }) => return Err(error),
                 Err(error) => match guarded(&self.path, || self.open_sound_part(of, &meta)) {
@@ -79,7 +79,7 @@ impl Generation {
         Err(last.unwrap_or_else(|| self.damaged("it changes faster than it can be read".to_owned())))
     }
 
-    /// The bytes of `meta.json`, or of its copy.
+    /// The bytes of `meta.json`, or of its copy if that is damaged.
     pub(super) fn committed(&self) -> Result<Vec<u8>, EngineError> {
         let read = self.read_meta().map_err(|source| EngineError::Io {
             action: "read",
@@ -90,8 +90,8 @@ impl Generation {
         read.value.clone().ok_or_else(why)
     }
 
-    pub(super) fn read_meta(&self) -> std::io::Result<kept::Kept<Vec<u8>>> {
-        kept::read(&self.path.join(META), |bytes| {
+    pub(super) fn read_meta(&self) -> std::io::Result<twin_file::TwinFile<Vec<u8>>> {
+        twin_file::read(&self.path.join(META), |bytes| {
             let index = Index::open(Folder::to_read(self.disk.box_clone(), &self.path, bytes.to_vec()));
             let metas = guarded(&self.path, || {
                 index.and_then(|index| index.load_metas()).map_err(|source| self.failed(source))
@@ -100,7 +100,7 @@ impl Generation {
         })
     }
 
-    /// Opens a commit, less the segments that are known to be damaged.
+    /// Opens a commit without the segments that are known to be damaged.
     fn open_commit(&self, of: blake3::Hash, meta: &[u8], older: Option<&Latest>) -> Result<Latest, EngineError> {
         let index = self.index(Folder::to_read(self.disk.box_clone(), &self.path, meta.to_vec()))?;
         let committed = index.load_metas().map_err(|e| self.failed(e))?;
@@ -125,8 +125,8 @@ impl Generation {
         Ok(Snapshot::new(searcher, self.fields, vectors.map_err(|e| self.failed(e))?, &self.path))
     }
 
-    /// Finds the segments of a commit that can be opened, and notes what is wrong with the others. `None` where that
-    /// explains nothing.
+    /// Opens those segments of a commit that can be opened, and notes what is wrong with the others. `None` if no
+    /// segment turns out to be damaged, or if the commit has been replaced meanwhile.
     fn open_sound_part(&self, of: blake3::Hash, meta: &[u8]) -> Result<Option<Latest>, EngineError> {
         let index = self.index(Folder::to_read(self.disk.box_clone(), &self.path, meta.to_vec()))?;
         let committed = index.load_metas().map_err(|e| self.failed(e))?;
@@ -142,7 +142,7 @@ impl Generation {
         spoilt.segments.retain(|segment| bad.contains(&segment.id()));
         let Some(mut found) = damage::examine(&index, &spoilt, &Cancel::new(), &|| {}) else { return Ok(None) };
         for segment in &spoilt.segments {
-            // Its files are as they were written, and still cannot be opened.
+            // The files of this segment match their checksums, but it cannot be opened all the same.
             let named = |file: &String| file.starts_with(&segment.id().uuid_string());
             if !found.keys().any(named) {
                 found.insert(format!("{}.term", segment.id().uuid_string()), "cannot be opened".to_owned());

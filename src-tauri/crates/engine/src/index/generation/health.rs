@@ -1,4 +1,4 @@
-//! Which files are damaged: looked for, noted, told.
+//! Looks for damaged files, notes them, and reports them.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -11,19 +11,19 @@ use crate::index::mapped;
 use crate::index::snapshot::Snapshot;
 use crate::{Cancel, EngineError};
 
-/// A failure sooner after all files were found sound has another cause than damage.
+/// A failure within this time after a check of all files is taken to have another cause than damage.
 const EXAMINE_AGAIN: Duration = Duration::from_secs(60);
 
 impl Generation {
-    /// Holds every file of the last commit against its checksum. It reads all of them: `turn` is called before each and
-    /// may wait. Returns whether anything is damaged that was not known before; from then on answers leave it out.
+    /// Compares every file of the last commit with its checksum, which means reading all of them. `turn` is called
+    /// before each file and may wait. Returns whether new damage was found; answers leave it out from then on.
     pub fn examine(&self, cancel: &Cancel, turn: &dyn Fn()) -> Result<bool, EngineError> {
         for _ in 0..LOOK_AGAIN {
             self.snapshot()?;
             let known = lock(&self.latest).as_ref().map(|l| (l.of, l.index.clone(), l.committed.clone()));
             let Some((of, index, committed)) = known else { return Ok(false) };
             let Some(found) = damage::examine(&index, &committed, cancel, turn) else { return Ok(false) };
-            // What a later commit cleared away is not damaged.
+            // After a later commit, files that seem damaged may only have been removed by it.
             if !found.is_empty() && blake3::hash(&self.committed()?) != of {
                 continue;
             }
@@ -37,7 +37,7 @@ impl Generation {
         Ok(false)
     }
 
-    /// Notes damaged files and lets the next snapshot do without them. Returns whether any was not known.
+    /// Notes damaged files, so that snapshots opened from now on do without them. Returns whether any of them is new.
     pub(super) fn note(&self, found: BTreeMap<String, String>) -> bool {
         let mut health = lock(&self.health);
         let noted = Health::read(&self.path);
@@ -52,8 +52,8 @@ impl Generation {
         health.damaged.len() > n_known
     }
 
-    /// Runs `read`, which reads this generation. Where it fails or panics, damage is looked for; where some is found, or a
-    /// file was cut off meanwhile, `read` runs once more over what is sound.
+    /// Runs `read`, which reads this generation. If it fails or panics, damage is looked for. If new damage is found,
+    /// or a file was cut off meanwhile, `read` runs once more over the sound part.
     pub fn reading<T>(&self, mut read: impl FnMut(&Snapshot) -> Result<T, EngineError>) -> Result<T, EngineError> {
         for _ in 0..LOOK_AGAIN {
             let snapshot = self.snapshot()?;
@@ -69,7 +69,7 @@ impl Generation {
         Err(self.damaged("its files are cut off one after another".to_owned()))
     }
 
-    /// Notes files that were cut off while they were read here. Returns whether there is any that was not known.
+    /// Notes files that were cut off while this process read them. Returns whether any of them is new.
     fn notes_cut_off(&self) -> bool {
         let mut found = mapped::cut_off(&self.path);
         found.retain(|file| !lock(&self.health).damaged.contains_key(file));
@@ -83,13 +83,13 @@ impl Generation {
 
     /// Whether damage that was not known until now explains `error`.
     pub(crate) fn explains(&self, error: &EngineError) -> bool {
-        // A defect of ours fails every time; the files need not be read for each.
+        // A defect of the program fails every time; the files need not be read again for each failure.
         let lately = lock(&self.examined).is_some_and(|at| at.elapsed() < EXAMINE_AGAIN);
         self.notes_cut_off() || may_be_damage(error) && !lately && self.examine(&Cancel::new(), &|| {}).unwrap_or(false)
     }
 
     pub fn check_is_due(&self) -> bool {
-        // Another process may have checked it, or may have been killed since.
+        // Read from the disk: another process may have checked the index, or may have been killed, since.
         Health::read(&self.path).check_is_due()
     }
 
@@ -99,16 +99,16 @@ impl Generation {
         health.write(&self.path);
     }
 
-    /// What of the last commit is left out of answers, a sentence a file.
+    /// The damaged files of the last commit, which answers leave out; one message for each.
     pub fn spoilt(&self) -> Vec<Damage> {
         let latest = lock(&self.latest);
         let Some(latest) = latest.as_ref() else { return Vec::new() };
         lock(&self.health).damage(&self.path, &latest.committed)
     }
 
-    /// What is wrong with it, a sentence a file.
+    /// All damaged files of this generation; one message for each.
     pub fn damage(&self) -> Vec<Damage> {
-        // Where it cannot be opened at all, that is what a search says.
+        // If the generation cannot be opened at all, a search reports that.
         let _ = self.snapshot();
         let mut all = self.spoilt();
         let of_copy = |file: &str, found: &str| Damage {
@@ -124,7 +124,7 @@ impl Generation {
         all
     }
 
-    /// Whether it may be written to: no damage but what a writer mends.
+    /// Whether this generation may be written to: it has no damage except such as a writer repairs.
     pub(in crate::index) fn is_sound(&self) -> bool {
         let noted = Health::read(&self.path);
         let latest = lock(&self.latest);

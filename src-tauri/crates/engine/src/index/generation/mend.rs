@@ -1,4 +1,4 @@
-//! The small files of a generation, written anew where they are damaged, and what a killed writer left.
+//! Repairs the small files of a generation, and removes what a killed writer left behind.
 
 use std::fs;
 use std::path::Path;
@@ -6,10 +6,10 @@ use std::path::Path;
 use super::{Generation, lock};
 use crate::index::directory::{MANAGED, META};
 use crate::index::label::{self, FORMAT, Label};
-use crate::{EngineError, kept};
+use crate::{EngineError, twin_file};
 
 impl Generation {
-    /// Writes small files anew whose copies serve.
+    /// Writes the damaged ones of the small files anew.
     pub(in crate::index) fn mend(&self) -> Result<(), EngineError> {
         let mut damage = lock(&self.label_damage);
         if damage.is_some() {
@@ -17,23 +17,23 @@ impl Generation {
             *damage = None;
         }
         if let Some(list) = self.managed() {
-            kept::write_atomically(&self.path.join(MANAGED), &list)?;
+            twin_file::write_atomically(&self.path.join(MANAGED), &list)?;
         }
-        // The copy describes the last commit, or one whose files were all there when the power went.
+        // The copy describes the last commit, or, after a power failure, one whose files were all on disk by then.
         match self.read_meta() {
-            Ok(kept::Kept { value: Some(bytes), damage: Some(_) }) => {
-                kept::write_atomically(&self.path.join(META), &bytes)
+            Ok(twin_file::TwinFile { value: Some(bytes), damage: Some(_) }) => {
+                twin_file::write_atomically(&self.path.join(META), &bytes)
             }
             _ => Ok(()),
         }
     }
 
-    /// What `.managed.json` has to say where it is damaged or gone: all files of segments that are here. What of them no
-    /// commit names, the next one clears away.
+    /// The new content of `.managed.json` if it is damaged or gone: all segment files in the folder. The next commit
+    /// removes those of them that no commit names.
     pub(super) fn managed(&self) -> Option<Vec<u8>> {
         let text = fs::read_to_string(self.path.join(MANAGED)).unwrap_or_default();
         let text = text.trim();
-        // Tantivy writes a list of names in quotes, none of which needs an escape.
+        // Tantivy writes a JSON list of names, none of which needs an escape.
         let inner = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
         let is_name = |name: &str| {
             let name = name.strip_prefix('"').and_then(|name| name.strip_suffix('"'));
@@ -53,7 +53,7 @@ impl Generation {
         Some(format!("[{}]", names.join(",")).into_bytes())
     }
 
-    /// Removes what a writer that was killed left half written.
+    /// Removes temporary files that a killed writer left half written.
     pub(super) fn sweep(&self) {
         for entry in fs::read_dir(&self.path).into_iter().flatten().flatten() {
             let name = entry.file_name();
@@ -69,13 +69,16 @@ pub(super) fn write_label(path: &Path, label: &Label) -> Result<(), EngineError>
     let file = path.join("label.toml");
     let written =
         toml::to_string(label).map_err(|e| EngineError::Settings { path: file.clone(), message: e.to_string() })?;
-    kept::write(&file, written.as_bytes())
+    twin_file::write(&file, written.as_bytes())
 }
 
 pub(super) fn read_label(path: &Path) -> Result<(Label, Option<String>), EngineError> {
     let file = path.join("label.toml");
-    let read =
-        kept::read(&file, label::parse).map_err(|source| EngineError::Io { action: "read", path: file, source })?;
+    let read = twin_file::read(&file, label::parse).map_err(|source| EngineError::Io {
+        action: "read",
+        path: file,
+        source,
+    })?;
     match (read.value, read.damage) {
         (Some(Ok(label)), damage) => Ok((label, damage)),
         (Some(Err(found)), _) => Err(EngineError::OtherVersion { path: path.to_owned(), found, ours: FORMAT }),

@@ -19,7 +19,7 @@ pub(super) struct Column {
 }
 
 impl Column {
-    /// Opens the column of `dims` dimensions. Reads all of it but the codes once, to check it.
+    /// Opens the column of `dims` dimensions. Reads everything except the codes once, to check it.
     pub fn open(segment: &SegmentReader, dims: usize) -> tantivy::Result<Self> {
         let component = SegmentComponent::Custom(EXTENSION.to_owned());
         let file = segment.open_read(component)?.read_bytes()?;
@@ -55,7 +55,7 @@ impl Column {
     pub fn row_of(&self, document: DocId) -> Option<usize> {
         let documents = self.document_bytes();
         let at = |row: usize| documents.get(row).map(|bytes| DocId::from_le_bytes(*bytes));
-        // Where every document has a vector, which is the rule, rows are numbered as documents.
+        // If every document has a vector, which is the rule, a row has the number of its document.
         if at(document as usize) == Some(document) {
             return Some(document as usize);
         }
@@ -83,8 +83,9 @@ pub(super) struct QueryCodes {
 impl QueryCodes {
     /// `query` is of unit length and at most [`super::format::MAX_DIMS`] wide.
     ///
-    /// It is rounded far more finely than the rows are: to as many levels as keep the sum of products with codes
-    /// within i32, which are all that i16 has up to 512 dimensions, and 4095 at [`super::format::MAX_DIMS`].
+    /// The query is rounded far more finely than the rows are: to as many levels as keep the sum of its products with
+    /// codes within i32. Up to 512 dimensions these are all levels of i16; at [`super::format::MAX_DIMS`] they are 4095
+    /// either side of 0.
     pub fn new(query: &[f32]) -> Self {
         let levels_either_side = (i32::MAX as usize / (128 * query.len().max(1))).min(i16::MAX as usize) as f32;
         let largest = query.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));

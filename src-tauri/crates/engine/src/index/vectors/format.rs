@@ -8,10 +8,11 @@
 //! | blocks | sketches, 32 rows a block (`sketch.rs`) | (256 + 128 · ⌈dims / 32⌉) · ⌈rows / 32⌉ |
 //! | codes | the rows, int8 | dims · rows |
 //!
-//! Each section begins at a multiple of 64 bytes and the file ends with the last. A document without a vector has no
-//! row. The checksum (BLAKE3) covers everything before the codes: what every query reads whole, and what rows are
-//! found by. The codes, seven eighths of the file, are covered by the checksum Tantivy itself puts at the end of
-//! every file (`Index::validate_checksum`): a code that rotted on the disk gives a wrong cosine, never worse.
+//! Each section begins at a multiple of 64 bytes, and the file ends with the last one. A document without a vector has
+//! no row. The checksum (BLAKE3) covers everything before the codes: the sections that every query reads whole, and
+//! those by which rows are found. The codes, seven eighths of the file, are covered by the checksum that Tantivy itself
+//! puts at the end of every file (`Index::validate_checksum`). A code that rotted on the disk gives a wrong cosine, and
+//! nothing worse.
 
 use std::io::{self, Write};
 use std::ops::Range;
@@ -26,7 +27,7 @@ pub(super) const MAX_DIMS: usize = 4096;
 const MAGIC: [u8; 8] = *b"NUTHVEC\0";
 const VERSION: u32 = 2;
 const HEADER_BYTES: usize = 64;
-/// The last half of the header; numbers and zeros come before.
+/// The second half of the header; numbers and zeros come before it.
 const CHECKSUM: Range<usize> = 32..64;
 const ALIGNMENT: usize = 64;
 
@@ -59,7 +60,7 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// `None` where a file of that many rows could not be addressed.
+    /// `None` if a file with this many rows could not be addressed.
     pub fn new(dims: usize, rows: usize) -> Option<Self> {
         let section = |start: usize, size: Option<usize>| Some(start..start.checked_add(size?)?);
         let centre = section(HEADER_BYTES, dims.checked_mul(4))?;
@@ -70,7 +71,8 @@ impl Layout {
         Some(Self { dims, rows, centre, documents, blocks, codes })
     }
 
-    /// Reads and checks a whole file of a segment with `max_doc` documents. Nothing in it is believed before.
+    /// Reads the header of a segment's file and checks the file, before anything else in it is used. The segment has
+    /// `max_doc` documents.
     pub fn read(file: &[u8], dims: usize, max_doc: u32) -> Result<Self, Damage> {
         let too_short = Damage::Length { found: file.len(), expected: HEADER_BYTES as u64 };
         let header = file.first_chunk::<HEADER_BYTES>().ok_or(too_short)?;
@@ -104,7 +106,7 @@ impl Layout {
 
 /// Writes the file of `rows` (codes of `dims` dimensions each), where `documents` are the rows' documents, ascending.
 ///
-/// The sketches are worked out here, from the codes alone: a merged segment is centred on its own rows.
+/// The sketches are computed here from the codes alone, so a merged segment is centred on its own rows.
 pub(super) fn write(dims: usize, documents: &[u32], rows: &[&[u8]], out: &mut impl Write) -> io::Result<()> {
     let layout = Layout::new(dims, rows.len())
         .ok_or_else(|| io::Error::new(io::ErrorKind::FileTooLarge, "too many vectors for one segment"))?;

@@ -8,18 +8,18 @@
 //! embedding f32 -> Quantized (int8, the payload of the custom field) -> segment file `.vec`:
 //!                    codes   int8 a dimension: what the row is
 //!                    blocks  1 bit a dimension plus two factors a row: what a query scans
-//! query f32 -> scan every block by looking bits up in tables -> the best few hundred, rescored on their codes -> cosines
+//! query f32 -> scan every block by table look-ups -> the best rows, hundreds or more, rescored on codes -> cosines
 //! ```
 //!
-//! The search is exhaustive: no graph to build or to repair, and recall is bounded by one constant,
-//! `rescored` in `reader.rs`. Scores and their order are the same on every processor and for any number of threads.
+//! The search is exhaustive: there is no graph to build or to repair, and recall depends on one number only, `rescored`
+//! in `reader.rs`. Scores and their order are the same on every processor and for any number of threads.
 //!
 //! | file | what |
 //! |---|---|
 //! | `quantized.rs` | the int8 row |
 //! | `sketch.rs` | the 1-bit sketch of a row and the estimate of a cosine from it |
 //! | `kernels.rs`, `kernels/` | the two hot loops, for several processors |
-//! | `format.rs` | the file: layout, and every check before a byte is believed |
+//! | `format.rs` | the file: its layout, and all checks before it is used |
 //! | `column.rs` | a segment's open file |
 //! | `plugin.rs` | writing and merging |
 //! | `reader.rs` | searching a snapshot of all segments |

@@ -1,4 +1,5 @@
-//! The column's part in the life of a segment: gathered while documents are added, written with the segment, merged.
+//! The column's part in the life of a segment: vectors are gathered while documents are added, written with the
+//! segment, and merged with it.
 
 use std::any::Any;
 
@@ -23,7 +24,7 @@ pub struct VectorPlugin {
 }
 
 impl VectorPlugin {
-    /// `field` and `dims` as given to and by [`add_vector_field`](super::add_vector_field).
+    /// `dims` is what [`add_vector_field`](super::add_vector_field) was given, and `field` is what it returned.
     pub fn new(field: Field, dims: usize) -> Self {
         Self { field, dims }
     }
@@ -57,7 +58,7 @@ impl SegmentPlugin for VectorPlugin {
             .iter()
             .map(|segment| Column::open(segment, self.dims))
             .collect::<tantivy::Result<Vec<_>>>()?;
-        // Segments are stacked in order, without their deleted documents: what both other kinds of mapping mean.
+        // Both other kinds of mapping mean that segments are stacked in order, without their deleted documents.
         let (mut documents, mut rows) = (Vec::new(), Vec::new());
         let mut next_document: DocId = 0;
         for (segment, column) in context.readers.iter().zip(&columns) {

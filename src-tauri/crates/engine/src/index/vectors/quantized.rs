@@ -1,10 +1,10 @@
-//! A direction in `dims` dimensions, one signed byte each.
+//! A row as it is stored: a direction, with one signed byte for each dimension.
 
 /// An embedding as it is stored: int8 codes of a unit vector.
 ///
-/// Only the direction is kept. The largest component of a row is always coded as ±127 and the length is a function
-/// of the codes, so there is no scale to store and quantising a dequantised row gives the same bytes again: a row
-/// may be carried over from one index to the next without ever drifting.
+/// Only the direction is kept. The largest component of a row is always coded as ±127, and the length is computed from
+/// the codes, so there is no scale to store. Quantising a dequantised row gives the same bytes again, so a row can be
+/// carried over from one index to the next without ever drifting.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Quantized {
     codes: Box<[u8]>,
@@ -35,7 +35,7 @@ impl Quantized {
         &self.codes
     }
 
-    /// A row from its payload. Every byte string is a row; the column checks that the width is its own.
+    /// A row from its payload. Any bytes make a row; the writer of the column checks their number.
     pub fn from_bytes(bytes: &[u8]) -> Self {
         Self { codes: bytes.into() }
     }

@@ -15,16 +15,16 @@ use super::top::{Scored, Top};
 
 /// Blocks that one task scans: 32,768 rows, a millisecond or less, so that small indexes wake no other thread.
 const TASK_BLOCKS: usize = 1024;
-/// One block in so many is scanned first, to guess where the best scores begin.
+/// Every 32nd block is scanned first, to guess where the best scores begin.
 const SAMPLE: usize = 32;
 
-/// How many rows are taken from the scan of `n_rows` and rescored, to return `n`.
+/// How many of `n_rows` scanned rows are rescored, to return the best `n`.
 ///
-/// Measured with multilingual-e5-small (5,500 paragraphs and 350 questions, English and Chinese), the depth that
-/// reaches recall@100 of .98 against exact f32: 220 of 720 rows, 290 of 1,440, 395 of 2,880, 500 of 5,500, so about
-/// the 0.4th power of the rows. The square root, from well above, keeps a margin: 800 of 5,500 rows give .990, and all
-/// of them .992, which is what int8 itself loses. Of 100,003 rows (`nuthatch bench growth`), 4,400 give .988 and 3,000
-/// give .981. Without centring, 800 of 5,500 give .79.
+/// The following was measured with multilingual-e5-small on 5,500 paragraphs and 350 questions, English and Chinese. A
+/// recall@100 of .98 against exact f32 needs 220 of 720 rows, 290 of 1,440, 395 of 2,880 and 500 of 5,500, so about the
+/// 0.4th power of the row count. This function grows with the square root and starts well above that, to keep a margin:
+/// 800 of 5,500 rows give .990. Rescoring all rows gives .992; the rest is lost by int8 itself. Of 100,003 rows
+/// (`nuthatch bench growth`), 4,400 give .988 and 3,000 give .981. Without centring, 800 of 5,500 give .79.
 fn rescored(n: usize, n_rows: usize) -> usize {
     n.max(50).saturating_mul((n_rows.isqrt() / 14).max(8))
 }
@@ -49,7 +49,7 @@ impl VectorReader {
         Self::with_columns(searcher, dims, &[])
     }
 
-    /// The same for a newer snapshot of the same index. Only segments that are new are opened.
+    /// Like [`Self::open`], for a newer snapshot of the same index. Only new segments are opened.
     pub fn reopen(&self, searcher: &Searcher) -> tantivy::Result<Self> {
         Self::with_columns(searcher, self.dims, &self.columns)
     }
@@ -58,7 +58,7 @@ impl VectorReader {
         let mut columns = Vec::with_capacity(searcher.segment_readers().len());
         let mut n_vectors = 0;
         for segment in searcher.segment_readers() {
-            // A segment's files never change; what was deleted since is in the searcher's alive bitset.
+            // A segment's vector file never changes. The searcher's alive bitset says what was deleted since.
             let id = segment.segment_id();
             let column = match known.iter().find(|(known, _)| *known == id) {
                 Some((_, column)) => column.clone(),
@@ -75,8 +75,8 @@ impl VectorReader {
 
     /// The `n` documents nearest to `query` and their cosines, best first; equal cosines in address order.
     ///
-    /// Only the direction of `query` counts. Of a query of another width, or without a direction (zero or not
-    /// finite), nothing is near. Runs on the calling thread, and for large indexes on Rayon's current pool.
+    /// Only the direction of `query` counts. A query of another width, or without a direction (zero or not finite),
+    /// finds nothing. Runs on the calling thread, and for large indexes on Rayon's current pool.
     pub fn nearest(&self, query: &[f32], n: usize) -> Vec<(DocAddress, f32)> {
         let Some(query) = self.unit_query(query) else { return Vec::new() };
         if n == 0 {
@@ -107,7 +107,7 @@ impl VectorReader {
         self.cosines(query, &[document])[0]
     }
 
-    /// The same for many documents, in their order.
+    /// Like [`Self::cosine`], for many documents, in their order.
     pub fn cosines(&self, query: &[f32], documents: &[DocAddress]) -> Vec<Option<f32>> {
         let Some(query) = self.unit_query(query) else { return vec![None; documents.len()] };
         let query = QueryCodes::new(&query);
@@ -149,8 +149,8 @@ impl VectorReader {
             let empty = || Top::above(floor, limit);
             tasks.par_iter().fold(empty, scan).reduce(empty, Top::merge).into_vec()
         };
-        // A floor from the start spares each thread from gathering and cutting a full list of its own. The guess
-        // cannot change the answer: where it was too high, fewer than `limit` rows are found, and all are scanned again.
+        // With a floor from the start, no thread has to gather and cut a full list of its own. A wrong guess cannot
+        // change the answer: if it is too high, fewer than `limit` rows are found, and all rows are scanned again.
         let floor = self.likely_floor(&sketches, limit);
         let best = best_above(floor);
         if best.len() >= limit || floor == f32::NEG_INFINITY { best } else { best_above(f32::NEG_INFINITY) }
@@ -159,7 +159,7 @@ impl VectorReader {
     /// A score that `limit` rows most likely reach, from every [`SAMPLE`]th block.
     fn likely_floor(&self, sketches: &[QuerySketch], limit: usize) -> f32 {
         let expected = limit as f64 / SAMPLE as f64;
-        // Ten standard deviations more than the sample's share of the best rows, which lie together in blocks.
+        // The sample's share of the best rows, plus ten standard deviations, as the best rows lie together in blocks.
         let n = (expected + 10.0 * expected.sqrt()) as usize + 8;
         let mut top = Top::new(n);
         for (segment, (sketch, (_, column))) in (0..).zip(sketches.iter().zip(&self.columns)) {
@@ -197,7 +197,7 @@ impl VectorReader {
         if query.len() != self.dims || largest == 0.0 || !query.iter().all(|x| x.is_finite()) {
             return None;
         }
-        // By the largest component first: squares of very small or very large ones would leave f32.
+        // Divided by the largest component first, as squares of very small or large numbers leave the range of f32.
         let length = query.iter().map(|x| (x / largest).powi(2)).sum::<f32>().sqrt();
         Some(query.iter().map(|x| x / largest / length).collect())
     }

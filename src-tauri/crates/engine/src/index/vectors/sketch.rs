@@ -12,9 +12,9 @@
 //! ```
 //!
 //! so only the small `p` is estimated. It is rounded to 16 odd levels, `p_i ≈ step * (2 l_i - 15)` with `l_i` in
-//! `0..=15`. A bit that is set disagrees with its level by `15 - l_i`, one that is not by `l_i`, and `<p, s>` is what all
-//! would give less twice the disagreement. Four bits of a row at a time are looked up in a table of what they disagree by
-//! (as in "FastScan", André, Kermarrec and Le Scouarnec, VLDB 2015): one instruction does that for 16 or 32 rows.
+//! `0..=15`. A set bit disagrees with its level by `15 - l_i`, a clear bit by `l_i`. In levels, `<p, s>` is the value
+//! for full agreement less twice the sum of disagreements. A table gives the disagreement of four bits of a row at a
+//! time (as in "FastScan", André, Kermarrec and Le Scouarnec, VLDB 2015): one instruction looks up 16 or 32 rows.
 
 use super::quantized;
 
@@ -23,14 +23,15 @@ pub(super) const BLOCK_ROWS: usize = 32;
 /// Bytes of a block before its bits: a gain and then an offset (f32) for each row.
 pub(super) const FACTOR_BYTES: usize = 2 * BLOCK_ROWS * 4;
 
-/// Four dimensions of a block's rows: of row `i` in the low half of byte `i`, of row `16 + i` in its high half.
+/// The bits of a block's rows for four dimensions: row `i` in the low half of byte `i`, row `16 + i` in its high half.
 pub(super) type Step = [u8; STEP_BYTES];
 pub(super) const STEP_BYTES: usize = BLOCK_ROWS / 2;
 const STEP_DIMS: usize = 4;
-/// For each value that four bits of a row can have, what they disagree with the query by.
+/// For each value that four bits of a row can have, how much they disagree with the query.
 pub(super) type Table = [u8; 1 << STEP_DIMS];
 
-/// Steps are added up eight at a time; those beyond the last dimension are 0, and so are their tables.
+/// The number of steps, a multiple of eight because steps are added up eight at a time. Steps beyond the last dimension
+/// are 0, and so are their tables.
 fn steps(dims: usize) -> usize {
     dims.div_ceil(STEP_DIMS).next_multiple_of(8)
 }
@@ -80,15 +81,15 @@ pub(super) fn append_block(centre: &[f32], rows: &[&[u8]], out: &mut Vec<u8>) {
 /// A query prepared for the sketches of one segment.
 #[derive(Debug)]
 pub(super) struct QuerySketch {
-    /// Of each step of four dimensions.
+    /// One table for each step of four dimensions.
     pub tables: Vec<Table>,
     /// `<q, c>`.
     pub base: f32,
     /// `a`, the factor of a row's offset.
     pub along: f32,
-    /// What one step of `<p, s>` in levels is worth.
+    /// The factor from `<p, s>` in levels to `<p, s>`.
     pub step: f32,
-    /// `<p, s>` in levels when every bit agrees: 15 a dimension.
+    /// `<p, s>` in levels if every bit agrees: 15 for each dimension.
     pub agreement: f32,
 }
 
@@ -100,11 +101,12 @@ impl QuerySketch {
         let along = if squared > 0.0 { base / squared } else { 0.0 };
         let part: Vec<f32> = query.iter().zip(centre).map(|(q, c)| q - along * c).collect();
         let largest = part.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
-        // 16 levels from -15 to 15 span the components; the outermost stand half a step inside the largest.
+        // 16 odd levels from -15 to 15 span the components. The outermost level is half a level's width (`step`) inside
+        // the largest component.
         let step = largest / 16.0;
         let mut tables = vec![Table::default(); steps(query.len())];
         for (i, x) in part.iter().enumerate() {
-            // In 0..=15; NaN, from a step of 0, becomes 0 and is worth nothing.
+            // In 0..=15. A `step` of 0 gives NaN, which becomes level 0; times that `step` it adds nothing.
             let level = ((x / step + 16.0) / 2.0).floor().clamp(0.0, 15.0) as u8;
             for (bits, disagreement) in tables[i / STEP_DIMS].iter_mut().enumerate() {
                 *disagreement += if bits >> (i % STEP_DIMS) & 1 == 1 { 15 - level } else { level };
@@ -113,7 +115,7 @@ impl QuerySketch {
         Self { tables, base, along, step, agreement: 15.0 * query.len() as f32 }
     }
 
-    /// The cosine from a row's factors and its disagreement with the query, in levels.
+    /// The estimated cosine, from a row's factors and its disagreement with the query in levels.
     #[inline(always)]
     pub fn estimate(&self, gain: f32, offset: f32, disagreement: u32) -> f32 {
         let levels = self.agreement - 2.0 * disagreement as f32;

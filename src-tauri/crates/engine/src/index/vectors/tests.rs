@@ -1,4 +1,4 @@
-//! The column through its public face, inside real Tantivy indexes.
+//! Tests the column through its public interface, inside real Tantivy indexes.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -16,7 +16,7 @@ use tantivy::{
 
 use super::{Quantized, VectorPlugin, VectorReader, add_vector_field};
 
-/// A small generator, so that a failing seed can be run again anywhere (Marsaglia's xorshift64*).
+/// A small random number generator (Marsaglia's xorshift64*), so that a failing seed can be run again anywhere.
 struct Random(u64);
 
 impl Random {
@@ -70,7 +70,7 @@ impl Shelf {
     }
 
     fn writer(&self) -> IndexWriter {
-        // Enough memory that only a commit ends a segment.
+        // So much memory that only a commit ends a segment.
         let writer = self.index.writer_with_num_threads(1, 500_000_000).unwrap();
         writer.set_merge_policy(Box::new(NoMergePolicy));
         writer
@@ -123,7 +123,7 @@ fn cosine(a: &[f32], b: &[f32]) -> f64 {
     if lengths == 0.0 { 0.0 } else { dot(a, b) / lengths }
 }
 
-/// The column says of every key what the model says, and ranks all of them as the model does.
+/// Asserts that the column holds the same vector for every key as `model`, and ranks all keys by their cosines.
 fn assert_agrees(shelf: &Shelf, vectors: &VectorReader, model: &BTreeMap<String, Option<Quantized>>, query: &[f32]) {
     let expected: BTreeMap<&str, &Quantized> =
         model.iter().filter_map(|(key, row)| Some((key.as_str(), row.as_ref()?))).collect();
@@ -156,7 +156,7 @@ fn random_operations_agree_with_a_map() {
         let directory = RamDirectory::create();
         let mut shelf = Shelf::new(directory.clone(), dims, IndexSettings::default());
         let mut writer = shelf.writer();
-        // What is written, and what the last commit published.
+        // `written` has all operations, `published` those that the last commit published.
         let mut written: BTreeMap<String, Option<Quantized>> = BTreeMap::new();
         let mut published = written.clone();
         let mut vectors = shelf.vectors();
@@ -189,8 +189,8 @@ fn random_operations_agree_with_a_map() {
                     written = published.clone();
                 }
                 17..=18 => {
-                    // Not without the commit: in Tantivy 0.27, after a rollback, a merge may publish the first
-                    // delete that follows before it is committed.
+                    // Commits before merging: in Tantivy 0.27, a merge after a rollback may publish the first deletion
+                    // since the rollback before it is committed.
                     writer.commit().unwrap();
                     published = written.clone();
                     shelf.merge(&mut writer);
@@ -279,7 +279,8 @@ fn threads_do_not_change_the_answer() {
 #[test]
 fn a_sample_that_misleads_costs_no_result() {
     let mut random = Random(19);
-    // Every 32nd block of eight rows, which are those sampled, lies near the query, and all others far from it.
+    // The first eight of every 256 rows lie near the query, and all others far from it. A sampled block holds eight of
+    // them among its 32 rows, a quarter, where one in 32 of all rows lies near.
     let near = |i: usize| (i / 8).is_multiple_of(32);
     let rows: Vec<Quantized> = (0..40_000)
         .map(|i| {
@@ -299,7 +300,7 @@ fn a_sample_that_misleads_costs_no_result() {
     assert!(rest.iter().all(|(address, _)| !near(address.doc_id as usize)));
 }
 
-/// Rows as embedding models make them: a strong common direction, clusters, and a few rows of noise around each.
+/// Rows as embedding models make them: with a strong common direction, and scattered around clusters.
 fn anisotropic(random: &mut Random, n: usize, dims: usize) -> Vec<Vec<f32>> {
     let mean: Vec<f32> = random.vector(dims).iter().map(|x| x * 2.0).collect();
     let clusters: Vec<Vec<f32>> = (0..40).map(|_| random.vector(dims)).collect();

@@ -19,8 +19,8 @@ impl Scored {
 
 /// Keeps the best `limit` rows offered, by [`Scored::best_first`].
 ///
-/// Rows gather in a buffer of twice the limit; when it is full the lower half is cut off and the score at the cut
-/// becomes the `floor` below which later rows are turned away with one comparison.
+/// Rows gather in a buffer of twice the limit. When it is full, the worse half is cut off. The score at the cut becomes
+/// the `floor`: later rows below it are turned away with one comparison.
 #[derive(Debug)]
 pub(crate) struct Top {
     limit: usize,
@@ -29,7 +29,7 @@ pub(crate) struct Top {
 }
 
 impl Top {
-    /// Of the rows that score at least `floor`, the best `limit`, which is at least 1.
+    /// Keeps the best `limit` (at least 1) of the rows that score at least `floor`.
     pub fn above(floor: f32, limit: usize) -> Self {
         Self { limit: limit.max(1), floor, kept: Vec::new() }
     }

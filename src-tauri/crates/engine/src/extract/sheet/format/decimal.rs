@@ -1,8 +1,8 @@
-//! Numbers in the decimal system, digit by digit: what a cell shows is rounded as on paper, not as in binary.
+//! Writes numbers digit by digit in the decimal system, because cells round them as on paper, not as in binary.
 
 use super::Token;
 
-/// A number as people write it where no format says more: 0.1 + 0.2 is 0.3, and a number of a card keeps all its digits.
+/// Writes a number without a format, as people do: 0.1 + 0.2 is 0.3, and the number of a card keeps all its digits.
 pub(in super::super) fn general(number: f64) -> String {
     if number.abs() >= 1e21 || (number != 0.0 && number.abs() < 1e-6) {
         return format!("{number:e}");
@@ -12,16 +12,16 @@ pub(in super::super) fn general(number: f64) -> String {
     if digits == "-0" { "0".to_owned() } else { digits.to_owned() }
 }
 
-/// Digits and how many of them stand before the point, which may be fewer than none: .0375 is 375 and -1.
+/// Digits, and how many of them stand before the point. That number can be negative: .0375 is 375 and -1.
 struct Decimal {
     digits: Vec<u8>,
     point: i32,
 }
 
 impl Decimal {
-    /// Of a number that is not negative.
+    /// `number` must not be negative.
     fn new(number: f64) -> Self {
-        // Whole numbers are meant to the last digit, others to the fifteenth: what comes after is binary's.
+        // Whole numbers keep all digits, others fifteen: later digits only come from the binary representation.
         let whole = number.fract() == 0.0 && number < 1e17;
         let scientific = if whole { format!("{number:e}") } else { format!("{number:.14e}") };
         let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
@@ -34,7 +34,7 @@ impl Decimal {
         }
     }
 
-    /// The digits before the point, none for 0, and so many after it; halves are rounded up.
+    /// The digits before the point (none for 0), and `n_decimals` digits after it. Halves are rounded up.
     fn rounded(&self, n_decimals: usize) -> (String, String) {
         let kept = self.point.saturating_add(i32::try_from(n_decimals).unwrap_or(i32::MAX));
         let mut digits: Vec<u8> = Vec::new();
@@ -60,7 +60,7 @@ impl Decimal {
     }
 }
 
-/// A number that is not negative.
+/// Shows a number, which must not be negative.
 pub(super) fn show(tokens: &[Token], number: f64) -> String {
     let is_digit = |token: &Token| matches!(token, Token::Digit(_));
     let first_digit = tokens.iter().position(is_digit);
@@ -78,7 +78,7 @@ pub(super) fn show(tokens: &[Token], number: f64) -> String {
     let n_whole = mantissa[..point].iter().filter(|token| is_digit(token)).count();
     let n_decimals = mantissa[point..].iter().filter(|token| is_digit(token)).count();
 
-    // A comma between digits groups them; one after the last divides by a thousand.
+    // A comma between digits groups them. A comma after the last digit divides the number by a thousand.
     let last_digit = mantissa[..point].iter().rposition(is_digit).unwrap_or(0);
     let is_comma = |token: &&Token| **token == Token::Comma;
     let is_grouped = mantissa[first_digit.unwrap_or(0).min(last_digit)..last_digit].contains(&Token::Comma);
@@ -109,7 +109,7 @@ pub(super) fn show(tokens: &[Token], number: f64) -> String {
         match token {
             Token::Digit(kind) if at < point => {
                 let place = n_whole - 1 - n_seen;
-                // Digits for which there is no place stand before the first.
+                // Digits for which the format has no place come before its first place.
                 let places = if n_seen == 0 { place..whole.len().max(place + 1) } else { place..place + 1 };
                 for place in places.rev() {
                     let digit = whole.len().checked_sub(place + 1).and_then(|at| whole[at..].chars().next());
@@ -132,7 +132,7 @@ pub(super) fn show(tokens: &[Token], number: f64) -> String {
                 n_seen_decimals += 1;
             }
             Token::Point => {
-                // Digits for which the format has no place, as of `.00`.
+                // A format such as `.00` has no places before the point, but its digits there are shown.
                 if n_whole == 0 {
                     shown.push_str(&whole);
                 }
@@ -173,7 +173,7 @@ fn needed_decimals(tokens: &[Token], decimals: &str) -> usize {
     all.iter().rposition(|(kind, digit)| *kind == '0' || *digit != '0').map_or(0, |last| last + 1)
 }
 
-/// `3 1/4`: the nearest fraction whose denominator has the places that the format gives it, or is the one it names.
+/// Shows the nearest fraction, as in `3 1/4`. The format names the denominator, or says how many digits it may have.
 fn fraction(tokens: &[Token], slash: usize, number: f64) -> String {
     let named: String = tokens[slash + 1..]
         .iter()

@@ -1,4 +1,4 @@
-//! Number formats of spreadsheets: a number as its cell shows it (ECMA-376 part 1, 18.8.30 and 18.8.31).
+//! Number formats of spreadsheets, to write a number as its cell shows it (ECMA-376 part 1, 18.8.30 and 18.8.31).
 
 mod decimal;
 mod moment;
@@ -9,7 +9,7 @@ mod tests;
 pub(super) use decimal::general;
 pub(super) use moment::serial;
 
-/// What a format's code says, e.g. `#,##0.00;[Red]-#,##0.00`.
+/// A format, parsed from its code, e.g. `#,##0.00;[Red]-#,##0.00`.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct NumberFormat {
     sections: Vec<Section>,
@@ -37,7 +37,7 @@ enum Token {
     Point,
     Comma,
     Percent,
-    /// `E+` has a sign always, `E-` only where it is a minus.
+    /// `E+` always shows the sign, `E-` only a minus.
     Exponent {
         is_signed: bool,
     },
@@ -45,24 +45,24 @@ enum Token {
     General,
     /// `@`: the text of the cell.
     Text,
-    /// A part of a date or a time, a small letter, and how often it stands there: `yyyy`.
+    /// A part of a date or a time: its lower-case letter, and how often the letter is repeated, as in `yyyy`.
     Part(char, usize),
-    /// Hours, minutes or seconds that are not taken apart into days: `[h]`.
+    /// Elapsed hours, minutes or seconds, which may exceed a day: `[h]`.
     Elapsed(char, usize),
-    /// The words before and after noon.
+    /// The words for before and after noon.
     HalfDay(String, String),
 }
 
 impl NumberFormat {
-    /// `None` for one that shows numbers as they are.
+    /// `None` for a format that shows numbers as they are.
     pub(super) fn new(code: &str) -> Option<Self> {
         let format = parse::parse(code);
         let is_general = |section: &Section| section.tokens.iter().all(|t| matches!(t, Token::General | Token::Text));
         (!format.sections.iter().all(is_general)).then_some(format)
     }
 
-    /// One that every program knows by its number (18.8.30). How those of other countries look depends on where the file
-    /// is opened: dates are written in full, the same everywhere.
+    /// A format that every program knows by its number (18.8.30). Some look different in each country where the file is
+    /// opened; here, their dates are written in full, the same everywhere.
     pub(super) fn built_in(id: u32) -> Option<Self> {
         let code = match id {
             1 => "0",
@@ -104,7 +104,7 @@ impl NumberFormat {
         Self::new(code)
     }
 
-    /// A number, or the moment that a number is: days since 1900 or 1904.
+    /// Shows a number, or the moment that the number stands for as days since 1900 or 1904.
     pub(super) fn show(&self, value: f64, is_1904: bool) -> String {
         if !value.is_finite() {
             return String::new();
@@ -113,7 +113,7 @@ impl NumberFormat {
         let shown = if section.is_moment() {
             moment::show(section, value, is_1904).unwrap_or_else(|| general(value))
         } else if section.tokens.is_empty() && value != 0.0 {
-            // Hidden by its format, such as `;;;`: it is in the file all the same.
+            // A format such as `;;;` hides the number. It is read all the same, because the file holds it.
             general(value)
         } else {
             let sign = if is_signed && value < 0.0 { "-" } else { "" };
@@ -122,9 +122,10 @@ impl NumberFormat {
         shown.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
-    /// The section for a value, and whether a minus is put before it: the section for negative numbers has its own sign.
+    /// The section for a value, and whether a negative value needs a minus. The section for negative numbers has its
+    /// own sign.
     fn section(&self, value: f64) -> Option<(&Section, bool)> {
-        // The fourth is for text.
+        // The fourth section is for text.
         let numbers = &self.sections[..self.sections.len().min(3)];
         if numbers.iter().any(|section| section.condition.is_some()) {
             let holds = |section: &&Section| section.condition.as_ref().is_none_or(|condition| condition.holds(value));

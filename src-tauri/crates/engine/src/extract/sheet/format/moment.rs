@@ -1,4 +1,4 @@
-//! Dates and times, which spreadsheets keep as days.
+//! Dates and times, which spreadsheets store as numbers of days.
 
 use super::{Section, Token};
 
@@ -25,7 +25,7 @@ const MONTHS: [&str; 12] = [
 const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 const CHINESE_DAYS: [&str; 7] = ["日", "一", "二", "三", "四", "五", "六"];
 
-/// `None` for days that no calendar has.
+/// Shows a moment; `None` for days outside the calendar.
 pub(super) fn show(section: &Section, value: f64, is_1904: bool) -> Option<String> {
     let tokens = &section.tokens;
     let is_elapsed = tokens.iter().any(|token| matches!(token, Token::Elapsed(..)));
@@ -104,7 +104,7 @@ fn is_minute(tokens: &[Token], at: usize) -> bool {
     before == Some('h') || after == Some('s')
 }
 
-/// Places after the point behind seconds.
+/// Number of places after the decimal point of the seconds.
 fn second_places(tokens: &[Token]) -> usize {
     let is_seconds = |pair: &[Token]| matches!(pair, [Token::Part('s', _) | Token::Elapsed('s', _), Token::Point]);
     let Some(at) = tokens.windows(2).position(is_seconds) else { return 0 };
@@ -115,7 +115,7 @@ fn padded(number: u64, n: usize) -> String {
     if n >= 2 { format!("{number:02}") } else { number.to_string() }
 }
 
-/// Year, month and day. Day 1 is 1900-01-01; day 60 is a 29 February that never was, which all spreadsheets keep.
+/// Year, month and day. Day 1 is 1900-01-01. Day 60 is 1900-02-29, which never existed, but all spreadsheets keep it.
 fn civil(day: u64) -> (u64, u64, u64) {
     match day {
         // A time without a date: shown as 1900-01-00.
@@ -123,8 +123,8 @@ fn civil(day: u64) -> (u64, u64, u64) {
         60 => return (1900, 2, 29),
         _ => {}
     }
-    // Days since 0000-03-01, in whose reckoning the leap day comes last (Hinnant, "chrono-compatible low-level date
-    // algorithms").
+    // Days since 0000-03-01: if a year begins in March, its leap day comes last (Hinnant, "chrono-compatible low-level
+    // date algorithms").
     let days = day - u64::from(day > 60) + 693_900;
     let era = days / 146_097;
     let of_era = days % 146_097;
@@ -136,7 +136,7 @@ fn civil(day: u64) -> (u64, u64, u64) {
     (year_of_era + era * 400 + u64::from(month <= 2), month, date)
 }
 
-/// The days of `2024-03-05T14:07:09.250`, with or without its time; none before March 1900.
+/// Converts `2024-03-05T14:07:09.250`, with or without its time, to days. `None` before March 1900.
 pub(in super::super) fn serial(written: &str) -> Option<f64> {
     let (date, clock) = written.split_once('T').unwrap_or((written, "0:0:0"));
     let mut parts = date.splitn(3, '-').map(str::parse::<u64>);
@@ -144,7 +144,7 @@ pub(in super::super) fn serial(written: &str) -> Option<f64> {
     if !(1900..10_000).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
         return None;
     }
-    // The reckoning of `civil`, the other way.
+    // The inverse of `civil`.
     let (shifted_year, shifted) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let of_year = (153 * shifted + 2) / 5 + day - 1;
     let days = shifted_year * 365 + shifted_year / 4 - shifted_year / 100 + shifted_year / 400 + of_year;

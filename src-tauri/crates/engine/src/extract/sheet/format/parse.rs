@@ -1,4 +1,4 @@
-//! A format's code, taken apart.
+//! Parses a format's code.
 
 use super::{Condition, NumberFormat, Section, Token};
 
@@ -24,7 +24,7 @@ pub(super) fn parse(code: &str) -> NumberFormat {
                 chars.next().into_iter().for_each(|c| push(Token::Literal(c)));
                 chars.as_str()
             }
-            // As wide as the next character; filled up with it.
+            // `_` is a space as wide as the next character; `*` fills the cell with it. Both read as a space.
             '_' | '*' => {
                 push(Token::Literal(' '));
                 let mut chars = tail.chars();
@@ -70,7 +70,7 @@ pub(super) fn parse(code: &str) -> NumberFormat {
     NumberFormat { sections }
 }
 
-/// What stands in brackets: a colour, a condition, a currency and language, or a time that has elapsed.
+/// Reads the content of brackets: a colour, a condition, a currency and language, or an elapsed time.
 fn bracket(section: &mut Section, inside: &str) {
     let lower = inside.to_ascii_lowercase();
     if let Some(first @ ('h' | 'm' | 's')) = lower.chars().next()
@@ -92,7 +92,7 @@ fn bracket(section: &mut Section, inside: &str) {
     }
 }
 
-/// A part of a date, the word `General`, or a character that stands for itself.
+/// Reads a part of a date, the word `General`, or a character that stands for itself.
 fn word<'c>(rest: &'c str, push: &mut impl FnMut(Token)) -> &'c str {
     let starts = |word: &str| rest.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
     if starts("general") {

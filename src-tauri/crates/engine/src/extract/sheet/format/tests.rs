@@ -97,7 +97,7 @@ fn moments_as_their_cells_show_them() {
     assert_eq!(format.show(43_894.0, true), "2024-03-05", "days since 1904");
 }
 
-/// A format is text that anyone may have written.
+/// A format's code may be any text, since anyone may have written it.
 #[test]
 fn no_format_stops_the_reader() {
     let pieces =

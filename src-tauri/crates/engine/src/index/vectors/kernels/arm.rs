@@ -1,4 +1,4 @@
-//! Looking codes up with the vector instructions that every 64-bit ARM processor has.
+//! The table look-ups of a scan with the vector instructions that every 64-bit ARM processor has.
 
 use std::arch::aarch64::*;
 

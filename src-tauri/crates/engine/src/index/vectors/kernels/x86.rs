@@ -1,25 +1,25 @@
-//! Looking codes up with x86-64's vector instructions.
+//! Both loops with x86-64's vector instructions.
 
 use std::arch::x86_64::*;
 
 use super::{Counts, STEPS_OF_A_BYTE, Step, Table};
 use crate::index::vectors::sketch::BLOCK_ROWS;
 
-/// Two steps at a time, one in either half of a register; the halves are added at the end.
+/// Takes two steps at a time, one in either half of a register. The halves are added at the end.
 #[target_feature(enable = "avx2")]
 pub(super) fn disagreement_avx2(steps: &[Step], tables: &[Table]) -> Counts {
     const AT_ONCE: usize = 2 * STEPS_OF_A_BYTE;
     let low_half = _mm256_set1_epi8(0x0f);
     let low_byte = _mm256_set1_epi16(0x00ff);
     let zero = _mm256_setzero_si256();
-    // Sums of the even and of the odd rows, of the first sixteen and of the others. Named one by one, and loops of fixed
-    // length: iterators would keep them in memory.
+    // Sums of the even and of the odd rows among the first sixteen rows, and among the others. They are separate
+    // variables, and the inner loop has a fixed length: with iterators the compiler would keep the sums in memory.
     let (mut even, mut odd, mut other_even, mut other_odd) = (zero, zero, zero, zero);
     for (steps, tables) in steps.as_chunks::<AT_ONCE>().0.iter().zip(tables.as_chunks::<AT_ONCE>().0) {
         let (mut first, mut other) = (zero, zero);
         for i in 0..STEPS_OF_A_BYTE {
-            // SAFETY: from the `2 i`th on, two steps and two tables are left, of 16 bytes each, and the loads need no
-            // alignment.
+            // SAFETY: from index `2 * i` on, at least two steps and two tables of 16 bytes each are left, and the loads
+            // need no alignment.
             let (codes, table) = unsafe {
                 (
                     _mm256_loadu_si256(steps.as_ptr().add(2 * i).cast()),
@@ -56,7 +56,7 @@ pub(super) fn product_avx2(query: &[i16], codes: &[u8]) -> (i32, i32) {
     let (query, query_rest) = query.as_chunks::<16>();
     let (codes, codes_rest) = codes.as_chunks::<16>();
     for (query, codes) in query.iter().zip(codes) {
-        // SAFETY: 16 numbers of 16 bits and 16 bytes; the loads need no alignment.
+        // SAFETY: `query` has 16 numbers of 16 bits, `codes` has 16 bytes, and the loads need no alignment.
         let (query, codes) =
             unsafe { (_mm256_loadu_si256(query.as_ptr().cast()), _mm_loadu_si128(codes.as_ptr().cast())) };
         let codes = _mm256_cvtepi8_epi16(codes);

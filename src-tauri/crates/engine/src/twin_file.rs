@@ -11,18 +11,19 @@ use crate::EngineError;
 
 /// What was read.
 #[derive(Debug)]
-pub(crate) struct Kept<T> {
+pub(crate) struct TwinFile<T> {
     /// `None` where neither file holds anything sound.
     pub value: Option<T>,
     /// What is wrong with the file itself, e.g. "is empty"; `None` where it is sound, or was never written.
     pub damage: Option<String>,
 }
 
-/// Reads the file at `path`, or its copy where the file is damaged or gone. `parse` says what a sound content means.
+/// Reads the file at `path`, or its copy if the file is damaged or gone. `parse` turns the content into a value, or
+/// says why it is not sound.
 ///
 /// # Errors
-/// Where the file is there and sound as far as anybody can tell, but may not be read.
-pub(crate) fn read<T>(path: &Path, parse: impl Fn(&[u8]) -> Result<T, String>) -> io::Result<Kept<T>> {
+/// The file is there, but permission to read it is denied.
+pub(crate) fn read<T>(path: &Path, parse: impl Fn(&[u8]) -> Result<T, String>) -> io::Result<TwinFile<T>> {
     let read = |path: &Path| match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
@@ -41,11 +42,11 @@ pub(crate) fn read<T>(path: &Path, parse: impl Fn(&[u8]) -> Result<T, String>) -
         Err(e) => Err(format!("cannot be read: {e}")),
     };
     match found {
-        Ok(value) => Ok(Kept { value: Some(value), damage: None }),
+        Ok(value) => Ok(TwinFile { value: Some(value), damage: None }),
         Err(why) => {
             let never_written = matches!(file, Ok(None)) && copy.is_none();
             let value = copy.and_then(|bytes| parse(&bytes).ok());
-            Ok(Kept { value, damage: (!never_written).then_some(why) })
+            Ok(TwinFile { value, damage: (!never_written).then_some(why) })
         }
     }
 }
@@ -62,13 +63,13 @@ pub(crate) fn copy_of(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Whether `bytes` are the beginning of `whole` and end within a line: a person who edits leaves whole lines.
+/// Whether `bytes` are the beginning of `whole` and end within a line. A person who edits the file leaves whole lines.
 fn is_cut_off(bytes: &[u8], whole: &[u8]) -> bool {
     bytes.len() < whole.len() && whole.starts_with(bytes) && !bytes.ends_with(b"\n")
 }
 
-/// Writes beside and renames, so that a crash leaves the old content or the new, never half. What a failure leaves
-/// behind is removed.
+/// Writes a temporary file beside `path` and renames it, so that a crash leaves the old content or the new, never half
+/// of it. After a failure the temporary file is removed.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), EngineError> {
     let mut beside = path.file_name().unwrap_or_default().to_owned();
     beside.push(format!(".tmp{}", std::process::id()));
@@ -83,7 +84,7 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), EngineEr
         fs::rename(&beside, path)
     };
     write().map_err(|source| {
-        // It may not be there at all.
+        // This fails if the temporary file was never made.
         let _ = fs::remove_file(&beside);
         EngineError::writing("write", path.to_owned(), source)
     })
@@ -115,7 +116,7 @@ mod tests {
         assert_eq!(kept(&|| fs::write(&path, b"one\ntw").unwrap()), (whole.clone(), says("was cut off")));
         assert_eq!(kept(&|| fs::remove_file(&path).unwrap()), (whole.clone(), says("is gone")));
         assert_eq!(kept(&|| fs::write(&path, b"!").unwrap()), (whole, says("cannot be understood: a `!`")));
-        // What a person left out, whole lines, stays out.
+        // Whole lines that a person removed stay removed.
         assert_eq!(kept(&|| fs::write(&path, b"one\n").unwrap()), (Some("one\n".to_owned()), None));
         let both_gone = || {
             fs::remove_file(&path).unwrap();

@@ -1,5 +1,5 @@
-//! Indexing as a good neighbour: it gives way to searches, to whatever else runs, and to an empty battery, and keeps
-//! to a share of memory and threads.
+//! Holds indexing back: it gives way to searches and to other programs, saves power on battery, and keeps to its share
+//! of memory and threads.
 
 mod power;
 mod priority;
@@ -14,14 +14,14 @@ pub use threads::Threads;
 
 use crate::{Cancel, Settings};
 
-/// Indexing waits so long after a search: the next keystroke, or reranking, is likely to follow.
+/// How long indexing waits after a search, because the next keystroke or the reranking is likely to follow.
 const QUIET_AFTER_SEARCH: Duration = Duration::from_secs(1);
 
-/// How long searches may hold up what makes text findable, a batch of files at a time: a note is to be found within a
-/// second of settling, however busily somebody searches.
+/// How long searches may hold up each batch of files whose text is indexed: a note must be found within a second of
+/// settling, however busily somebody searches.
 pub(crate) const HOLD_TEXT: Duration = Duration::from_millis(200);
 
-/// How long searches may hold up a batch of embeddings: somebody who types without a pause still gets their vectors.
+/// How long searches may hold up a batch of embeddings: vectors must be made even while somebody types without a pause.
 pub(crate) const HOLD_VECTORS: Duration = Duration::from_secs(5);
 
 /// What indexing may use.
@@ -41,19 +41,20 @@ impl Limits {
         self.threads
     }
 
-    /// For documents that are not in a segment yet, of all writing threads together. A sixth: with what is being read,
-    /// merged and mapped, and some 50 MB that are always there, the process held 249 MB of 600 (README).
+    /// Memory for documents that are not in a segment yet, for all writing threads together. It is a sixth of the
+    /// limit: with files being read, merges, mapped files, and some 50 MB that are always there, the process held
+    /// 249 MB of 600 (README).
     pub fn writer_bytes(&self) -> usize {
         self.memory_bytes / 6
     }
 
-    /// More than four only make more segments to merge; each needs the 15 MB that Tantivy asks for.
+    /// At most four, as more threads would only make more segments to merge. Each needs the 15 MB Tantivy asks for.
     pub fn writer_threads(&self) -> usize {
         self.threads.min(4).min(self.writer_bytes() / 15_000_000).max(1)
     }
 
-    /// Bytes of files that are read and cut at once. A file of text takes about six times its size on its way into the
-    /// index: as read, decoded, in blocks, in passages, and twice in documents. So all in flight takes a sixth.
+    /// Bytes of files that are read and cut at once. On its way into the index a text file takes about six times its
+    /// size: as read, decoded, in blocks, in passages, and twice in documents. So they all take a sixth of the limit.
     pub fn batch_bytes(&self) -> u64 {
         self.memory_bytes as u64 / 36
     }
@@ -77,7 +78,7 @@ pub(crate) fn fitting(sizes: impl Iterator<Item = u64>, most: usize, limit: u64)
 
 /// Knows who searches, and lets indexing wait for them.
 #[derive(Debug, Default)]
-pub struct Neighbour {
+pub struct Throttle {
     searches: Mutex<Searches>,
     ended: Condvar,
     pub(crate) threads: Threads,
@@ -91,16 +92,16 @@ struct Searches {
 
 /// A search that runs until this is dropped.
 #[derive(Debug)]
-pub struct Searching<'a>(&'a Neighbour);
+pub struct Searching<'a>(&'a Throttle);
 
-impl Neighbour {
+impl Throttle {
     pub fn search(&self) -> Searching<'_> {
         self.lock().running += 1;
         Searching(self)
     }
 
-    /// Waits until nobody searches or has just searched, for `at_most` so long, or until `cancel` is raised.
-    /// Returns at once where nobody does. `true` where somebody still does.
+    /// Waits until no search runs or has just ended, but not longer than `at_most`, and not after `cancel` is raised.
+    /// Returns whether a search still runs or has just ended.
     pub fn give_way(&self, at_most: Duration, cancel: &Cancel) -> bool {
         let until = Instant::now() + at_most;
         let mut searches = self.lock();
@@ -115,7 +116,7 @@ impl Neighbour {
             if left.is_zero() || cancel.is_cancelled() {
                 return searches.running > 0 || quiet > now;
             }
-            // Woken now and then to look at `cancel`.
+            // Wakes now and then to look at `cancel`.
             let slice = left.min(Duration::from_millis(100));
             searches = self.ended.wait_timeout(searches, slice).unwrap_or_else(|e| e.into_inner()).0;
         }
@@ -158,20 +159,20 @@ mod tests {
 
     #[test]
     fn indexing_gives_way_to_a_search_but_not_for_ever() {
-        let neighbour = Neighbour::default();
+        let throttle = Throttle::default();
         let waited = |at_most, cancel: &Cancel| {
             let start = Instant::now();
-            neighbour.give_way(at_most, cancel);
+            throttle.give_way(at_most, cancel);
             start.elapsed()
         };
         let (short, cancel) = (Duration::from_millis(30), Cancel::new());
         assert!(waited(Duration::from_secs(600), &cancel) < Duration::from_secs(600), "nobody searches");
-        let search = neighbour.search();
+        let search = throttle.search();
         assert!(waited(short, &cancel) >= short, "a search holds it up");
         drop(search);
         assert!(waited(short, &cancel) >= short, "and so does one that has just ended");
         assert!(waited(Duration::from_secs(600), &cancel) >= QUIET_AFTER_SEARCH - short * 2, "until it is quiet");
-        let _search = neighbour.search();
+        let _search = throttle.search();
         cancel.cancel();
         assert!(waited(Duration::from_secs(600), &cancel) < Duration::from_secs(600), "a cancel ends the wait");
     }

@@ -1,5 +1,5 @@
-//! The threads that read, cut and embed files: a pool of their own at background priority, so that searches, which use
-//! Rayon's global one and the models' own, never run at theirs.
+//! The threads that read, cut and embed files. They form a pool of their own at background priority; searches use
+//! Rayon's global pool and the models' own pools, so they never run at that priority.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,7 +11,7 @@ use super::priority::background;
 pub struct Threads(Mutex<Option<Arc<ThreadPool>>>);
 
 impl Threads {
-    /// Runs `work` on `n` threads; on the caller's where the system gives no others.
+    /// Runs `work` on `n` threads, or on the caller's thread if the system starts no others.
     pub fn run<T: Send>(&self, n: usize, work: impl FnOnce() -> T + Send) -> T {
         let mut pool = self.0.lock().unwrap_or_else(|e| e.into_inner());
         if pool.as_ref().is_none_or(|pool| pool.current_num_threads() != n) {

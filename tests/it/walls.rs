@@ -32,13 +32,12 @@ const TAURI: &[&str] = &["tauri", "wry", "tao"];
 const CANDLE: &[&str] = &["candle", "tokenizers", "safetensors"];
 
 #[test]
-fn the_engine_knows_neither_tauri_nor_candle_nor_json() {
+fn the_engine_knows_neither_tauri_nor_candle() {
     let all = dependencies("nuthatch-engine", None);
     assert_eq!(named(&all, TAURI), Vec::<&String>::new());
     assert_eq!(named(&all, CANDLE), Vec::<&String>::new());
     let direct = dependencies("nuthatch-engine", Some("1"));
     assert!(direct.contains(&"tantivy".to_owned()), "cargo tree shows dependencies: {direct:?}");
-    assert_eq!(named(&direct, &["serde_json"]), Vec::<&String>::new());
 }
 
 #[test]

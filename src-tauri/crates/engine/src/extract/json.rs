@@ -1,239 +1,225 @@
-//! JSON (RFC 8259), as much as reading notebooks and canvases takes. Of a file that breaks off, what came before is kept.
+//! JSON (RFC 8259) as `serde_json` streams it by: a reader takes what it asks for, and the rest, which may be anything and
+//! millions of it, is passed over without being kept. Only what is asked for is descended into, so no depth overflows.
 //!
-//! Our own, because a notebook that an editor left half written should still be found, and no depth may overflow the stack.
+//! What came before a mistake is kept: a notebook that an editor left half written should still be found. Mistakes that
+//! programs and people make often are mended (see [`mended`]).
 
-use std::borrow::Cow;
+use std::fmt;
 
-/// A JSON value; numbers are not told from words such as `true`.
-#[derive(Debug, PartialEq)]
-pub(super) enum Json<'a> {
-    Word(&'a str),
-    Text(Cow<'a, str>),
-    /// Of texts one after another, which are the lines of one, there is one. Words and further lists are left out: those
-    /// are data, no one asks for them, and 20 MB can be ten million.
-    List(Vec<Json<'a>>),
-    /// Those of the wanted keys that it has.
-    Map(Vec<(&'static str, Json<'a>)>),
-}
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// Maps in maps; deeper ones are passed over. A notebook's own nesting is eight, its metadata's perhaps more.
-const MAX_DEPTH: usize = 64;
+/// Takes what is asked for of a value. What is not asked for is passed over.
+pub(super) trait Sink {
+    fn text(&mut self, _text: &str) {}
 
-impl<'a> Json<'a> {
-    /// The value of a key, of a map that has it.
-    pub(super) fn get(&self, key: &str) -> Option<&Json<'a>> {
-        let Json::Map(entries) = self else { return None };
-        entries.iter().find(|(name, _)| *name == key).map(|(_, value)| value)
+    fn number(&mut self, _number: u64) {}
+
+    /// The value is an object; its fields follow.
+    fn object(&mut self) {}
+
+    /// Takes the value of a field of an object.
+    fn field<'de, A: MapAccess<'de>>(&mut self, _name: &str, map: &mut A) -> Result<(), A::Error> {
+        pass(map)
     }
 
-    pub(super) fn list(&self) -> &[Json<'a>] {
-        if let Json::List(list) = self { list } else { &[] }
-    }
-
-    /// A text, or the lines of one, as notebooks write them.
-    pub(super) fn text(&self) -> Option<String> {
-        match self {
-            Json::Text(text) => Some(text.clone().into_owned()),
-            Json::List(lines) => Some(lines.iter().filter_map(Json::text).collect()),
-            _ => None,
-        }
-    }
-
-    /// The number or other word.
-    pub(super) fn word(&self) -> Option<&str> {
-        if let Json::Word(word) = self { Some(word) } else { None }
+    /// Takes the next value of a list; `false` where it ends.
+    fn item<'de, A: SeqAccess<'de>>(&mut self, list: &mut A) -> Result<bool, A::Error> {
+        Ok(list.next_element::<IgnoredAny>()?.is_some())
     }
 }
 
-/// Reads the value at the start of `source`; `None` if there is none. What stands under other keys than `wanted` is passed
-/// over: it may be anything, and millions of it.
-pub(super) fn parse<'a>(source: &'a str, wanted: &'static [&'static str]) -> Option<Json<'a>> {
-    Parser { bytes: source.as_bytes(), source, at: 0, wanted }.value(0)
+/// Passes the value of a field over.
+pub(super) fn pass<'de, A: MapAccess<'de>>(map: &mut A) -> Result<(), A::Error> {
+    map.next_value::<IgnoredAny>().map(|_| ())
 }
 
-struct Parser<'a> {
-    source: &'a str,
-    bytes: &'a [u8],
-    at: usize,
-    wanted: &'static [&'static str],
+/// Takes the value of a field that is a text, or the lines of one, as notebooks write them. Of two of a name the first counts.
+pub(super) fn text<'de, A: MapAccess<'de>>(map: &mut A, into: &mut Option<String>) -> Result<(), A::Error> {
+    let mut found = Text::default();
+    let read = map.next_value_seed(Of(&mut found));
+    if into.is_none() {
+        *into = found.0;
+    }
+    read
 }
 
-impl<'a> Parser<'a> {
-    fn value(&mut self, depth: usize) -> Option<Json<'a>> {
-        self.blank();
-        match *self.bytes.get(self.at)? {
-            b'"' => Some(Json::Text(self.text())),
-            b'[' | b'{' if depth == MAX_DEPTH => {
-                self.pass();
-                Some(Json::List(Vec::new()))
-            }
-            b'[' => {
-                self.at += 1;
-                let mut list = Vec::new();
-                while self.more(b']') {
-                    if self.bytes.get(self.at) == Some(&b'[') {
-                        self.pass();
-                        continue;
-                    }
-                    match (self.value(depth + 1), list.last_mut()) {
-                        (Some(Json::Word(_)), _) => {}
-                        (Some(Json::Text(line)), Some(Json::Text(text))) => text.to_mut().push_str(&line),
-                        (Some(value), _) => list.push(value),
-                        (None, _) => break,
-                    }
-                }
-                list.shrink_to_fit();
-                Some(Json::List(list))
-            }
-            b'{' => {
-                self.at += 1;
-                let mut map = Vec::new();
-                while self.more(b'}') {
-                    if self.bytes.get(self.at) != Some(&b'"') {
-                        break;
-                    }
-                    let name = self.text();
-                    let key = self.wanted.iter().copied().find(|key| *key == name);
-                    self.blank();
-                    if self.bytes.get(self.at) != Some(&b':') {
-                        break;
-                    }
-                    self.at += 1;
-                    match key {
-                        Some(key) => {
-                            let Some(value) = self.value(depth + 1) else { break };
-                            map.push((key, value));
-                        }
-                        None if !self.pass() => break,
-                        None => {}
-                    }
-                }
-                map.shrink_to_fit();
-                Some(Json::Map(map))
-            }
-            _ => self.word().map(Json::Word),
-        }
+/// A value that a sink takes.
+pub(super) struct Of<'a, S>(pub(super) &'a mut S);
+
+impl<'de, S: Sink> DeserializeSeed<'de> for Of<'_, S> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de, S: Sink> Visitor<'de> for Of<'_, S> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("any value")
     }
 
-    fn word(&mut self) -> Option<&'a str> {
-        let rest = &self.bytes[self.at..];
-        let is_word = |b: &u8| b.is_ascii_alphanumeric() || b"+-.".contains(b);
-        let len = rest.iter().position(|b| !is_word(b)).unwrap_or(rest.len());
-        let word = &self.source[self.at..self.at + len];
-        self.at += len;
-        (len > 0).then_some(word)
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.0.text(text);
+        Ok(())
     }
 
-    fn blank(&mut self) {
-        while self.bytes.get(self.at).is_some_and(u8::is_ascii_whitespace) {
-            self.at += 1;
-        }
+    fn visit_u64<E>(self, number: u64) -> Result<(), E> {
+        self.0.number(number);
+        Ok(())
     }
 
-    /// Whether a further element stands here; otherwise what ends them is passed.
-    fn more(&mut self, end: u8) -> bool {
-        self.blank();
-        while self.bytes.get(self.at) == Some(&b',') {
-            self.at += 1;
-            self.blank();
-        }
-        match self.bytes.get(self.at) {
-            Some(b) if *b == end => {
-                self.at += 1;
-                false
-            }
-            Some(_) => true,
-            None => false,
-        }
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
     }
 
-    /// Passes a value by; `false` if there is none.
-    fn pass(&mut self) -> bool {
-        self.blank();
-        if !matches!(self.bytes.get(self.at), Some(b'"' | b'[' | b'{')) {
-            return self.word().is_some();
-        }
-        let mut n_open = 0usize;
-        while let Some(byte) = self.bytes.get(self.at) {
-            self.at += 1;
-            match byte {
-                b'"' => self.pass_text(),
-                b'[' | b'{' => n_open += 1,
-                b']' | b'}' => n_open = n_open.saturating_sub(1),
-                _ => {}
-            }
-            if n_open == 0 {
-                break;
-            }
-        }
-        true
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
     }
 
-    /// Passes the rest of a text by.
-    fn pass_text(&mut self) {
-        while let Some(byte) = self.bytes.get(self.at) {
-            self.at += if *byte == b'\\' { 2 } else { 1 };
-            if *byte == b'"' {
-                return;
-            }
-        }
-        self.at = self.bytes.len();
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
     }
 
-    /// The text whose opening quote stands here.
-    fn text(&mut self) -> Cow<'a, str> {
-        self.at += 1;
-        let rest = &self.bytes[self.at..];
-        let len = rest.iter().position(|b| matches!(b, b'"' | b'\\')).unwrap_or(rest.len());
-        if rest.get(len) == Some(&b'"') {
-            let text = &self.source[self.at..self.at + len];
-            self.at += len + 1;
-            return Cow::Borrowed(text);
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        while self.0.item(&mut list)? {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        self.0.object();
+        let mut name = Name::default();
+        while map.next_key_seed(Of(&mut name))?.is_some() {
+            self.0.field(&name.0, &mut map)?;
         }
-        let mut text = String::new();
-        loop {
-            let rest = &self.bytes[self.at..];
-            let len = rest.iter().position(|b| matches!(b, b'"' | b'\\')).unwrap_or(rest.len());
-            text.push_str(&self.source[self.at..self.at + len]);
-            self.at += len;
-            match self.bytes.get(self.at) {
-                Some(b'\\') => self.escape(&mut text),
-                Some(_) => {
-                    self.at += 1;
-                    return Cow::Owned(text);
-                }
-                None => return Cow::Owned(text),
+        Ok(())
+    }
+}
+
+/// The name of a field.
+#[derive(Default)]
+struct Name(String);
+
+impl Sink for Name {
+    fn text(&mut self, text: &str) {
+        self.0.clear();
+        self.0.push_str(text);
+    }
+}
+
+/// A text, or the lines of one; lists among them are data, which no one asks for.
+#[derive(Default)]
+struct Text(Option<String>);
+
+impl Sink for Text {
+    fn text(&mut self, text: &str) {
+        self.0.get_or_insert_default().push_str(text);
+    }
+
+    fn item<'de, A: SeqAccess<'de>>(&mut self, list: &mut A) -> Result<bool, A::Error> {
+        struct Line<'a>(&'a mut String);
+        impl Sink for Line<'_> {
+            fn text(&mut self, text: &str) {
+                self.0.push_str(text);
             }
         }
+        Ok(list.next_element_seed(Of(&mut Line(self.0.get_or_insert_default())))?.is_some())
     }
+}
 
-    fn escape(&mut self, text: &mut String) {
-        self.at += 1;
-        let Some(sign) = self.source[self.at..].chars().next() else { return };
-        self.at += sign.len_utf8();
-        text.push(match sign {
-            'n' => '\n',
-            't' => '\t',
-            'r' => '\r',
-            'b' | 'f' => ' ',
-            'u' => {
-                let first = self.unit().unwrap_or(0xFFFD);
-                let is_high = (0xD800..0xDC00).contains(&first) && self.bytes[self.at..].starts_with(b"\\u");
-                let mut units = vec![first];
-                if is_high {
-                    self.at += 2;
-                    units.extend(self.unit());
-                }
-                text.push_str(&String::from_utf16_lossy(&units));
-                return;
+/// Hands the value at the start of `source` to a sink, and returns that with all that could be read.
+pub(super) fn read<S: Sink + Default>(source: &str) -> S {
+    let read = |source: &str| {
+        let mut sink = S::default();
+        let read = Of(&mut sink).deserialize(&mut serde_json::Deserializer::from_str(source));
+        (sink, read.is_ok())
+    };
+    match read(source) {
+        (sink, true) => sink,
+        (sink, false) => {
+            drop(sink);
+            read(&mended(source)).0
+        }
+    }
+}
+
+/// The same JSON without the mistakes that are made often: `NaN`, as Python writes it, commas too many, line ends and
+/// unknown escapes in texts, halves of characters (as of a text that was cut), the end of a text that is missing.
+fn mended(source: &str) -> String {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+    let mut mended = String::with_capacity(source.len() + 1);
+    let mut rest = source;
+    while let Some(at) = rest.find(|c| c == '"' || c == ',' || is_word(c)) {
+        mended.push_str(&rest[..at]);
+        let (sign, after) = (rest.as_bytes()[at], &rest[at + 1..]);
+        rest = match sign {
+            b'"' => mend_text(after, &mut mended),
+            b',' => {
+                mended.push_str(if after.trim_start().starts_with([',', ']', '}']) { "" } else { "," });
+                after
             }
-            sign => sign,
-        });
+            _ => {
+                let len = after.find(|c| !is_word(c)).unwrap_or(after.len());
+                let word = &rest[at..at + 1 + len];
+                mended.push_str(if serde_json::from_str::<IgnoredAny>(word).is_ok() { word } else { "null" });
+                &after[len..]
+            }
+        };
     }
+    mended + rest
+}
 
-    fn unit(&mut self) -> Option<u16> {
-        let digits = self.source.get(self.at..self.at + 4).filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()))?;
-        self.at += 4;
+/// Mends the text that begins after its opening quote; returns what follows it.
+fn mend_text<'a>(mut rest: &'a str, mended: &mut String) -> &'a str {
+    mended.push('"');
+    while let Some(at) = rest.find(|c| c == '"' || c == '\\' || c < ' ') {
+        mended.push_str(&rest[..at]);
+        let after = &rest[at + 1..];
+        rest = match rest.as_bytes()[at] {
+            b'"' => {
+                mended.push('"');
+                return after;
+            }
+            b'\\' => mend_escape(after, mended),
+            control => {
+                mended.push_str(if control == b'\n' { "\\n" } else { " " });
+                after
+            }
+        };
+    }
+    mended.push_str(rest);
+    mended.push('"');
+    ""
+}
+
+/// Mends the escape that begins after its backslash; returns what follows it.
+fn mend_escape<'a>(rest: &'a str, mended: &mut String) -> &'a str {
+    let unit = |escape: &str| {
+        let digits = escape.strip_prefix('u')?.get(..4).filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()))?;
         u16::from_str_radix(digits, 16).ok()
-    }
+    };
+    let second = || unit(rest.get(5..)?.strip_prefix('\\')?);
+    let Some(sign) = rest.chars().next() else { return rest };
+    let len = match (sign, unit(rest)) {
+        (_, Some(0xD800..0xDC00)) if second().is_some_and(|low| (0xDC00..0xE000).contains(&low)) => 11,
+        (_, Some(0xD800..0xE000)) => {
+            mended.push('\u{FFFD}');
+            return &rest[5..];
+        }
+        (_, Some(_)) => 5,
+        ('"' | '\\' | '/' | 'b' | 'f' | 'n' | 'r' | 't', None) => 1,
+        (sign, None) => {
+            mended.push(if sign == 'u' { '\u{FFFD}' } else { sign });
+            return &rest[sign.len_utf8()..];
+        }
+    };
+    mended.push('\\');
+    mended.push_str(&rest[..len]);
+    &rest[len..]
 }

@@ -63,3 +63,29 @@ fn what_no_one_asks_for_is_passed_over() {
         "nbformat": 4}"##;
     assert_eq!(cells(&read("a.ipynb", source)), [r##"cell 1 code: "a\nb""##]);
 }
+
+/// What programs and people write that is no JSON. Half a character is one that a program cut.
+#[test]
+fn what_is_not_quite_json_is_mended() {
+    let cell = |rest: &str| format!(r##"{{"cells": [{{"cell_type": "code", {rest}}}], "nbformat": 4}}"##);
+    for (rest, expected) in [
+        (r##""outputs": [{"data": {"x": [NaN, -Infinity, 1e999]}}], "source": "a""##, "a"),
+        (r##""source": ["a", "b",],"##, "ab"),
+        (r##""source": "a\qb\/c""##, "aqb/c"),
+        (r##""source": "\ud83ca\udf75b \ud83c\udf75""##, "\u{FFFD}a\u{FFFD}b 🍵"),
+        ("\"metadata\": NaN, \"source\": \"a\n\tb\"", "a\n b"),
+    ] {
+        assert_eq!(cells(&read("a.ipynb", &cell(rest))), [format!("cell 1 code: {expected:?}")], "{rest}");
+    }
+    let source = cell(r##""source": ["one", " two \u8336", {}]"##);
+    for end in 0..source.len() {
+        let document = extract(Path::new("a.ipynb"), &source.as_bytes()[..end]);
+        let text = document.map(|document| document.blocks.into_iter().map(|block| block.text).collect::<String>());
+        let read = source[..end].find("two").map_or(0, |at| end - at);
+        match read {
+            0..=2 => {}
+            3..12 => assert!(text.expect("a notebook").starts_with("one two"), "{end}"),
+            _ => assert_eq!(text.expect("a notebook"), "one two 茶", "{end}"),
+        }
+    }
+}

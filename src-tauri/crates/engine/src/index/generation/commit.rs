@@ -107,8 +107,11 @@ impl Generation {
         let health = lock(&self.health).clone();
         let sound = |index, committed: &IndexMeta| {
             let spoilt = committed.segments.iter().any(|segment| health.spoils(segment, committed));
-            let left = without(committed, |segment| health.spoils(segment, committed));
-            if spoilt { self.index(Folder::to_read(self.disk.box_clone(), &self.path, left)) } else { Ok(index) }
+            if !spoilt {
+                return Ok(index);
+            }
+            let left = without(committed, |segment| health.spoils(segment, committed)).map_err(|e| self.failed(e))?;
+            self.index(Folder::to_read(self.disk.box_clone(), &self.path, left))
         };
         let index = sound(index, &committed)?;
         let snapshot = self.open_all(&index, older)?;
@@ -130,8 +133,9 @@ impl Generation {
     fn open_sound_part(&self, of: blake3::Hash, meta: &[u8]) -> Result<Option<Latest>, EngineError> {
         let index = self.index(Folder::to_read(self.disk.box_clone(), &self.path, meta.to_vec()))?;
         let committed = index.load_metas().map_err(|e| self.failed(e))?;
-        let opens = |alone: Vec<u8>| {
+        let opens = |alone: tantivy::Result<Vec<u8>>| {
             guarded(&self.path, || {
+                let alone = alone.map_err(|e| self.failed(e))?;
                 let index = self.index(Folder::to_read(self.disk.box_clone(), &self.path, alone))?;
                 self.open_all(&index, None)
             })
@@ -170,9 +174,8 @@ impl Generation {
 }
 
 /// The bytes of a `meta.json` that leaves segments out.
-fn without(committed: &IndexMeta, left_out: impl Fn(&SegmentMeta) -> bool) -> Vec<u8> {
+fn without(committed: &IndexMeta, left_out: impl Fn(&SegmentMeta) -> bool) -> tantivy::Result<Vec<u8>> {
     let mut rest = committed.clone();
     rest.segments.retain(|segment| !left_out(segment));
-    // Tantivy writes an `IndexMeta` as JSON here; that it can be read back is tested with every kind of damage.
-    format!("{rest:?}").into_bytes()
+    Ok(serde_json::to_vec(&rest)?)
 }

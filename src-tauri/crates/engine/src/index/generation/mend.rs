@@ -31,26 +31,20 @@ impl Generation {
     /// The new content of `.managed.json` if it is damaged or gone: all segment files in the folder. The next commit
     /// removes those of them that no commit names.
     pub(super) fn managed(&self) -> Option<Vec<u8>> {
-        let text = fs::read_to_string(self.path.join(MANAGED)).unwrap_or_default();
-        let text = text.trim();
-        // Tantivy writes a JSON list of names, none of which needs an escape.
-        let inner = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
-        let is_name = |name: &str| {
-            let name = name.strip_prefix('"').and_then(|name| name.strip_suffix('"'));
-            name.is_some_and(|name| {
-                !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
-            })
-        };
-        if inner.is_some_and(|inner| inner.split(',').all(is_name)) {
+        // A name with any other character is damaged.
+        let is_name =
+            |name: &String| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+        let listed = fs::read(self.path.join(MANAGED)).unwrap_or_default();
+        let listed: Vec<String> = serde_json::from_slice(&listed).unwrap_or_default();
+        if !listed.is_empty() && listed.iter().all(is_name) {
             return None;
         }
         let names = fs::read_dir(&self.path).into_iter().flatten().flatten();
         let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
         let of_segment =
             |name: &String| name.as_bytes().first_chunk::<32>().is_some_and(|id| id.iter().all(u8::is_ascii_hexdigit));
-        let mut names: Vec<String> = names.filter(of_segment).map(|name| format!("\"{name}\"")).collect();
-        names.push(format!("\"{META}\""));
-        Some(format!("[{}]", names.join(",")).into_bytes())
+        let names: Vec<String> = names.filter(of_segment).chain([META.to_owned()]).collect();
+        serde_json::to_vec(&names).ok()
     }
 
     /// Removes temporary files that a killed writer left half written.

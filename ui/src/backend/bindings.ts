@@ -30,9 +30,9 @@ export const commands = {
 	/**  Shows a note in the file manager. */
 	revealFile: (path: string) => __TAURI_INVOKE<null>("reveal_file", { path }),
 	settings: () => __TAURI_INVOKE<Settings>("settings"),
-	/**  How many candidates the reranker reads; what is not allowed is brought to the nearest that is. */
+	/**  Sets how many candidates the reranker reads. A number outside the allowed range becomes the nearest allowed one. */
 	setCandidates: (n: number) => __TAURI_INVOKE<Settings>("set_candidates", { n }),
-	/**  What lies outside a range is refused, with the setting's name. What is being indexed keeps to it at once. */
+	/**  A value outside its range is refused, with the setting's name. Indexing that is under way obeys the limits at once. */
 	setIndexing: (limits: IndexingLimits) => __TAURI_INVOKE<Settings>("set_indexing", { limits }),
 	modelsState: () => __TAURI_INVOKE<ModelsState>("models_state"),
 };
@@ -85,7 +85,7 @@ export type FileRow = {
 
 export type FileState = "failed" | "offline" | "skipped" | "waiting" | "indexed";
 
-/**  `missing` has a reason; searching goes on without. */
+/**  `missing` comes with a reason; searching goes on without the missing part. */
 export type Health = "loading" | "ready" | "missing";
 
 /**  Offsets in `highlights` count Unicode code points of `snippet`; `span` counts bytes of the file. */
@@ -105,9 +105,9 @@ export type Hit = {
 	vector_rank: number | null,
 	/**  The file has changed since it was read. */
 	stale: boolean,
-	/**  Other files that are this note, the most wanted first. */
+	/**  Other files that are copies of this note, the best first. */
 	copies: string[],
-	/**  Why the file could not be read, of one that is shown because it is called what was asked for. */
+	/**  Why the file could not be read. Set only for a file that is shown because its name matches the question. */
 	unread: string | null,
 };
 
@@ -122,19 +122,19 @@ export type IndexProgress = {
 /**  The folders are followed now, or cannot be. */
 export type IndexingChanged = IndexingState;
 
-/**  What indexing may take of the machine. */
+/**  How much of the machine indexing may use. */
 export type IndexingLimits = {
-	/**  Models not counted. */
+	/**  Memory in megabytes, without the models. */
 	memory_mb: number,
-	/**  `null` is all. */
+	/**  `null` means all. */
 	threads: number | null,
-	/**  Whether vectors wait for the power. */
+	/**  Whether vectors are made only while the machine is on mains power. */
 	pause_on_battery: boolean,
 };
 
 /**
- *  Whether the folders are followed. `missing`: another Nuthatch holds the index, or watching failed; the reason
- *  says which, and what was indexed before is still searched.
+ *  Whether changes in the folders are followed. `missing` means that another Nuthatch holds the index or that watching
+ *  failed; the reason says which. What was indexed before can still be searched.
  */
 export type IndexingState = {
 	state: Health,
@@ -145,7 +145,7 @@ export type ModelState = {
 	state: Health,
 	name: string | null,
 	reason: string | null,
-	/**  Device, arithmetic, and why no GPU where there is none; of a model that is ready. */
+	/**  For a model that is ready: its device, its arithmetic and, if it runs on the CPU, why on no GPU. */
 	runs_on: string | null,
 };
 
@@ -157,7 +157,7 @@ export type ModelsState = {
 	reranker: ModelState,
 };
 
-/**  Text goes on meanwhile. */
+/**  Why vectors are not made now. Text is indexed meanwhile. */
 export type Pause = 
 /**  The machine runs on its battery, and `pause_on_battery` is set. */
 "on_battery";
@@ -183,7 +183,7 @@ export type Preview = {
 	cut_after: boolean,
 };
 
-/**  How many files are in a state other than indexed for one and the same reason. */
+/**  How many files are not indexed for the same reason. */
 export type ReasonCount = {
 	state: FileState,
 	reason: string,
@@ -204,8 +204,8 @@ export type RootStatus = {
 };
 
 /**
- *  What `search` sends down its channel: one `results` a list as it lands (reranking lands several), the last with
- *  `done`, or one `failed`. A question overtaken by a newer one falls silent.
+ *  What `search` sends through its channel: a `results` for each list of hits (reranking gives several lists), the last
+ *  one with `done`, or one `failed`. A question that is overtaken by a newer one sends nothing more.
  */
 export type SearchEvent = { kind: "results"; query_id: number; stage: Stage; results: SearchResults; done: boolean } | { kind: "failed"; query_id: number; error: AppError };
 
@@ -214,7 +214,7 @@ export type SearchResults = {
 	model: string | null,
 	took_ms: TookMs,
 	candidates: Counts,
-	/**  All that was missing. */
+	/**  Everything that the answer had to do without. */
 	degraded: Degraded[],
 	nothing_answers: boolean,
 	hits: Hit[],
@@ -228,9 +228,9 @@ export type Settings = {
 	candidates: number,
 	threshold: number | null,
 	indexing: IndexingLimits,
-	/**  What `indexing.memory_mb` may be: the least and the most. */
+	/**  The least and the most that `indexing.memory_mb` may be. */
 	memory_mb_range: [number, number],
-	/**  Threads that this machine runs at once; more are not used. */
+	/**  Threads that this machine runs at once; indexing never uses more. */
 	n_threads: number,
 };
 
@@ -242,17 +242,17 @@ export type Status = {
 	n_chunks: number,
 	n_vectors: number,
 	size_bytes: number,
-	/**  Why the files that are not indexed are not: most files first. Complete, whatever `files` leaves out. */
+	/**  Why files are not indexed, the reason with most files first. Counts files that `files` leaves out as well. */
 	reasons: ReasonCount[],
 	/**
-	 *  Failed files first, then those out of reach, skipped, waiting; indexed ones are left out, and so is what exceeds
-	 *  200. Empty unless asked for.
+	 *  Files that are not indexed, at most 200: failed ones first, then those out of reach, skipped and waiting. Empty
+	 *  unless asked for.
 	 */
 	files: FileRow[],
-	/**  What keeps folders from being followed as they should be, and what is damaged: a sentence or two each. */
+	/**  What is damaged, and what keeps folders from being followed: a sentence or two each. */
 	problems: string[],
 	indexing: IndexingState,
-	/**  Why vectors are not made now although some are wanted. */
+	/**  Why vectors are not made now, although some are missing. */
 	paused: Pause | null,
 };
 
@@ -264,11 +264,11 @@ export type TookMs = {
 	total: number,
 };
 
-/**  The search that is asked about, as the window has it. */
+/**  The search in question, with the window's settings. */
 export type WhyQuestion = {
 	query: string,
 	candidates: number,
-	/**  The slider's, in `0..=1`. */
+	/**  The slider's value, in `0..=1`. */
 	threshold: number | null,
 };
 
@@ -276,9 +276,9 @@ export type WhyReport = {
 	path: string,
 	/**  Whether the search shows the file. */
 	shown: boolean,
-	/**  The way in plain words, step by step. */
+	/**  The file's way through the search in plain words, step by step. */
 	steps: string[],
-	/**  What to change to have it shown (higher); empty where nothing needs to be. */
+	/**  What to change so that the file is shown, or shown higher; empty if nothing needs to change. */
 	advice: string[],
 };
 

@@ -31,6 +31,12 @@ impl Tree {
     fn command(&self, folder: &str, program: &str, args: &[&str]) -> Command {
         let mut command = Command::new(program);
         command.args(args).current_dir(self.root.join(folder)).env("CARGO_TARGET_DIR", &self.target);
+        // Cargo describes xtask to xtask in these. Build scripts look at them too (ring's does), so that a build from here
+        // would compile again what a build by hand has compiled, and the other way round.
+        let of_xtask = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+        for (name, _) in env::vars_os().filter(|(name, _)| name.to_str().is_some_and(of_xtask)) {
+            command.env_remove(name);
+        }
         command
     }
 

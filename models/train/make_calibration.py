@@ -4,8 +4,8 @@ answers.
 
 usage: make_calibration.py --data DATA --questions questions/ --out ../calibration
 
-The questions are those of questions/calibration.jsonl. No built-in model was trained on them; the cross-encoder was trained on nothing from
-these sources. The notes that answer are all there, others as far as there is room.
+The questions are those of questions/calibration.jsonl. No built-in model was trained on them, and the cross-encoder on no written question over
+these sources; it knows headings of The Rust Programming Language (`make_groups.py`). The notes that answer are all there, others as far as there is room.
 """
 import argparse
 import gzip

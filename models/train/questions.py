@@ -23,7 +23,7 @@ from pathlib import Path
 import data
 import passages
 
-# Sources that the cross-encoder is not trained on: what its scores mean is fitted there (`make_calibration.py`).
+# Sources whose written questions do not train the cross-encoder: what its scores mean is fitted there (`make_calibration.py`).
 CALIBRATION = ("recipes-en", "rustbook-en", "rustbook-zh")
 KINDS = ("own", "memory", "symptom", "howto", "keywords", "exact", "name", "none")
 

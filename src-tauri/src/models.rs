@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::{io, thread};
 
+use nuthatch_engine::model::name_of;
 use nuthatch_engine::{Embedder, Engine, Reranker};
 use nuthatch_inference::{LoadError, LoadOptions, ModelStore, StoreOptions, load_embedder, load_reranker};
 use tauri::{AppHandle, Runtime};
@@ -69,7 +70,7 @@ fn said(panic: &(dyn Any + Send)) -> &str {
 fn state(name: Option<&str>, loaded: Result<(&str, String), &String>) -> ModelState {
     match loaded {
         Ok((id, runs_on)) => {
-            let name = id.split('@').next().unwrap_or(id);
+            let name = name_of(id);
             ModelState { state: Health::Ready, name: Some(name.to_owned()), reason: None, runs_on: Some(runs_on) }
         }
         Err(reason) => ModelState {

@@ -3,6 +3,11 @@
 use crate::guard::caught;
 use crate::{Blend, Calibration, Cancel, FirstStage, ModelError};
 
+/// The name in a model's id, which is a name, `@` and the sum of the content. A name may hold an `@` itself.
+pub fn name_of(id: &str) -> &str {
+    id.rsplit_once('@').map_or(id, |(name, _)| name)
+}
+
 /// A bi-encoder: turns a text into a unit vector. Questions and passages are embedded separately.
 pub trait Embedder: Send + Sync {
     /// Name and content of the model, e.g. `multilingual-e5-small-enzh@5f3c…`. Vectors of different ids never mix.

@@ -1,6 +1,7 @@
 //! The cross-encoder: reads question and passage together.
 
 use nuthatch_engine::calibrate::logit;
+use nuthatch_engine::model::name_of;
 use nuthatch_engine::{Blend, Calibration, Cancel, ModelError, Reranker};
 
 use crate::device::Placed;
@@ -79,8 +80,7 @@ impl Reranker for CrossEncoder {
     }
 
     fn blend(&self, embedder: Option<&str>) -> Option<Blend> {
-        // An id is the model's name, `@`, and the sum of its content.
-        let (name, _) = embedder?.rsplit_once('@')?;
+        let name = name_of(embedder?);
         self.pairs.iter().find(|pair| pair.embedder == name).map(|pair| pair.blend)
     }
 }

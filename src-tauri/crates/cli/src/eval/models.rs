@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use clap::ValueEnum;
+use nuthatch_engine::model::name_of;
 use nuthatch_engine::{Engine, Reranker, Stage};
 use nuthatch_inference::{Precision, load_reranker};
 use serde::Serialize;
@@ -39,7 +40,7 @@ pub(crate) fn load(
         None => load_reranker(&session.store()?, engine.settings().reranker.as_deref(), &options)?,
     };
     // An id is the model's name, `@`, and the sum of its content.
-    let mut name = name.or(reranker.id().split('@').next()).unwrap_or_default().to_owned();
+    let mut name = name.unwrap_or_else(|| name_of(reranker.id())).to_owned();
     if let Some(precision) = precision.and_then(|precision| precision.to_possible_value()) {
         name = format!("{name} {}", precision.get_name());
     }

@@ -7,6 +7,7 @@ use super::{Engine, Wake, lock};
 use crate::blend;
 use crate::hits;
 use crate::index::Snapshot;
+use crate::model;
 use crate::pipeline::{self, Answer, Models, Question};
 use crate::scan::{Places, Rules};
 use crate::visibility::Visibility;
@@ -67,7 +68,7 @@ impl SearchContext {
         if answer.stage != Stage::Rerank || reranker.blend(Some(embedder.id())).is_some() {
             return None;
         }
-        let name = |id: &str| id.split('@').next().unwrap_or(id).to_owned();
+        let name = |id: &str| model::name_of(id).to_owned();
         Some(Degraded::NotCalibrated { embedder: name(embedder.id()), reranker: name(reranker.id()) })
     }
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use nuthatch_engine::Stage;
 use nuthatch_engine::calibrate::logit;
 use nuthatch_engine::eval::{Collection, RankedDoc};
+use nuthatch_engine::model::name_of;
 use nuthatch_inference::store::{Fit, KeepError};
 use serde::Serialize;
 
@@ -74,7 +75,7 @@ pub(super) fn run(args: &CalibrateArgs, session: &mut Session<'_, '_>) -> Result
     let engine = session.engine()?;
     let embedder = session.embedder(&engine, args.embedder.embedder.as_deref())?;
     let reranker = session.reranker(&engine, args.reranker.reranker.as_deref())?;
-    let names = [embedder.id(), reranker.id()].map(|id| id.split('@').next().unwrap_or(id).to_owned());
+    let names = [embedder.id(), reranker.id()].map(|id| name_of(id).to_owned());
     let mut store = session.store()?;
     if args.forget {
         let [of_embedder, of_reranker] = &names;
